@@ -1,0 +1,75 @@
+/**
+ * What goes into the address machine and what comes out.
+ *
+ * The machine owns the rings (who owns which address); the plugin process owns the leases inside our part. Outputs are carried out
+ * strictly in order; everything after a "persist" waits until it is on disk.
+ */
+import type { Range } from "../values/cidr.ts";
+import type { Ipv4 } from "../values/ipv4.ts";
+import type { NodeId } from "../values/node-id.ts";
+
+/** One record of a ring: `owner` owns from `start` to the next record's start. */
+export interface RingEntry {
+  readonly start: Ipv4;
+  readonly owner: NodeId;
+  /** 0 is a birth record and loses to any other. */
+  readonly version: number;
+  /** The owner's own count of free addresses in this entry, a hint for who asks. */
+  readonly free: number;
+}
+
+export type IpamMessage =
+  /** Give me space in the dynamic ring. */
+  | { readonly type: "ask-space"; readonly request: number }
+  /** Give me exactly this address. */
+  | { readonly type: "ask-address"; readonly request: number; readonly address: Ipv4 }
+  /** The answer to either: the entries that changed (merge them), or a refusal. */
+  | { readonly type: "granted"; readonly request: number; readonly entries: readonly RingEntry[] }
+  | {
+      readonly type: "refused";
+      readonly request: number;
+      readonly reason: "none-free" | "in-use" | "not-owner" | "not-ready";
+    };
+
+export type IpamInput =
+  | { readonly type: "message"; readonly from: NodeId; readonly message: IpamMessage }
+  /** Ring entries by gossip or push/pull, whole or in part. */
+  | { readonly type: "entries"; readonly entries: readonly RingEntry[] }
+  /** Nodes that can be asked now (alive, and their tunnel proved), without ourselves. */
+  | { readonly type: "reachable"; readonly nodes: readonly NodeId[] }
+  /** The first push/pull with a member of the cluster is done, or every target was tried for long enough. */
+  | { readonly type: "settled" }
+  /** The plugin's counts, inside our space. */
+  | { readonly type: "usage"; readonly free: number; readonly active: number }
+  /** The plugin answered a "cede". */
+  | { readonly type: "ceded"; readonly request: number; readonly ok: boolean }
+  /** The plugin wants a certain address that is not in our space, or any address when it has none. */
+  | {
+      readonly type: "claim";
+      readonly request: number;
+      readonly address: Ipv4 | undefined;
+      readonly deadlineMs: number;
+    }
+  /** We give up (reset): everything we own goes to `heir`. */
+  | { readonly type: "hand-over"; readonly heir: NodeId }
+  /** This node stops giving addresses (a twin of its id won), or may again. */
+  | { readonly type: "fenced"; readonly fenced: boolean }
+  | { readonly type: "tick" };
+
+export type IpamOutput =
+  | { readonly type: "persist" }
+  | { readonly type: "send"; readonly to: NodeId; readonly message: IpamMessage }
+  /** Spread these entries by gossip. */
+  | { readonly type: "broadcast"; readonly entries: readonly RingEntry[] }
+  /** Our ranges changed: tell the plugin. `ready` is false until birth or grant makes them ours to use. */
+  | { readonly type: "space"; readonly ready: boolean; readonly ranges: readonly Range[] }
+  /** Ask the plugin to stop using these ranges if nothing in them is leased. */
+  | { readonly type: "cede"; readonly request: number; readonly ranges: readonly Range[] }
+  | {
+      readonly type: "claim-done";
+      readonly request: number;
+      readonly result: "granted" | "in-use" | "owner-unreachable" | "no-space" | "not-ready";
+      readonly owner?: NodeId;
+    }
+  /** Evidence that an address was given out twice or a ring record contradicts ours. */
+  | { readonly type: "conflict"; readonly range: Range; readonly other: NodeId };

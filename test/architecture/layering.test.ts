@@ -1,0 +1,78 @@
+/**
+ * Arrows between folders point down only, and cores stay pure. A new folder must be given its place here.
+ */
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { test } from "node:test";
+
+const SRC = join(import.meta.dirname, "../../src");
+
+/** What each folder may import, besides itself, `values` and `errors.ts`. */
+const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
+  "main.ts": ["cli", "daemon", "plugin", "processes"],
+  daemon: "everything",
+  cli: ["client", "api", "processes", "identity", "playground", "host"],
+  playground: ["host", "docker"],
+  processes: ["host", "identity", "docker"],
+  api: ["host"],
+  client: ["api"],
+  plugin: ["ipam", "host"],
+  gossip: ["membership", "host"],
+  overlay: ["host", "ipam"],
+  identity: ["host"],
+  docker: ["host"],
+  host: [],
+  membership: [],
+  ipam: [],
+  values: [],
+  "errors.ts": [],
+};
+
+/** Folders whose every file is pure; `node:crypto` is allowed for its deterministic functions. */
+const PURE = ["membership", "ipam", "values"];
+
+const IMPURE =
+  /from "node:(?!crypto|zlib|util|assert|buffer)|import\("node:|Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|process\.|randomBytes|randomUUID|randomInt|getRandomValues/;
+
+const sources = globSync("**/*.ts", { cwd: SRC });
+
+function folderOf(path: string): string {
+  return path.includes("/") ? (path.split("/")[0] ?? path) : path;
+}
+
+test("imports between folders point down only", () => {
+  const wrong: string[] = [];
+  for (const file of sources) {
+    const from = folderOf(file);
+    const allowed = ALLOWED[from];
+    assert.ok(allowed, `src/${from} has no place in the layering test`);
+    if (allowed === "everything") continue;
+    const text = readFileSync(join(SRC, file), "utf8");
+    for (const [, specifier = ""] of text.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)) {
+      const to = folderOf(relative(SRC, normalize(join(SRC, dirname(file), specifier))));
+      if (to === from || to === "values" || to === "errors.ts" || to.startsWith("..")) continue;
+      if (!allowed.includes(to)) wrong.push(`${file} -> ${specifier}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("pure cores have no effects, clock or randomness", () => {
+  const wrong: string[] = [];
+  for (const file of sources) {
+    const isPlan = PURE.includes(folderOf(file));
+    if (!isPlan || file.endsWith(".test.ts")) continue;
+    for (const [index, line] of readFileSync(join(SRC, file), "utf8").split("\n").entries()) {
+      if (IMPURE.test(line)) wrong.push(`${file}:${index + 1} ${line.trim()}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("no folder of leftovers", () => {
+  const drawers = sources.filter((file) =>
+    /(^|\/)(utils?|helpers?|common|misc|manager|types)(\.|\/)/.test(file),
+  );
+  assert.deepEqual(drawers, []);
+});
