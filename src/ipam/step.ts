@@ -41,8 +41,8 @@ export type IpamInput =
   | { readonly type: "settled" }
   /** The plugin's counts, inside our space. */
   | { readonly type: "usage"; readonly free: number; readonly active: number }
-  /** The plugin answered a "cede". */
-  | { readonly type: "ceded"; readonly request: number; readonly ok: boolean }
+  /** The plugin answered a "cede" with what it gave up and wrote down; empty when it refused. */
+  | { readonly type: "ceded"; readonly request: number; readonly ranges: readonly Range[] }
   /** The plugin wants a certain address that is not in our space, or any address when it has none. */
   | {
       readonly type: "claim";
@@ -63,8 +63,11 @@ export type IpamOutput =
   | { readonly type: "broadcast"; readonly entries: readonly RingEntry[] }
   /** Our ranges changed: tell the plugin. `ready` is false until birth or grant makes them ours to use. */
   | { readonly type: "space"; readonly ready: boolean; readonly ranges: readonly Range[] }
-  /** Ask the plugin to stop using these ranges if nothing in them is leased. */
-  | { readonly type: "cede"; readonly request: number; readonly ranges: readonly Range[] }
+  /**
+   * Ask the plugin to give up part of our space for good: one address, exactly these ranges, or for "space" the piece
+   * that its lease book chooses (the largest aligned free block; its upper half when that is more than half of what is free).
+   */
+  | { readonly type: "cede"; readonly request: number; readonly want: Cession }
   | {
       readonly type: "claim-done";
       readonly request: number;
@@ -73,3 +76,8 @@ export type IpamOutput =
     }
   /** Evidence that an address was given out twice or a ring record contradicts ours. */
   | { readonly type: "conflict"; readonly range: Range; readonly other: NodeId };
+
+export type Cession =
+  | { readonly kind: "address"; readonly address: Ipv4 }
+  | { readonly kind: "ranges"; readonly ranges: readonly Range[] }
+  | { readonly kind: "space"; readonly within: readonly Range[] };
