@@ -1,0 +1,14 @@
+/** The quick checks of every commit: types, lint, generated reference, unit and architecture tests. */
+import { runSteps, type Step } from "./steps.ts";
+
+export const CHECKS: readonly Step[] = [
+  { title: "types", argv: ["tsc", "-p", "."] },
+  { title: "lint", argv: ["biome", "check", "."] },
+  { title: "generated reference", argv: ["node", "scripts/generate-reference.ts", "--check"] },
+  {
+    title: "unit and property tests",
+    argv: ["node", "scripts/node-tests.ts", "src/**/*.test.ts", "test/architecture/*.test.ts"],
+  },
+];
+
+if (import.meta.main) await runSteps(CHECKS);

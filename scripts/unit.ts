@@ -1,0 +1,9 @@
+/** Unit and property tests beside the code: `npm run unit -- src/ipam` for one folder, all without an argument. */
+import { runSteps } from "./steps.ts";
+
+const folders = process.argv.slice(2);
+const patterns =
+  folders.length > 0
+    ? folders.map((folder) => `${folder.replace(/\/$/, "")}/**/*.test.ts`)
+    : ["src/**/*.test.ts", "test/architecture/*.test.ts"];
+await runSteps([{ title: "unit", argv: ["node", "scripts/node-tests.ts", ...patterns] }]);
