@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { decodeEnvelope, type EnvelopeKind, encodeEnvelope } from "./envelope.ts";
+import { decodeSharedState, encodeSharedState } from "./shared-state.ts";
+
+const kinds: EnvelopeKind[] = ["ring", "row", "ipam", "probe", "probe-reply"];
+
+test("an envelope comes back as it was sent", () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...kinds),
+      fc.integer({ min: 1, max: 65535 }),
+      fc.integer({ min: 0, max: 0xffffffff }),
+      fc.uint8Array({ maxLength: 300 }),
+      (kind, sender, key, body) => {
+        const fingerprint = key.toString(16).padStart(8, "0");
+        const back = decodeEnvelope(encodeEnvelope({ kind, sender, fingerprint, body }));
+        assert.deepEqual(back && { ...back, body: Uint8Array.from(back.body) }, {
+          kind,
+          sender,
+          fingerprint,
+          body,
+        });
+      },
+    ),
+  );
+});
+
+test("shared state comes back as it was sent", () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 20 }),
+      (rings, rows) => {
+        const back = decodeSharedState(encodeSharedState({ rings, rows }));
+        assert.deepEqual(back && Uint8Array.from(back.rings), rings);
+        assert.deepEqual(
+          back?.rows.map((row) => Uint8Array.from(row)),
+          rows,
+        );
+      },
+    ),
+  );
+});
+
+test("hostile bytes decode to nothing and never throw", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      decodeEnvelope(bytes);
+      decodeSharedState(bytes);
+    }),
+  );
+  assert.equal(decodeEnvelope(Uint8Array.of(2, 1, 0, 1, 0, 0, 0, 0)), undefined);
+  assert.equal(decodeSharedState(Uint8Array.of(1, 255, 255, 255, 255, 0, 0)), undefined);
+});

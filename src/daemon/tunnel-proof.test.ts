@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { TunnelProofs } from "./tunnel-proof.ts";
+
+test("only a full-size answer proves a tunnel", () => {
+  const proofs = new TunnelProofs(7);
+  proofs.setPeers([2], 0);
+  const [full] = proofs.tick(0).probes;
+  const [small] = proofs.tick(100).probes;
+  assert.equal(full?.full, true);
+  assert.equal(small?.full, false);
+  assert.equal(proofs.answered(2, small?.nonce ?? 0, 101), false);
+  assert.deepEqual(proofs.view(2, 150), { proved: false, smallOnly: true, rttMs: 1 });
+  assert.equal(proofs.answered(2, full?.nonce ?? 0, 160), true);
+  assert.equal(proofs.view(2, 160).proved, true);
+});
+
+test("a proved tunnel without answers is lost within 3 s", () => {
+  const proofs = new TunnelProofs(0);
+  proofs.setPeers([2], 0);
+  const [probe] = proofs.tick(0).probes;
+  proofs.answered(2, probe?.nonce ?? 0, 1);
+  let now = 1;
+  while (now < 10_000) {
+    now = proofs.nextTickMs();
+    if (proofs.tick(now).lost.includes(2)) break;
+  }
+  assert.ok(now <= 3_100, `lost after ${now} ms`);
+  assert.equal(proofs.view(2, now).proved, false);
+});
+
+test("answers with a nonce never sent, or sent to another, prove nothing", () => {
+  const proofs = new TunnelProofs(0);
+  proofs.setPeers([2, 3], 0);
+  const { probes } = proofs.tick(0);
+  const toThree = probes.find((probe) => probe.peer === 3);
+  assert.equal(proofs.answered(2, toThree?.nonce ?? 0, 1), false);
+  assert.equal(proofs.answered(2, 999, 1), false);
+  assert.equal(proofs.view(2, 1).proved, false);
+});
+
+test("the pace falls from ten probes a second to one", () => {
+  const proofs = new TunnelProofs(0);
+  proofs.setPeers([2], 0);
+  let count = 0;
+  for (let now = 0; now <= 10_000; now = proofs.nextTickMs())
+    count += proofs.tick(now).probes.length;
+  assert.ok(count >= 35 && count <= 41, `${count} probes in 10 s`);
+});

@@ -1,0 +1,147 @@
+/**
+ * Proof of tunnels by traffic: which peers answer us through the overlay, and how fast.
+ *
+ * Pure: it says which probes to send, and is told which answers came. A tunnel counts as proved when a probe as large as
+ * the tunnel's MTU came back from the peer's node address; it is lost when nothing came back for LOST_AFTER_MS. While a tunnel is
+ * unproved, large and small probes alternate, so that a path that drops only large packets is told from a dead one.
+ */
+import type { NodeId } from "../values/node-id.ts";
+
+/** Pace of probes of an unproved tunnel at first, and for how long. */
+const EAGER_MS = 100;
+const EAGER_FOR_MS = 3_000;
+/** Pace otherwise. Cost: one small packet each way a peer and second. */
+const STEADY_MS = 1_000;
+/** Promise: a cut host shows as not established within 3 s on all others. */
+const LOST_AFTER_MS = 2_400;
+/** A proved tunnel is measured in full size again once in so many probes. */
+const FULL_EVERY = 30;
+/** Probes of one peer whose answer is still awaited. */
+const MAX_OUTSTANDING = 8;
+
+export interface Probe {
+  readonly peer: NodeId;
+  readonly nonce: number;
+  /** Fill the packet to the tunnel's MTU. */
+  readonly full: boolean;
+}
+
+export interface TunnelView {
+  readonly proved: boolean;
+  /** Small probes come back but full-size ones do not: the MTU is too large for the path. */
+  readonly smallOnly: boolean;
+  readonly rttMs: number | undefined;
+}
+
+interface Tunnel {
+  sinceMs: number;
+  nextMs: number;
+  count: number;
+  proved: boolean;
+  lastReplyMs: number;
+  lastSmallReplyMs: number;
+  rttMs: number | undefined;
+  readonly outstanding: Map<number, { sentMs: number; full: boolean }>;
+}
+
+export class TunnelProofs {
+  readonly #tunnels = new Map<NodeId, Tunnel>();
+  #nonce: number;
+
+  /** `firstNonce` should differ between runs, so that answers to an earlier run are not taken for ours. */
+  constructor(firstNonce: number) {
+    this.#nonce = firstNonce >>> 0;
+  }
+
+  /** Whose tunnels to prove from now on; keeps what is known of those that stay. */
+  setPeers(peers: readonly NodeId[], nowMs: number): void {
+    for (const peer of this.#tunnels.keys()) {
+      if (!peers.includes(peer)) this.#tunnels.delete(peer);
+    }
+    for (const peer of peers) {
+      if (!this.#tunnels.has(peer)) this.#tunnels.set(peer, fresh(nowMs));
+    }
+  }
+
+  /** Probe `peer` eagerly again, because its key, endpoint or our tunnel device changed. */
+  restart(peer: NodeId, nowMs: number): void {
+    const tunnel = this.#tunnels.get(peer);
+    if (!tunnel || tunnel.proved) return;
+    tunnel.sinceMs = nowMs;
+    tunnel.nextMs = nowMs;
+  }
+
+  /** An answer came from the peer's own node address. Returns true when it proved a tunnel that was not. */
+  answered(peer: NodeId, nonce: number, nowMs: number): boolean {
+    const tunnel = this.#tunnels.get(peer);
+    const sent = tunnel?.outstanding.get(nonce);
+    if (!tunnel || !sent) return false;
+    tunnel.outstanding.delete(nonce);
+    const rttMs = nowMs - sent.sentMs;
+    tunnel.rttMs = tunnel.rttMs === undefined ? rttMs : tunnel.rttMs * 0.8 + rttMs * 0.2;
+    if (!sent.full) tunnel.lastSmallReplyMs = nowMs;
+    if (!tunnel.proved && !sent.full) return false;
+    tunnel.lastReplyMs = nowMs;
+    if (tunnel.proved) return false;
+    tunnel.proved = true;
+    tunnel.nextMs = nowMs + STEADY_MS;
+    return true;
+  }
+
+  /** The probes that are due, and the peers whose tunnel was lost since the last call. */
+  tick(nowMs: number): { readonly probes: readonly Probe[]; readonly lost: readonly NodeId[] } {
+    const probes: Probe[] = [];
+    const lost: NodeId[] = [];
+    for (const [peer, tunnel] of this.#tunnels) {
+      if (tunnel.proved && nowMs - tunnel.lastReplyMs > LOST_AFTER_MS) {
+        tunnel.proved = false;
+        tunnel.rttMs = undefined;
+        tunnel.sinceMs = nowMs;
+        lost.push(peer);
+      }
+      if (nowMs < tunnel.nextMs) continue;
+      const full = tunnel.proved ? tunnel.count % FULL_EVERY === 0 : tunnel.count % 2 === 0;
+      tunnel.count += 1;
+      this.#nonce = (this.#nonce + 1) >>> 0;
+      tunnel.outstanding.set(this.#nonce, { sentMs: nowMs, full });
+      if (tunnel.outstanding.size > MAX_OUTSTANDING) {
+        const [oldest] = tunnel.outstanding.keys();
+        if (oldest !== undefined) tunnel.outstanding.delete(oldest);
+      }
+      const eager = !tunnel.proved && nowMs - tunnel.sinceMs < EAGER_FOR_MS;
+      tunnel.nextMs = nowMs + (eager ? EAGER_MS : STEADY_MS);
+      probes.push({ peer, nonce: this.#nonce, full });
+    }
+    return { probes, lost };
+  }
+
+  /** When `tick` is next worth calling; Infinity without peers. */
+  nextTickMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const tunnel of this.#tunnels.values()) next = Math.min(next, tunnel.nextMs);
+    return next;
+  }
+
+  view(peer: NodeId, nowMs: number): TunnelView {
+    const tunnel = this.#tunnels.get(peer);
+    if (!tunnel) return { proved: false, smallOnly: false, rttMs: undefined };
+    return {
+      proved: tunnel.proved,
+      smallOnly: !tunnel.proved && nowMs - tunnel.lastSmallReplyMs < 3 * STEADY_MS,
+      rttMs: tunnel.rttMs,
+    };
+  }
+}
+
+function fresh(nowMs: number): Tunnel {
+  return {
+    sinceMs: nowMs,
+    nextMs: nowMs,
+    count: 0,
+    proved: false,
+    lastReplyMs: Number.NEGATIVE_INFINITY,
+    lastSmallReplyMs: Number.NEGATIVE_INFINITY,
+    rttMs: undefined,
+    outstanding: new Map(),
+  };
+}
