@@ -1,0 +1,156 @@
+/**
+ * The cluster's certificate authority, which every peer makes anew from the root: same key, same subject, no other node needed.
+ *
+ * Invariants: leaves of any peer verify under the CA certificate of any other, because they name the issuer's key id and never a
+ * CA certificate's serial; trust is the hash of the CA's public key, not one certificate's. Dates start an hour in the past
+ * for clocks that differ. The X.509 library is heavy, so it is loaded at the first use.
+ */
+import { createHash, createPublicKey, randomBytes } from "node:crypto";
+import { isIP } from "node:net";
+import { caKey } from "./derived-keys.ts";
+
+/** A certificate with its private key and issuer, PEM with trailing newlines: ready for node:tls, etcd or a file. */
+export interface Leaf {
+  readonly certificate: string;
+  readonly privateKey: string;
+  readonly ca: string;
+}
+
+export interface LeafRequest {
+  /** The name by which any peer may be addressed, for example "hansa"; first of the DNS names. */
+  readonly domain: string;
+  /** The node's own name: the subject, and a DNS name when it is one. */
+  readonly name: string;
+  /** IPv4 and IPv6 literals under which the node is reached. */
+  readonly addresses: readonly string[];
+}
+
+export interface Authority {
+  /** The CA's certificate as this peer made it, PEM. */
+  readonly certificate: string;
+  /** What others pin: see `caPublicKeyHash`. */
+  readonly publicKeyHash: string;
+  /** A leaf with a fresh P-256 key, good for server and client, valid for a year. */
+  mint(request: LeafRequest): Promise<Leaf>;
+}
+
+const SIGNING = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const BACKDATE_MS = 3600_000;
+const DAY_MS = 86_400_000;
+const CA_DAYS = 3650;
+/** Browsers refuse leaves of more than 398 days. */
+const LEAF_DAYS = 365;
+const DNS_NAME =
+  /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+
+/** "sha256:" and the hex SHA-256 of the CA's public key (DER SubjectPublicKeyInfo), from the root alone. */
+export function caPublicKeyHash(root: Uint8Array): string {
+  const key = createPublicKey({ format: "jwk", key: publicJwk(root) });
+  const der = key.export({ format: "der", type: "spki" });
+  return `sha256:${createHash("sha256").update(der).digest("hex")}`;
+}
+
+/** The authority of the cluster named `cluster` under `root`. `nowMs` is the wall clock, for the dates. */
+export async function createAuthority(
+  root: Uint8Array,
+  cluster: string,
+  nowMs: () => number = Date.now,
+): Promise<Authority> {
+  await import("reflect-metadata");
+  const x509 = await import("@peculiar/x509");
+  x509.cryptoProvider.set(crypto);
+  const publicKey = await importKey(publicJwk(root), "verify");
+  const signingKey = await importKey(privateJwk(root), "sign");
+  const subject = [{ CN: [cluster] }, { O: ["Hansa"] }];
+  const dates = (days: number) => ({
+    notBefore: new Date(nowMs() - BACKDATE_MS),
+    notAfter: new Date(nowMs() + days * DAY_MS),
+  });
+  const own = await x509.X509CertificateGenerator.create({
+    ...dates(CA_DAYS),
+    serialNumber: serialNumber(),
+    subject,
+    issuer: subject,
+    publicKey,
+    signingKey,
+    signingAlgorithm: SIGNING,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+        true,
+      ),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    ],
+  });
+  const ca = pem(own.toString("pem"));
+  return {
+    certificate: ca,
+    publicKeyHash: caPublicKeyHash(root),
+    async mint(request) {
+      const keys = await crypto.subtle.generateKey(SIGNING, true, ["sign", "verify"]);
+      const certificate = await x509.X509CertificateGenerator.create({
+        ...dates(LEAF_DAYS),
+        serialNumber: serialNumber(),
+        subject: [{ CN: [request.name] }, { O: ["Hansa"] }],
+        issuer: subject,
+        publicKey: keys.publicKey,
+        signingKey,
+        signingAlgorithm: SIGNING,
+        extensions: [
+          new x509.BasicConstraintsExtension(false, undefined, true),
+          new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+          new x509.ExtendedKeyUsageExtension([
+            x509.ExtendedKeyUsage.serverAuth,
+            x509.ExtendedKeyUsage.clientAuth,
+          ]),
+          new x509.SubjectAlternativeNameExtension(alternativeNames(request)),
+          await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+          // By key id only: issuer and serial would tie the leaf to one peer's CA certificate.
+          await x509.AuthorityKeyIdentifierExtension.create(publicKey),
+        ],
+      });
+      const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
+      const privateKey = pem(x509.PemConverter.encode(pkcs8, "PRIVATE KEY"));
+      return { certificate: pem(certificate.toString("pem")), privateKey, ca };
+    },
+  };
+}
+
+function alternativeNames(request: LeafRequest): { type: "dns" | "ip"; value: string }[] {
+  const names = [...new Set([request.domain, request.name])].filter((name) => DNS_NAME.test(name));
+  const addresses = [...new Set(request.addresses)].filter((address) => isIP(address) !== 0);
+  return [
+    ...names.map((value) => ({ type: "dns" as const, value })),
+    ...addresses.map((value) => ({ type: "ip" as const, value })),
+  ];
+}
+
+/** 16 random bytes, the first bit clear: serials are positive (RFC 5280). */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return bytes.toString("hex");
+}
+
+/** The library's PEM lacks the last newline, and two such texts joined are no PEM. */
+function pem(text: string): string {
+  return text.endsWith("\n") ? text : `${text}\n`;
+}
+
+function publicJwk(root: Uint8Array): { kty: string; crv: string; x: string; y: string } {
+  const { x, y } = caKey(root);
+  return { kty: "EC", crv: "P-256", x: base64url(x), y: base64url(y) };
+}
+
+function privateJwk(root: Uint8Array): ReturnType<typeof publicJwk> & { d: string } {
+  return { ...publicJwk(root), d: base64url(caKey(root).privateKey) };
+}
+
+function importKey(jwk: ReturnType<typeof publicJwk>, use: "sign" | "verify") {
+  return crypto.subtle.importKey("jwk", jwk, SIGNING, true, [use]);
+}
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64url");
+}
