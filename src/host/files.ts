@@ -1,0 +1,101 @@
+/**
+ * Files of our own state: written whole or not at all, and on disk before the caller goes on.
+ *
+ * Invariant: a reader sees the old bytes or the new ones, also after a power cut at any moment.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { HansaError, isErrno } from "../errors.ts";
+
+/** Anything that turns an unknown value into a T or throws, such as a zod schema. */
+export interface Schema<T> {
+  parse(value: unknown): T;
+}
+
+/**
+ * Replaces `path` by `data`: temporary file beside it, fsync, rename, fsync of the directory.
+ *
+ * `mode` is exact (the umask does not apply). System errors such as ENOSPC pass through, and the old file is then untouched.
+ */
+export async function atomicWrite(
+  path: string,
+  data: string | Uint8Array,
+  mode: number,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.chmod(mode);
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Makes renames and removals inside `path` survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** The bytes of `path`, or undefined when there is no such file. Other system errors pass through. */
+export async function readIfExists(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Makes the directory and its parents; `mode` goes to those newly made, and exactly to `path` itself when it is new. */
+export async function ensureDir(path: string, mode: number): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
+  if (first === undefined) return;
+  const directory = await open(path, "r");
+  try {
+    await directory.chmod(mode);
+  } finally {
+    await directory.close();
+  }
+}
+
+/**
+ * The JSON value in `path` passed through `schema`, or undefined when there is no such file.
+ *
+ * Throws STATE_DAMAGED, naming the file, when it is not JSON or the schema refuses it. The text itself is not quoted: it may be secret.
+ */
+export async function readJson(path: string): Promise<unknown>;
+export async function readJson<T>(path: string, schema: Schema<T>): Promise<T | undefined>;
+export async function readJson(path: string, schema?: Schema<unknown>): Promise<unknown> {
+  const bytes = await readIfExists(path);
+  if (bytes === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    // The parser's own error quotes the text, so it is not kept as the cause.
+    throw new HansaError("STATE_DAMAGED", `${path} is not JSON (${bytes.length} bytes)`);
+  }
+  if (schema === undefined) return value;
+  try {
+    return schema.parse(value);
+  } catch (cause) {
+    throw new HansaError("STATE_DAMAGED", `${path} does not have the form that hansa writes`, {
+      cause,
+    });
+  }
+}
