@@ -45,6 +45,13 @@ export const ERRORS = {
     exit: 1,
     status: 502,
   },
+  DOCKER_TOO_OLD: {
+    title: "the Docker Engine is too old",
+    cause: "the Docker Engine speaks an API older than 1.40, which is Docker 19.03",
+    hint: "upgrade Docker with apt-get install docker.io",
+    exit: 1,
+    status: 502,
+  },
   DOCKER_UNREACHABLE: {
     title: "Docker does not answer",
     cause: "the Docker Engine is not installed, not running, or its socket is elsewhere",
@@ -77,6 +84,21 @@ export const ERRORS = {
     title: "hansa is already running",
     cause: "another daemon serves the same socket",
     hint: "see hansa status; one host runs one node",
+    exit: 1,
+    status: 409,
+  },
+  LAUNCH_DIFFERS: {
+    title: "launched otherwise before",
+    cause:
+      "the node was launched before with another id, name, subnet or port, which belong to it until a reset",
+    hint: "launch with the same parameters, or run hansa reset first",
+    exit: 1,
+    status: 409,
+  },
+  NODE_NOT_LAUNCHED: {
+    title: "the node was never launched",
+    cause: "the host has no id and no token yet",
+    hint: "run hansa launch --id N --token T",
     exit: 1,
     status: 409,
   },
@@ -137,12 +159,35 @@ export const ERRORS = {
     exit: 1,
     status: 503,
   },
+  IPAM_PLUGIN_UNREACHABLE: {
+    title: "the address plugin does not answer",
+    cause:
+      "the process hansa ipam-plugin is not running, so no container of this host can be given an address",
+    hint: "start it again with hansa resume",
+    exit: 1,
+    status: 503,
+  },
   IPAM_SUBNET_INVALID: {
     title: "the subnet cannot be used",
     cause: "a subnet is a block from /8 to /20 with its host bits zero, the same on every node",
     hint: "use a private block such as 10.32.0.0/12",
     exit: 1,
     status: 400,
+  },
+  OVERLAY_REFUSED: {
+    title: "the host refused a network setting",
+    cause: "ip, nft, iptables or WireGuard did not accept what the overlay needs",
+    hint: "the message quotes the program's own words; hansa tries again at the next change",
+    exit: 1,
+    status: 500,
+  },
+  OVERLAY_TUNNEL_MISSING: {
+    title: "the tunnel interface is missing",
+    cause:
+      "the kernel has no WireGuard and the process wireguard-go is not running, or it has just ended",
+    hint: "see the log of hansa tunnel; install wireguard-go where it is missing",
+    exit: 1,
+    status: 503,
   },
   PLAYGROUND_BUSY: {
     title: "the playground is in use",
@@ -173,6 +218,20 @@ export const ERRORS = {
     exit: 3,
     status: 404,
   },
+  PORT_TAKEN: {
+    title: "port already taken",
+    cause: "another program on the host holds a port that hansa needs",
+    hint: "stop that program, or launch every node of the cluster with another --port",
+    exit: 1,
+    status: 409,
+  },
+  SOCKET_TAKEN: {
+    title: "another process serves the socket",
+    cause: "a second copy of the same process was started while the first runs",
+    hint: "end the other process first, or do nothing: it does the work",
+    exit: 1,
+    status: 409,
+  },
   STATE_DAMAGED: {
     title: "a file of hansa is damaged",
     cause: "a file under /var/lib/hansa was changed by hand or by a failing disk",
@@ -186,6 +245,21 @@ export const ERRORS = {
     hint: "make room on the disk, then try again: nothing was changed",
     exit: 1,
     status: 507,
+  },
+  SUBNET_COLLISION: {
+    title: "the cluster's subnet collides with a route of the host",
+    cause: "addresses of the cluster would hide others that the host reaches already",
+    hint: "launch every node of the cluster with the same free --subnet",
+    exit: 1,
+    status: 409,
+  },
+  TOKEN_DIFFERS: {
+    title: "another token or cluster name",
+    cause:
+      "the node was launched before with another token or cluster name; both belong to it until a reset",
+    hint: "launch with the same token and cluster name, or run hansa reset first",
+    exit: 1,
+    status: 409,
   },
   TOOL_MISSING: {
     title: "a program is missing",
