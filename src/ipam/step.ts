@@ -16,6 +16,11 @@ export interface RingEntry {
   readonly version: number;
   /** The owner's own count of free addresses in this entry, a hint for who asks. */
   readonly free: number;
+  /**
+   * The owner owns nothing from here on, whatever the next record is: makes a part of a ring safe to merge.
+   * All that this code writes has it; absent stands for the end of the ring.
+   */
+  readonly end?: number;
 }
 
 export type IpamMessage =
@@ -39,19 +44,28 @@ export type IpamInput =
   | { readonly type: "reachable"; readonly nodes: readonly NodeId[] }
   /** The first push/pull with a member of the cluster is done, or every target was tried for long enough. */
   | { readonly type: "settled" }
-  /** The plugin's counts, inside our space. */
+  /**
+   * The plugin's counts, inside our space: `free` is what a request for any address could get now (dynamic only,
+   * without those released less than 60 s ago), `active` all that is leased, fixed addresses too.
+   */
   | { readonly type: "usage"; readonly free: number; readonly active: number }
-  /** The plugin answered a "cede" with what it gave up and wrote down; empty when it refused. */
+  /**
+   * The plugin answered a "cede" with what it gave up and wrote down; empty when it refused, and when the connection
+   * to it was lost with the answer outstanding (say so before the space is set again).
+   */
   | { readonly type: "ceded"; readonly request: number; readonly ranges: readonly Range[] }
   /** The plugin wants a certain address that is not in our space, or any address when it has none. */
   | {
       readonly type: "claim";
       readonly request: number;
       readonly address: Ipv4 | undefined;
+      /** When to give up, on the same clock as `nowMs`. */
       readonly deadlineMs: number;
     }
   /** We give up (reset): everything we own goes to `heir`. */
   | { readonly type: "hand-over"; readonly heir: NodeId }
+  /** All that `from` owns becomes ours: it vanished, and the caller made sure that no peer hears it. */
+  | { readonly type: "take-over"; readonly from: NodeId }
   /** This node stops giving addresses (a twin of its id won), or may again. */
   | { readonly type: "fenced"; readonly fenced: boolean }
   | { readonly type: "tick" };

@@ -1,0 +1,329 @@
+/**
+ * A cluster of address machines and lease books in one process, with a network that loses, repeats, reorders and cuts up
+ * messages, and processes that die between any two steps. For tests. Pure: all chance comes from `random`.
+ *
+ * Invariant: what survives a crash is what was persisted, and nothing else.
+ */
+import type { Range } from "../values/cidr.ts";
+import type { Ipv4 } from "../values/ipv4.ts";
+import type { NodeId } from "../values/node-id.ts";
+import { type AddressPlan, nodeAddress } from "./address-plan.ts";
+import { Addresses, type PersistedRings } from "./addresses.ts";
+import { applyRecord, LeaseBook } from "./lease-book.ts";
+import type { LeaseRecord } from "./lease-record.ts";
+import { decodeEntries, encodeEntries } from "./ring-codec.ts";
+import type { IpamInput, IpamMessage, IpamOutput, RingEntry } from "./step.ts";
+
+export interface SimulationOptions {
+  readonly plan: AddressPlan;
+  readonly ids: readonly NodeId[];
+  /** At least 0, less than 1. */
+  readonly random: () => number;
+  /** Chances, 0 to 1: that a message is lost, repeated; that a process dies at a step. */
+  readonly loss?: number;
+  readonly crash?: number;
+  /** Called for each thing that happens, for transcripts. */
+  readonly trace?: (id: NodeId, event: TraceEvent) => void;
+}
+
+export type TraceEvent =
+  | { readonly kind: "input"; readonly input: IpamInput }
+  | { readonly kind: "output"; readonly output: IpamOutput };
+
+/** The question to the plugin, or its answer, on the control channel. */
+type ToPlugin = Extract<IpamOutput, { type: "space" | "cede" }>;
+
+interface Packet {
+  readonly atMs: number;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly input: IpamInput;
+}
+
+export class SimulatedHost {
+  readonly id: NodeId;
+  addresses: Addresses;
+  disk: PersistedRings | undefined;
+  book = new LeaseBook();
+  readonly journal: LeaseRecord[] = [];
+  toPlugin: ToPlugin[] = [];
+  toDaemon: IpamInput[] = [];
+  lastSpace: ToPlugin | undefined;
+  openCede: number | undefined;
+  settled = false;
+  alive = true;
+  /** Claims answered, by request. */
+  readonly claims = new Map<number, Extract<IpamOutput, { type: "claim-done" }>["result"]>();
+
+  constructor(id: NodeId, addresses: Addresses) {
+    this.id = id;
+    this.addresses = addresses;
+  }
+}
+
+export class SimulatedCluster {
+  readonly #options: SimulationOptions;
+  readonly hosts = new Map<NodeId, SimulatedHost>();
+  readonly conflicts: { readonly range: Range; readonly other: NodeId }[] = [];
+  nowMs = 0;
+  loss: number;
+  crash: number;
+  #packets: Packet[] = [];
+  #groupOf = new Map<NodeId, number>();
+  #nextClaim = 1;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.loss = options.loss ?? 0;
+    this.crash = options.crash ?? 0;
+    for (const id of options.ids) this.hosts.set(id, new SimulatedHost(id, this.#machine(id)));
+  }
+
+  host(id: NodeId): SimulatedHost {
+    const host = this.hosts.get(id);
+    if (!host) throw new RangeError(`no host ${id}`);
+    return host;
+  }
+
+  chance(probability: number): boolean {
+    return this.#options.random() < probability;
+  }
+
+  pick<T>(list: readonly T[]): T {
+    const one = list[Math.floor(this.#options.random() * list.length)];
+    if (one === undefined) throw new RangeError("nothing to pick from");
+    return one;
+  }
+
+  /** Splits the cluster; nodes of one group reach one another. */
+  part(groups: readonly (readonly NodeId[])[]): void {
+    this.#groupOf = new Map(groups.flatMap((group, i) => group.map((id) => [id, i] as const)));
+    this.announceReachable();
+  }
+
+  heal(): void {
+    this.part([[...this.hosts.keys()]]);
+  }
+
+  announceReachable(): void {
+    for (const host of this.hosts.values()) {
+      const nodes = [...this.hosts.keys()].filter((id) => this.#connected(host.id, id));
+      this.feed(host, { type: "reachable", nodes });
+    }
+  }
+
+  settle(id: NodeId): void {
+    this.host(id).settled = true;
+    this.feed(this.host(id), { type: "settled" });
+  }
+
+  /** Both sides give each other all they know, in whole or (with loss) in part. */
+  pushPull(a: NodeId, b: NodeId): void {
+    if (!this.#connected(a, b)) return;
+    const [left, right] = [this.host(a), this.host(b)];
+    const [fromLeft, fromRight] = [left.addresses.entries(), right.addresses.entries()];
+    this.#mail(a, b, { type: "entries", entries: this.#overTheWire(fromLeft) });
+    this.#mail(b, a, { type: "entries", entries: this.#overTheWire(fromRight) });
+  }
+
+  /** A container on the host wants an address; claims what the book lacks, and tries again after. */
+  request(id: NodeId, wanted: Ipv4 | "any", deadlineMs = this.nowMs + 8000): Ipv4 | undefined {
+    const host = this.host(id);
+    if (!host.alive) return undefined;
+    const answer = host.book.request(wanted, this.nowMs);
+    if (answer.ok) {
+      host.journal.push(answer.record);
+      this.#reportUsage(host);
+      return answer.address;
+    }
+    if (["no-space", "not-ours", "not-ready"].includes(answer.reason)) {
+      const address = wanted === "any" ? undefined : wanted;
+      const request = this.#nextClaim++;
+      host.toDaemon.push({ type: "claim", request, address, deadlineMs });
+    }
+    return undefined;
+  }
+
+  release(id: NodeId, address: Ipv4): void {
+    const host = this.host(id);
+    const record = host.book.release(address, this.nowMs);
+    if (record) host.journal.push(record);
+    this.#reportUsage(host);
+  }
+
+  crashDaemon(host: SimulatedHost): void {
+    host.toPlugin = [];
+    host.toDaemon = [];
+    host.openCede = undefined;
+    host.settled = false;
+    host.addresses = this.#machine(host.id, host.disk);
+    this.feed(host, { type: "tick" });
+    const nodes = [...this.hosts.keys()].filter((id) => this.#connected(host.id, id));
+    this.feed(host, { type: "reachable", nodes });
+  }
+
+  crashPlugin(host: SimulatedHost): void {
+    host.book = new LeaseBook();
+    for (const record of host.journal) applyRecord(host.book, record);
+    host.toPlugin = [];
+    host.toDaemon = [];
+    if (host.openCede !== undefined) {
+      this.feed(host, { type: "ceded", request: host.openCede, ranges: [] });
+    }
+    if (host.lastSpace) host.toPlugin.unshift(host.lastSpace);
+  }
+
+  /** The host is gone for good, with its containers. */
+  destroy(id: NodeId): void {
+    this.host(id).alive = false;
+    this.hosts.delete(id);
+    this.#packets = this.#packets.filter((packet) => packet.to !== id);
+    this.announceReachable();
+  }
+
+  /** Lets time pass, all that is due happen in random order, and each step be followed by `check`. */
+  run(forMs: number, check: () => void = () => {}): void {
+    const untilMs = this.nowMs + forMs;
+    while (this.nowMs < untilMs) {
+      this.nowMs += 10;
+      for (let busy = true; busy; ) {
+        busy = this.#deliverOne();
+        for (const host of this.hosts.values()) {
+          if (this.#work(host)) busy = true;
+          if (this.chance(this.crash)) this.crashDaemon(host);
+          if (this.chance(this.crash)) this.crashPlugin(host);
+        }
+        check();
+      }
+    }
+  }
+
+  feed(host: SimulatedHost, input: IpamInput): void {
+    this.#options.trace?.(host.id, { kind: "input", input });
+    for (const output of host.addresses.handle(input, this.nowMs)) {
+      if (this.chance(this.crash)) {
+        this.crashDaemon(host);
+        return;
+      }
+      this.#options.trace?.(host.id, { kind: "output", output });
+      this.#carryOut(host, output);
+    }
+  }
+
+  #carryOut(host: SimulatedHost, output: IpamOutput): void {
+    switch (output.type) {
+      case "persist":
+        host.disk = structuredClone(host.addresses.persisted());
+        return;
+      case "send":
+        this.#mail(host.id, output.to, {
+          type: "message",
+          from: host.id,
+          message: this.#cutUp(output.message),
+        });
+        return;
+      case "broadcast":
+        for (const to of this.hosts.keys()) {
+          // Each record travels alone, so that receivers see every partial view there is.
+          for (const entry of this.#overTheWire(output.entries)) {
+            this.#mail(host.id, to, { type: "entries", entries: [entry] });
+          }
+        }
+        return;
+      case "space":
+        host.lastSpace = output;
+        host.toPlugin.push(output);
+        return;
+      case "cede":
+        host.openCede = output.request;
+        host.toPlugin.push(output);
+        return;
+      case "claim-done":
+        host.claims.set(output.request, output.result);
+        return;
+      case "conflict":
+        this.conflicts.push({ range: output.range, other: output.other });
+        return;
+    }
+  }
+
+  /** One thing on the control channel, one way or the other, or a due tick. */
+  #work(host: SimulatedHost): boolean {
+    const order = this.chance(0.5);
+    if (order && this.#plugin(host)) return true;
+    const input = host.toDaemon.shift();
+    if (input) {
+      if (input.type === "ceded") host.openCede = undefined;
+      this.feed(host, input);
+      return true;
+    }
+    if (this.#plugin(host)) return true;
+    if (host.addresses.nextTickMs() > this.nowMs) return false;
+    this.feed(host, { type: "tick" });
+    return true;
+  }
+
+  #plugin(host: SimulatedHost): boolean {
+    const asked = host.toPlugin.shift();
+    if (!asked) return false;
+    if (asked.type === "space") {
+      const { base, prefix } = this.#options.plan.subnet;
+      const subnet = `${[24, 16, 8, 0].map((bits) => (base >>> bits) & 255).join(".")}/${prefix}`;
+      const gateway = nodeAddress(this.#options.plan, host.id);
+      const { ready, ranges } = asked;
+      const { record } = host.book.setSpace({ ready, subnet, gateway, ranges });
+      if (record) host.journal.push(record);
+    } else {
+      const { ranges, record } = host.book.cede(asked.want, this.nowMs);
+      if (record) host.journal.push(record);
+      host.toDaemon.push({ type: "ceded", request: asked.request, ranges });
+    }
+    this.#reportUsage(host);
+    return true;
+  }
+
+  #reportUsage(host: SimulatedHost): void {
+    if (host.toDaemon.some((input) => input.type === "usage")) return;
+    host.toDaemon.push({ type: "usage", ...host.book.counts(this.nowMs) });
+  }
+
+  #deliverOne(): boolean {
+    const due = this.#packets.filter((packet) => packet.atMs <= this.nowMs);
+    if (due.length === 0) return false;
+    const packet = this.pick(due);
+    this.#packets.splice(this.#packets.indexOf(packet), 1);
+    const host = this.hosts.get(packet.to);
+    if (host && this.#connected(packet.from, packet.to)) this.feed(host, packet.input);
+    return true;
+  }
+
+  #mail(from: NodeId, to: NodeId, input: IpamInput): void {
+    if (from === to || !this.#connected(from, to) || this.chance(this.loss)) return;
+    const copies = this.chance(this.loss) ? 2 : 1;
+    for (let i = 0; i < copies; i++) {
+      const delay = this.loss > 0 ? Math.floor(this.#options.random() * 400) : 1;
+      this.#packets.push({ atMs: this.nowMs + delay, from, to, input });
+    }
+  }
+
+  #overTheWire(entries: readonly RingEntry[]): readonly RingEntry[] {
+    const decoded = decodeEntries(this.#options.plan, encodeEntries(this.#options.plan, entries));
+    if (!decoded.ok) throw new Error(`entries do not survive the wire: ${decoded.reason}`);
+    return decoded.entries.filter(() => !this.chance(this.loss / 2));
+  }
+
+  #cutUp(message: IpamMessage): IpamMessage {
+    if (message.type !== "granted") return message;
+    return { ...message, entries: this.#overTheWire(message.entries) };
+  }
+
+  #connected(a: NodeId, b: NodeId): boolean {
+    if (a === b || !this.hosts.has(a) || !this.hosts.has(b)) return false;
+    return this.#groupOf.get(a) === this.#groupOf.get(b);
+  }
+
+  #machine(id: NodeId, persisted?: PersistedRings): Addresses {
+    const { plan, random } = this.#options;
+    return new Addresses({ self: id, plan, random }, persisted);
+  }
+}
