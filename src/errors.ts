@@ -253,6 +253,13 @@ export const ERRORS = {
     exit: 1,
     status: 409,
   },
+  SYSTEMD_FAILED: {
+    title: "systemd refused",
+    cause: "systemctl could not install, start or stop a unit of hansa",
+    hint: "see systemctl status 'hansa*' and journalctl -u hansa",
+    exit: 1,
+    status: 500,
+  },
   TOKEN_DIFFERS: {
     title: "another token or cluster name",
     cause:

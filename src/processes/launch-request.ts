@@ -1,0 +1,111 @@
+/** What a launch asks for, checked against itself and against what an earlier launch fixed. Pure. */
+import { isIP } from "node:net";
+import { HansaError } from "../errors.ts";
+import { isClusterName } from "../identity/roots.ts";
+import { parseCidr } from "../values/cidr.ts";
+import { parseTarget } from "../values/endpoint.ts";
+import { MAX_NODE_ID } from "../values/node-id.ts";
+import type { LaunchOptions } from "./launch.ts";
+import {
+  DEFAULT_CLUSTER,
+  DEFAULT_PORTS,
+  DEFAULT_SUBNET,
+  MAX_LINKS,
+  type NodeFile,
+} from "./node-file.ts";
+
+/** Node names are shown, gossiped and served as DNS names. */
+const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
+
+/**
+ * The node that a first launch with these options makes. Throws USAGE or an IPAM code naming the parameter.
+ *
+ * `hostName` is the name when none is given; a host name that is no node name is refused like a given one.
+ */
+export function requestedNode(options: LaunchOptions, hostName: string): NodeFile {
+  const { id, targets, links = [], encryption = "wireguard" } = options;
+  const name = options.name ?? hostName;
+  const cluster = options.cluster ?? DEFAULT_CLUSTER;
+  const subnet = options.subnet ?? DEFAULT_SUBNET;
+  const ports = { ...DEFAULT_PORTS, ...options.ports };
+  if (!isPositive(id, MAX_NODE_ID)) {
+    bad("id", `number [1-${MAX_NODE_ID}]`, String(id));
+  }
+  if (options.token === "") throw new HansaError("USAGE", "missing required parameter: token");
+  if (!isClusterName(cluster)) bad("cluster", "letters, digits, dots and hyphens", cluster);
+  if (!NODE_NAME.test(name)) bad("name", "a host name of at most 63 characters", name);
+  checkSubnet(subnet, id);
+  for (const target of targets) {
+    if (parseTarget(target) === undefined) bad("HOST", "HOST[:PORT]", target);
+  }
+  if (links.length > MAX_LINKS) bad("links", `at most ${MAX_LINKS}`, String(links.length));
+  for (const link of links) {
+    if (isIP(link) === 0) bad("link", "an address of this host", link);
+  }
+  for (const [which, port] of Object.entries(ports)) {
+    if (!isPositive(port, 65535)) bad(`${which} port`, "number [1-65535]", String(port));
+  }
+  if (ports.gossip === ports.overlay)
+    bad("overlay port", "another than gossip's", String(ports.overlay));
+  return {
+    version: 1,
+    id,
+    name,
+    cluster,
+    subnet,
+    targets: [...new Set(targets)],
+    links: [...new Set(links)],
+    ports,
+    encryption,
+  };
+}
+
+/** Throws LAUNCH_DIFFERS or TOKEN_DIFFERS when what is given differs from what an earlier launch stored. The token is checked elsewhere. */
+export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): void {
+  if (options.id !== stored.id) {
+    const text = `invalid argument: id, required: ${stored.id} (existing), received: ${options.id}`;
+    throw new HansaError("LAUNCH_DIFFERS", text, {
+      hint: "to give this host another id, run hansa reset first",
+    });
+  }
+  if (options.cluster !== undefined && options.cluster !== stored.cluster) {
+    const text = `the node was launched before into the cluster ${stored.cluster}, not ${options.cluster}`;
+    throw new HansaError("TOKEN_DIFFERS", text);
+  }
+  const pairs: readonly (readonly [string, unknown, unknown])[] = [
+    ["subnet", options.subnet, stored.subnet],
+    ["name", options.name, stored.name],
+    ["links", options.links?.join(","), stored.links.join(",")],
+    ["gossip port", options.ports?.gossip, stored.ports.gossip],
+    ["overlay port", options.ports?.overlay, stored.ports.overlay],
+    ["encryption", options.encryption, stored.encryption],
+  ];
+  for (const [what, given, existing] of pairs) {
+    if (given === undefined || given === existing) continue;
+    const text = `invalid argument: ${what}, required: ${existing || "none"} (existing), received: ${given}`;
+    throw new HansaError("LAUNCH_DIFFERS", text);
+  }
+}
+
+/** The limits of the address plan (docs/internals/ipam.md): /8 to /20, its first sixteenth holds one address for each id. */
+function checkSubnet(subnet: string, id: number): void {
+  const cidr = parseCidr(subnet);
+  if (cidr === undefined || cidr.prefix < 8 || cidr.prefix > 20) {
+    const text = `invalid argument: subnet, required: a block from /8 to /20, received: ${subnet}`;
+    throw new HansaError("IPAM_SUBNET_INVALID", text);
+  }
+  const highest = Math.min(MAX_NODE_ID, 2 ** (28 - cidr.prefix) - 1);
+  if (id > highest) {
+    const text = `the subnet ${subnet} has node addresses for ids up to ${highest}, not for ${id}`;
+    throw new HansaError("IPAM_ID_OUTSIDE_SUBNET", text);
+  }
+}
+
+function isPositive(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= max;
+}
+
+function bad(what: string, required: string, received: string): never {
+  const text = `invalid argument: ${what}, required: ${required}, received: ${received.slice(0, 100)}`;
+  throw new HansaError("USAGE", text);
+}

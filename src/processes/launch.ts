@@ -1,0 +1,166 @@
+/**
+ * `hansa launch`: makes the host a node and starts it.
+ *
+ * Invariants: what is refused has changed nothing; node.json, written after identity.json, is the moment at which the host becomes a
+ * node; a crash at any moment is mended by the same launch again. The checks run beside the key derivation, which costs more
+ * than all of them.
+ */
+
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { HansaError } from "../errors.ts";
+import { atomicWrite, ensureDir, readIfExists } from "../host/files.ts";
+import { createIdentity, type Identity, tokenMatches } from "../identity/identity.ts";
+import { loadIdentity, saveIdentity } from "../identity/identity-file.ts";
+import { parseCidr } from "../values/cidr.ts";
+import type { NodeId } from "../values/node-id.ts";
+import { dockerNetworks } from "./docker-reach.ts";
+import { neededTools, requireTools } from "./host-tools.ts";
+import { refuseOtherLaunch, requestedNode } from "./launch-request.ts";
+import {
+  type Encryption,
+  loadNodeFile,
+  type NodeFile,
+  type Ports,
+  saveNodeFile,
+} from "./node-file.ts";
+import { pidFile } from "./paths.ts";
+import { readPidFile } from "./pid-file.ts";
+import { daemonAnswers } from "./readiness.ts";
+import { startNode } from "./start-node.ts";
+import { makeDirectories } from "./start-process.ts";
+import { requireFreeSubnet, usedByDocker, usedByRoutes } from "./subnet-collision.ts";
+import { requireFreePorts } from "./taken-ports.ts";
+import { type ThisHost, thisHost } from "./this-host.ts";
+
+export interface LaunchOptions {
+  readonly id: NodeId;
+  readonly token: string;
+  /** What is left out has its default at the first launch, and its stored value later. */
+  readonly cluster?: string | undefined;
+  readonly subnet?: string | undefined;
+  readonly name?: string | undefined;
+  readonly links?: readonly string[] | undefined;
+  readonly ports?: Partial<Ports> | undefined;
+  readonly encryption?: Encryption | undefined;
+  /** HOST[:PORT] each; added to those of earlier launches. */
+  readonly targets: readonly string[];
+  /** Told what takes time, in a few words each. */
+  readonly onProgress?: ((text: string) => void) | undefined;
+  /** Hands targets to the running daemon; without it they are refused while it runs. */
+  readonly addTargets?: ((targets: readonly string[]) => Promise<void>) | undefined;
+}
+
+export interface LaunchResult {
+  /** The node had been launched before, with the same id and token. */
+  readonly already: boolean;
+  readonly node: NodeFile;
+}
+
+/**
+ * Launches this host as a node, or brings an already launched one up again and adds targets.
+ *
+ * Throws, with nothing changed: ROOT_REQUIRED, USAGE, DOCKER_UNREACHABLE, TOOL_MISSING, PORT_TAKEN, SUBNET_COLLISION, LAUNCH_DIFFERS,
+ * TOKEN_DIFFERS, STATE_DAMAGED and the IPAM codes of bad subnets. Throws NODE_NOT_RUNNING when the daemon does not come up after all.
+ */
+export async function launch(
+  options: LaunchOptions,
+  host: ThisHost = thisHost(),
+): Promise<LaunchResult> {
+  if (!host.isRoot) {
+    throw new HansaError("ROOT_REQUIRED", "launch needs root privileges: it sets up the network");
+  }
+  const requested = requestedNode(options, hostname());
+  const stored = await loadNodeFile(host.paths.nodeFile);
+  if (stored === undefined) return launchFirst(options, requested, host);
+  return launchAgain(options, stored, host);
+}
+
+async function launchFirst(
+  options: LaunchOptions,
+  node: NodeFile,
+  host: ThisHost,
+): Promise<LaunchResult> {
+  options.onProgress?.("deriving the cluster's keys");
+  const [identity] = await Promise.all([firstIdentity(options, node, host), checkHost(node, host)]);
+  await makeDirectories(host.paths);
+  await saveIdentity(host.paths.stateDir, identity);
+  await saveNodeFile(host.paths.nodeFile, node);
+  await writePluginSpec(host);
+  options.onProgress?.("starting");
+  await startNode(node, host, options.onProgress);
+  return { already: false, node };
+}
+
+async function launchAgain(
+  options: LaunchOptions,
+  stored: NodeFile,
+  host: ThisHost,
+): Promise<LaunchResult> {
+  const { paths } = host;
+  refuseOtherLaunch(options, stored);
+  const identity = await loadIdentity(paths.stateDir);
+  if (identity === undefined) {
+    throw new HansaError("STATE_DAMAGED", `${paths.stateDir} has lost its identity.json`, {
+      hint: "restore it from a backup, or run hansa reset and launch again",
+    });
+  }
+  options.onProgress?.("checking the token");
+  const [matches, runs] = await Promise.all([
+    tokenMatches(identity, options.token, stored.cluster),
+    daemonAnswers(paths.apiSocket),
+  ]);
+  if (!matches) {
+    const text = `the node was launched before into the cluster ${stored.cluster} with another token`;
+    throw new HansaError("TOKEN_DIFFERS", text);
+  }
+  let node = stored;
+  if (runs) {
+    if (options.targets.length > 0) await options.addTargets?.(options.targets);
+  } else {
+    requireTools(neededTools(stored.encryption, host.kernelHasWireguard), host.folders);
+    requireFreePorts(stored.ports, ourPids(host));
+    node = { ...stored, targets: [...new Set([...stored.targets, ...options.targets])] };
+    if (node.targets.length > stored.targets.length) await saveNodeFile(paths.nodeFile, node);
+  }
+  await writePluginSpec(host);
+  await startNode(node, host, options.onProgress);
+  return { already: true, node };
+}
+
+/** The identity of a launch that died before node.json was written is taken up again, when its token was this one. */
+async function firstIdentity(
+  { token }: LaunchOptions,
+  { cluster }: NodeFile,
+  host: ThisHost,
+): Promise<Identity> {
+  const left = await loadIdentity(host.paths.stateDir);
+  if (left !== undefined && (await tokenMatches(left, token, cluster))) return left;
+  return createIdentity({ token, cluster });
+}
+
+/** What a host must have for its first launch. Writes nothing. */
+async function checkHost(node: NodeFile, host: ThisHost): Promise<void> {
+  requireTools(neededTools(node.encryption, host.kernelHasWireguard), host.folders);
+  requireFreePorts(node.ports, ourPids(host));
+  const subnet = parseCidr(node.subnet);
+  if (subnet === undefined) throw new HansaError("INTERNAL", "a checked subnet is malformed");
+  requireFreeSubnet(subnet, usedByRoutes(await readFile("/proc/net/route", "latin1")));
+  requireFreeSubnet(subnet, usedByDocker(await dockerNetworks(host.dockerHost)));
+}
+
+/** Docker finds the plugin's socket by this file also when /run is empty, as after a boot. */
+async function writePluginSpec(host: ThisHost): Promise<void> {
+  const { pluginSpec, ipamSocket } = host.paths;
+  const text = `unix://${ipamSocket}`;
+  if (new TextDecoder().decode(await readIfExists(pluginSpec)) === text) return;
+  await ensureDir(dirname(pluginSpec), 0o755);
+  await atomicWrite(pluginSpec, text, 0o644);
+}
+
+/** Ports held by processes of ours that outlived an earlier launch are in nobody's way. */
+function ourPids(host: ThisHost): Set<number> {
+  const names = ["daemon", "tunnel", "ipam-plugin"];
+  return new Set(names.flatMap((name) => readPidFile(pidFile(host.paths, name))?.pid ?? []));
+}

@@ -1,0 +1,99 @@
+/**
+ * node.json: what `launch` was told. Its presence is what makes a host a launched node.
+ *
+ * Invariant: what is read back is complete and in range, or refused as STATE_DAMAGED naming the field; it holds no secret.
+ */
+import { HansaError } from "../errors.ts";
+import { atomicWrite, readJson } from "../host/files.ts";
+import { isClusterName } from "../identity/roots.ts";
+import { parseCidr } from "../values/cidr.ts";
+import { parseTarget } from "../values/endpoint.ts";
+import { MAX_NODE_ID, type NodeId } from "../values/node-id.ts";
+
+export type Encryption = "wireguard" | "none";
+
+export interface Ports {
+  /** TCP and UDP. */
+  readonly gossip: number;
+  /** UDP; TCP of the same number is the relay's. */
+  readonly overlay: number;
+}
+
+export const DEFAULT_PORTS: Ports = { gossip: 6783, overlay: 6784 };
+export const DEFAULT_SUBNET = "10.32.0.0/12";
+export const DEFAULT_CLUSTER = "hansa";
+export const MAX_LINKS = 8;
+
+export interface NodeFile {
+  readonly version: 1;
+  readonly id: NodeId;
+  readonly name: string;
+  readonly cluster: string;
+  /** CIDR text. */
+  readonly subnet: string;
+  /** As the user gave them, each once, in the order given. */
+  readonly targets: readonly string[];
+  /** Own addresses to announce, at most 8; empty: found by the daemon. */
+  readonly links: readonly string[];
+  readonly ports: Ports;
+  readonly encryption: Encryption;
+}
+
+/** The node file at `path`, or undefined when the host was never launched. Throws STATE_DAMAGED. */
+export async function loadNodeFile(path: string): Promise<NodeFile | undefined> {
+  const value = await readJson(path);
+  return value === undefined ? undefined : decode(path, value);
+}
+
+/** Replaces the node file: whole or not at all, on disk before it returns. Its directory must exist. */
+export async function saveNodeFile(path: string, node: NodeFile): Promise<void> {
+  await atomicWrite(path, `${JSON.stringify(node, null, 2)}\n`, 0o600);
+}
+
+function decode(path: string, value: unknown): NodeFile {
+  const check = (field: string, good: boolean): void => {
+    if (good) return;
+    throw new HansaError("STATE_DAMAGED", `${path} is damaged: ${field} is missing or malformed`);
+  };
+  check("the file", typeof value === "object" && value !== null && !Array.isArray(value));
+  const file = value as Record<string, unknown>;
+  if (file["version"] !== 1) {
+    throw new HansaError("STATE_DAMAGED", `${path} has a version that this hansa does not know`, {
+      hint: "run the hansa version that wrote it, or a newer one",
+    });
+  }
+  const { id, name, cluster, subnet, targets, links, ports, encryption } = file;
+  check("id", isWhole(id, MAX_NODE_ID));
+  check("name", typeof name === "string" && name.length > 0 && name.length <= 253);
+  check("cluster", typeof cluster === "string" && isClusterName(cluster));
+  check("subnet", typeof subnet === "string" && parseCidr(subnet) !== undefined);
+  check("targets", isTexts(targets) && targets.every((each) => parseTarget(each) !== undefined));
+  check("links", isTexts(links) && links.length <= MAX_LINKS);
+  check("encryption", encryption === "wireguard" || encryption === "none");
+  check("ports", typeof ports === "object" && ports !== null);
+  const { gossip, overlay } = ports as Record<string, unknown>;
+  check("ports", isWhole(gossip, 65535) && isWhole(overlay, 65535));
+  return {
+    version: 1,
+    id: id as number,
+    name: name as string,
+    cluster: cluster as string,
+    subnet: subnet as string,
+    targets: targets as string[],
+    links: links as string[],
+    ports: { gossip: gossip as number, overlay: overlay as number },
+    encryption: encryption as Encryption,
+  };
+}
+
+function isWhole(value: unknown, max: number): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max;
+}
+
+function isTexts(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) &&
+    value.length <= 65535 &&
+    value.every((each) => typeof each === "string" && each.length <= 300)
+  );
+}

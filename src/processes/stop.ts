@@ -1,0 +1,62 @@
+/**
+ * Stops all processes of a node, in order: who restarts others first, what Docker needs last.
+ *
+ * Invariant: after it nothing is started again until `resume`, `launch` or a boot; containers and their traffic are the daemon's
+ * and kernel's affair and are not touched here.
+ */
+import { rmSync, writeFileSync } from "node:fs";
+import { HansaError, isErrno } from "../errors.ts";
+import { loadNodeFile } from "./node-file.ts";
+import { type Paths, pidFile } from "./paths.ts";
+import { readPidFile } from "./pid-file.ts";
+import { supervisorSpec } from "./process-list.ts";
+import { waitFor } from "./readiness.ts";
+import { isRunning, processByArgv, type RunningProcess } from "./running-process.ts";
+import { makeDirectories } from "./start-process.ts";
+import { hasSystemd, stopUnits } from "./systemd.ts";
+import { type ThisHost, thisHost } from "./this-host.ts";
+
+const TERM_MS = 10_000;
+const KILL_MS = 5000;
+
+/** Stops the node; idempotent. Throws INTERNAL naming a process that even SIGKILL did not end. */
+export async function stopNode(host: ThisHost = thisHost()): Promise<void> {
+  const { paths } = host;
+  if (hasSystemd(paths)) return stopUnits(paths);
+  await makeDirectories(paths);
+  writeFileSync(paths.stoppedMark, "");
+  const node = await loadNodeFile(paths.nodeFile);
+  const specs = node === undefined ? [] : host.processes(node);
+  for (const spec of [supervisorSpec(host.program), ...specs.toReversed()]) {
+    const running =
+      readPidFile(pidFile(paths, spec.name)) ?? processByArgv(spec.argv, paths.prefix);
+    if (running !== undefined) await end(spec.name, running);
+    rmSync(pidFile(paths, spec.name), { force: true });
+  }
+}
+
+async function end(name: string, running: RunningProcess): Promise<void> {
+  const gone = async (): Promise<boolean> => !isRunning(running);
+  for (const [signal, timeoutMs] of [
+    ["SIGTERM", TERM_MS],
+    ["SIGKILL", KILL_MS],
+  ] as const) {
+    send(running, signal);
+    if ((await waitFor(gone, { timeoutMs })) === "ready") return;
+  }
+  throw new HansaError("INTERNAL", `the process ${name} (pid ${running.pid}) cannot be ended`);
+}
+
+function send(running: RunningProcess, signal: NodeJS.Signals): void {
+  try {
+    if (isRunning(running)) process.kill(running.pid, signal);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
+}
+
+/** True when any process of ours runs. */
+export function anyRuns(paths: Paths): boolean {
+  const names = ["supervise", "daemon", "tunnel", "ipam-plugin"];
+  return names.some((name) => readPidFile(pidFile(paths, name)) !== undefined);
+}

@@ -1,0 +1,150 @@
+/**
+ * The supervising parent, where no systemd runs: keeps a node's processes alive, each on its own.
+ *
+ * Invariants: the processes need no supervisor to live, so kill -9 of it touches none of them; a new one adopts them by their
+ * pid files and never starts a second copy; there is one supervisor a host. Own children are watched by their exit
+ * events, adopted ones by a look at /proc four times a second.
+ */
+import { existsSync } from "node:fs";
+import { type Backoff, backoffMs } from "../host/backoff.ts";
+import { createLogger, type Logger } from "../host/logger.ts";
+import { rotateLog } from "./log-file.ts";
+import { hansaPaths, logFile, type Paths, pidFile } from "./paths.ts";
+import { readPidFile, releasePidLock, takePidLock } from "./pid-file.ts";
+import { type ProcessSpec, supervisorSpec } from "./process-list.ts";
+import { isRunning, type RunningProcess } from "./running-process.ts";
+import { makeDirectories, startProcess } from "./start-process.ts";
+import { thisProgram } from "./this-program.ts";
+
+export const RESTART_BACKOFF: Backoff = { firstMs: 100, factor: 2, capMs: 5000, jitter: 0 };
+/** A process that lived that long begins its back-off anew. */
+const SETTLED_MS = 10_000;
+const LOOK_MS = 250;
+const HOUSEKEEPING_MS = 15_000;
+
+export interface SupervisorOptions {
+  readonly paths: Paths;
+  readonly processes: readonly ProcessSpec[];
+  readonly logger?: Logger;
+  /** Ends the supervisor, not the processes. */
+  readonly signal?: AbortSignal;
+  readonly backoff?: Backoff;
+}
+
+/**
+ * Supervises until `signal` aborts, SIGTERM or SIGINT arrives, or the node is stopped on purpose; the processes live on.
+ *
+ * Returns the exit status: 0 also at once when a supervisor runs already.
+ */
+export async function supervise(options: SupervisorOptions): Promise<number> {
+  const { paths } = options;
+  const logger = options.logger ?? createLogger({ fields: { process: "supervise" } });
+  await makeDirectories(paths);
+  const lock = pidFile(paths, "supervise");
+  if (existsSync(paths.stoppedMark)) return 0;
+  if (!takePidLock(lock)) {
+    logger.info("a supervisor runs already");
+    return 0;
+  }
+  const kept = options.processes.map((spec) => new KeptProcess(spec, options, logger));
+  const ended = Promise.withResolvers<void>();
+  const end = (): void => ended.resolve();
+  const look = setInterval(() => {
+    for (const each of kept) each.look();
+  }, LOOK_MS);
+  const housekeeping = setInterval(() => {
+    for (const { name } of [...options.processes, { name: "supervise" }]) {
+      if (rotateLog(logFile(paths, name))) logger.info("log rotated", { log: name });
+    }
+    // Somebody removed our lock, or the node was stopped: another may rule, we must not.
+    if (existsSync(paths.stoppedMark) || !takePidLock(lock)) end();
+  }, HOUSEKEEPING_MS);
+  process.on("SIGTERM", end).on("SIGINT", end);
+  options.signal?.addEventListener("abort", end);
+  try {
+    for (const each of kept) await each.start();
+    if (options.signal?.aborted !== true) await ended.promise;
+  } finally {
+    clearInterval(look);
+    clearInterval(housekeeping);
+    process.off("SIGTERM", end).off("SIGINT", end);
+    for (const each of kept) each.letGo();
+    releasePidLock(lock);
+  }
+  return 0;
+}
+
+/**
+ * Starts a supervisor when none runs and the node was not stopped on purpose. True when it started one.
+ *
+ * Cheap (two small reads) when all is well: the daemon calls it every few seconds. Under systemd it does nothing.
+ */
+export async function ensureSupervisor(
+  program: readonly string[] = thisProgram(),
+  paths: Paths = hansaPaths(),
+): Promise<boolean> {
+  if (existsSync(paths.systemdMark) || existsSync(paths.stoppedMark)) return false;
+  if (readPidFile(pidFile(paths, "supervise")) !== undefined) return false;
+  await startProcess(supervisorSpec(program), paths);
+  return true;
+}
+
+/** One process with its restarts. */
+class KeptProcess {
+  readonly #spec: ProcessSpec;
+  readonly #paths: Paths;
+  readonly #logger: Logger;
+  readonly #backoff: Backoff;
+  #running: RunningProcess | undefined;
+  /** We are its parent: its exit event will come, no need to look. */
+  #own = false;
+  #since = 0;
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #letGo = false;
+
+  constructor(spec: ProcessSpec, options: SupervisorOptions, logger: Logger) {
+    this.#spec = spec;
+    this.#paths = options.paths;
+    this.#backoff = options.backoff ?? RESTART_BACKOFF;
+    this.#logger = logger.child({ name: spec.name });
+  }
+
+  async start(): Promise<void> {
+    if (this.#letGo || existsSync(this.#paths.stoppedMark)) return;
+    try {
+      const { running, child } = await startProcess(this.#spec, this.#paths);
+      this.#running = running;
+      this.#own = child !== undefined;
+      this.#since = performance.now();
+      this.#logger.info(child === undefined ? "adopted" : "started", { pid: running?.pid });
+      child?.once("exit", (status, signal) => this.#ended({ status, signal }));
+      child?.once("error", (error) => this.#ended({ error }));
+      if (running === undefined && child === undefined) this.#ended({});
+    } catch (error) {
+      // A full disk or no more processes: the others must be kept all the same.
+      this.#ended({ error });
+    }
+  }
+
+  look(): void {
+    if (this.#own || this.#running === undefined || isRunning(this.#running)) return;
+    this.#ended({});
+  }
+
+  letGo(): void {
+    this.#letGo = true;
+    clearTimeout(this.#timer);
+  }
+
+  #ended(how: Readonly<Record<string, unknown>>): void {
+    this.#running = undefined;
+    if (this.#letGo) return;
+    if (performance.now() - this.#since > SETTLED_MS) this.#failures = 0;
+    const waitMs = backoffMs(this.#backoff, this.#failures, 0.5);
+    this.#failures += 1;
+    this.#logger.warn("ended, starting it again", { ...how, waitMs });
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.start(), waitMs);
+  }
+}

@@ -1,0 +1,74 @@
+/** Our processes under systemd: units installed, started, stopped and removed by `systemctl`. */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { HansaError, isErrno } from "../errors.ts";
+import { type Command, systemCommand } from "../host/command.ts";
+import { atomicWrite } from "../host/files.ts";
+import type { Paths } from "./paths.ts";
+import type { ProcessSpec } from "./process-list.ts";
+import { IPAM_SOCKET_UNIT, UNIT_OF, unitFiles } from "./units.ts";
+
+/** True where systemd is the init system. */
+export function hasSystemd(paths: Paths): boolean {
+  return existsSync(paths.systemdMark);
+}
+
+/**
+ * Installs, enables and starts the units of these processes; idempotent, and quick when all is as it should be.
+ *
+ * Running processes are not restarted, also when their unit changed. Throws SYSTEMD_FAILED.
+ */
+export async function startUnits(
+  processes: readonly ProcessSpec[],
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<void> {
+  const files = unitFiles(processes, paths.ipamSocket);
+  await mkdir(paths.unitDir, { recursive: true });
+  let changed = false;
+  for (const [name, text] of files) {
+    const path = join(paths.unitDir, name);
+    if ((await textOf(path)) === text) continue;
+    await atomicWrite(path, text, 0o644);
+    changed = true;
+  }
+  if (changed) await systemctl(command, "daemon-reload");
+  await systemctl(command, "enable", "--now", ...files.keys());
+}
+
+/** Stops all units in the order daemon, tunnel, plugin, socket. They stay enabled: the next boot starts them. */
+export async function stopUnits(paths: Paths, command: Command = systemCommand): Promise<void> {
+  const units = installed(paths);
+  if (units.length > 0) await systemctl(command, "stop", ...units);
+}
+
+/** Stops, disables and removes all units. */
+export async function removeUnits(paths: Paths, command: Command = systemCommand): Promise<void> {
+  const units = installed(paths);
+  if (units.length === 0) return;
+  await systemctl(command, "disable", "--now", ...units);
+  for (const unit of units) await rm(join(paths.unitDir, unit), { force: true });
+  await systemctl(command, "daemon-reload");
+}
+
+function installed(paths: Paths): string[] {
+  const inOrder = ["daemon", "tunnel", "ipam-plugin"].flatMap((name) => UNIT_OF[name] ?? []);
+  return [...inOrder, IPAM_SOCKET_UNIT].filter((unit) => existsSync(join(paths.unitDir, unit)));
+}
+
+async function systemctl(command: Command, ...words: readonly string[]): Promise<void> {
+  const { status, stderr } = await command.run(["systemctl", ...words], { timeoutMs: 60_000 });
+  if (status === 0) return;
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  throw new HansaError("SYSTEMD_FAILED", `systemctl ${words[0]} failed: ${said.slice(0, 300)}`);
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
