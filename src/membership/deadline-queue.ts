@@ -1,0 +1,87 @@
+/**
+ * What is due when: a binary heap of actions by time, of which any can be cancelled in O(1).
+ *
+ * Invariant: `nextMs` is the time of an action that is still to run, never of a cancelled one.
+ */
+
+export interface Deadline {
+  dueMs: number;
+  /** Undefined once run or cancelled. */
+  action: (() => void) | undefined;
+}
+
+export class DeadlineQueue {
+  readonly #heap: Deadline[] = [];
+
+  /** Infinity when nothing is due. */
+  get nextMs(): number {
+    this.#dropCancelled();
+    return this.#heap[0]?.dueMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  at(dueMs: number, action: () => void): Deadline {
+    const deadline: Deadline = { dueMs, action };
+    this.#heap.push(deadline);
+    this.#up(this.#heap.length - 1);
+    return deadline;
+  }
+
+  cancel(deadline: Deadline | undefined): void {
+    if (deadline !== undefined) deadline.action = undefined;
+  }
+
+  /** Runs everything due at `nowMs`, in order of time, also what the actions themselves add. */
+  run(nowMs: number): void {
+    while (this.nextMs <= nowMs) {
+      const top = this.#pop();
+      const action = top?.action;
+      if (top !== undefined) top.action = undefined;
+      action?.();
+    }
+  }
+
+  /** Puts everything off by `ms`; the order stays. */
+  shift(ms: number): void {
+    for (const deadline of this.#heap) deadline.dueMs += ms;
+  }
+
+  #dropCancelled(): void {
+    while (this.#heap.length > 0 && this.#heap[0]?.action === undefined) this.#pop();
+  }
+
+  #pop(): Deadline | undefined {
+    const heap = this.#heap;
+    const top = heap[0];
+    const last = heap.pop();
+    if (last !== undefined && heap.length > 0) {
+      heap[0] = last;
+      this.#down(0);
+    }
+    return top;
+  }
+
+  #up(start: number): void {
+    const heap = this.#heap;
+    let index = start;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (heap[parent]!.dueMs <= heap[index]!.dueMs) return;
+      [heap[parent], heap[index]] = [heap[index]!, heap[parent]!];
+      index = parent;
+    }
+  }
+
+  #down(start: number): void {
+    const heap = this.#heap;
+    let index = start;
+    for (;;) {
+      let least = index;
+      for (const child of [2 * index + 1, 2 * index + 2]) {
+        if (child < heap.length && heap[child]!.dueMs < heap[least]!.dueMs) least = child;
+      }
+      if (least === index) return;
+      [heap[least], heap[index]] = [heap[index]!, heap[least]!];
+      index = least;
+    }
+  }
+}

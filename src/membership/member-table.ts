@@ -1,0 +1,264 @@
+/**
+ * All members that one machine knows, in columns of typed arrays: 29 bytes a member (see BYTES_PER_MEMBER), times at most 1.25 for growth.
+ *
+ * `#order` lists the slots of all others in three parts, so that every choice costs O(1):
+ *
+ *     0 ... cursor ... live ... length
+ *     probed  to probe  dead or left
+ *
+ * Invariants: each slot but our own is in `#order` exactly once, at `#position`; alive and suspect ones lie below `live`; each is probed
+ * once in a round, in a random sequence (the shuffle is done one step at a time while probing).
+ */
+
+import type { MemberFacts, MemberRecord, MemberRegistry } from "./member-registry.ts";
+import type { MemberState } from "./message.ts";
+
+const STATES: readonly MemberState[] = ["alive", "suspect", "dead", "left"];
+const NONE = 0xffffffff;
+/** Times are kept in these steps since the table began: 6.8 years fit. */
+const TIME_STEP_MS = 50;
+
+/** Bytes of all columns for one member, without what tables share. */
+export const BYTES_PER_MEMBER = 4 + 4 + 1 + 4 + 4 + 4 + 4 + 4;
+
+export class MemberTable {
+  readonly #registry: MemberRegistry;
+  readonly #startMs: number;
+  readonly #random: () => number;
+  #recordIds = new Uint32Array(8);
+  #incarnations = new Uint32Array(8);
+  #states = new Uint8Array(8);
+  #since = new Uint32Array(8);
+  #rtts = new Float32Array(8);
+  #positions = new Uint32Array(8);
+  #order = new Uint32Array(8);
+  /** By name id of the registry. */
+  #slotOfName = new Uint32Array(8).fill(NONE);
+  readonly #freeSlots: number[] = [];
+  #slotLimit = 0;
+  #length = 0;
+  #live = 0;
+  #cursor = 0;
+
+  constructor(registry: MemberRegistry, startMs: number, random: () => number) {
+    this.#registry = registry;
+    this.#startMs = startMs;
+    this.#random = random;
+  }
+
+  /** Others that are alive or suspect. */
+  get liveCount(): number {
+    return this.#live;
+  }
+
+  /** Others in any state. */
+  get count(): number {
+    return this.#length;
+  }
+
+  /** The slot of a name, or -1. */
+  find(name: string): number {
+    const nameId = this.#registry.nameId(name);
+    if (nameId < 0 || nameId >= this.#slotOfName.length) return -1;
+    const slot = this.#slotOfName[nameId]!;
+    return slot === NONE ? -1 : slot;
+  }
+
+  /** Adds ourselves: never probed, never chosen. */
+  addSelf(facts: MemberFacts, incarnation: number, nowMs: number): number {
+    const slot = this.#newSlot(facts, incarnation, "alive", nowMs);
+    this.#positions[slot] = NONE;
+    return slot;
+  }
+
+  /** Adds a member whose name is not in the table. */
+  add(facts: MemberFacts, incarnation: number, state: MemberState, nowMs: number): number {
+    const slot = this.#newSlot(facts, incarnation, state, nowMs);
+    if (this.#length === this.#order.length) this.#order = grown(this.#order, this.#length + 1);
+    this.#place(slot, this.#length);
+    this.#length++;
+    if (isLive(state)) this.#enliven(slot);
+    return slot;
+  }
+
+  remove(slot: number): void {
+    if (isLive(this.state(slot))) this.#deaden(slot);
+    const last = this.#order[this.#length - 1]!;
+    this.#place(last, this.#positions[slot]!);
+    this.#length--;
+    this.#slotOfName[this.record(slot).nameId] = NONE;
+    this.#registry.release(this.#recordIds[slot]!);
+    this.#freeSlots.push(slot);
+  }
+
+  record(slot: number): MemberRecord {
+    return this.#registry.record(this.#recordIds[slot]!);
+  }
+
+  /** Replaces what the member announces; the name stays. */
+  setFacts(slot: number, facts: MemberFacts): void {
+    const old = this.#recordIds[slot]!;
+    this.#recordIds[slot] = this.#registry.acquire(facts);
+    this.#registry.release(old);
+  }
+
+  incarnation(slot: number): number {
+    return this.#incarnations[slot]!;
+  }
+
+  setIncarnation(slot: number, incarnation: number): void {
+    this.#incarnations[slot] = incarnation;
+  }
+
+  state(slot: number): MemberState {
+    return STATES[this.#states[slot]!]!;
+  }
+
+  setState(slot: number, state: MemberState, nowMs: number): void {
+    const before = this.state(slot);
+    if (before === state) return;
+    this.#states[slot] = STATES.indexOf(state);
+    this.#since[slot] = this.#steps(nowMs);
+    if (this.#positions[slot] === NONE || isLive(before) === isLive(state)) return;
+    if (isLive(state)) this.#enliven(slot);
+    else this.#deaden(slot);
+  }
+
+  /** When the state began, rounded down to 50 ms. */
+  sinceMs(slot: number): number {
+    return this.#startMs + this.#since[slot]! * TIME_STEP_MS;
+  }
+
+  /** The last measured round trip, or undefined. */
+  rttMs(slot: number): number | undefined {
+    const rtt = this.#rtts[slot]!;
+    return rtt < 0 ? undefined : rtt;
+  }
+
+  setRtt(slot: number, ms: number): void {
+    this.#rtts[slot] = ms;
+  }
+
+  /** The next live member of the round, or -1 when there is none. */
+  nextToProbe(): number {
+    if (this.#live === 0) return -1;
+    if (this.#cursor >= this.#live) this.#cursor = 0;
+    const chosen = this.#cursor + Math.floor(this.#random() * (this.#live - this.#cursor));
+    this.#swap(chosen, this.#cursor);
+    return this.#order[this.#cursor++]!;
+  }
+
+  /** Up to `count` different live members that `accepts`, at random. O(count) while most are accepted. */
+  randomLive(count: number, accepts: (slot: number) => boolean = () => true): number[] {
+    return this.#sample(0, this.#live, count, accepts);
+  }
+
+  /** Up to `count` different dead or left members that `accepts`, at random; not exhaustive when few are accepted. */
+  randomGone(count: number, accepts: (slot: number) => boolean): number[] {
+    return this.#sample(this.#live, this.#length, count, accepts);
+  }
+
+  /** All slots but our own, in no order; do not change the table meanwhile. */
+  *others(): Generator<number> {
+    for (let index = 0; index < this.#length; index++) yield this.#order[index]!;
+  }
+
+  #sample(from: number, to: number, count: number, accepts: (slot: number) => boolean): number[] {
+    const size = to - from;
+    const chosen: number[] = [];
+    if (size <= count * 4) {
+      const all = Array.from(this.#order.subarray(from, to));
+      while (all.length > 0 && chosen.length < count) {
+        const index = Math.floor(this.#random() * all.length);
+        const slot = all[index]!;
+        all[index] = all[all.length - 1]!;
+        all.pop();
+        if (accepts(slot)) chosen.push(slot);
+      }
+      return chosen;
+    }
+    for (let tries = 0; tries < count * 8 && chosen.length < count; tries++) {
+      const slot = this.#order[from + Math.floor(this.#random() * size)]!;
+      if (!chosen.includes(slot) && accepts(slot)) chosen.push(slot);
+    }
+    return chosen;
+  }
+
+  #newSlot(facts: MemberFacts, incarnation: number, state: MemberState, nowMs: number): number {
+    const slot = this.#freeSlots.pop() ?? this.#slotLimit++;
+    if (slot >= this.#recordIds.length) this.#growSlots(slot + 1);
+    const recordId = this.#registry.acquire(facts);
+    const { nameId } = this.#registry.record(recordId);
+    if (nameId >= this.#slotOfName.length) this.#growNames();
+    this.#recordIds[slot] = recordId;
+    this.#incarnations[slot] = incarnation;
+    this.#states[slot] = STATES.indexOf(state);
+    this.#since[slot] = this.#steps(nowMs);
+    this.#rtts[slot] = -1;
+    this.#slotOfName[nameId] = slot;
+    return slot;
+  }
+
+  #steps(nowMs: number): number {
+    return Math.max(0, Math.floor((nowMs - this.#startMs) / TIME_STEP_MS));
+  }
+
+  /** From the dead part into what is still to be probed. */
+  #enliven(slot: number): void {
+    this.#swap(this.#positions[slot]!, this.#live);
+    this.#live++;
+  }
+
+  /** Out of the live part, so that nobody else loses or doubles its turn of this round. */
+  #deaden(slot: number): void {
+    let position = this.#positions[slot]!;
+    if (position < this.#cursor) {
+      this.#cursor--;
+      this.#swap(position, this.#cursor);
+      position = this.#cursor;
+    }
+    this.#live--;
+    this.#swap(position, this.#live);
+  }
+
+  #swap(a: number, b: number): void {
+    const [slotA, slotB] = [this.#order[a]!, this.#order[b]!];
+    this.#place(slotA, b);
+    this.#place(slotB, a);
+  }
+
+  #place(slot: number, position: number): void {
+    this.#order[position] = slot;
+    this.#positions[slot] = position;
+  }
+
+  #growSlots(atLeast: number): void {
+    this.#recordIds = grown(this.#recordIds, atLeast);
+    this.#incarnations = grown(this.#incarnations, atLeast);
+    this.#since = grown(this.#since, atLeast);
+    this.#positions = grown(this.#positions, atLeast);
+    const states = new Uint8Array(this.#recordIds.length);
+    states.set(this.#states);
+    this.#states = states;
+    const rtts = new Float32Array(this.#recordIds.length);
+    rtts.set(this.#rtts);
+    this.#rtts = rtts;
+  }
+
+  #growNames(): void {
+    const before = this.#slotOfName.length;
+    this.#slotOfName = grown(this.#slotOfName, this.#registry.nameLimit);
+    this.#slotOfName.fill(NONE, before);
+  }
+}
+
+function isLive(state: MemberState): boolean {
+  return state === "alive" || state === "suspect";
+}
+
+/** Grows by a quarter: the columns of 10,000 tables are what a simulation's memory goes to. */
+function grown(column: Uint32Array<ArrayBuffer>, atLeast: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(Math.max(atLeast, Math.ceil(column.length * 1.25)));
+  larger.set(column);
+  return larger;
+}

@@ -1,0 +1,249 @@
+/**
+ * What is said of members, and what we come to believe: alive, suspect, dead, left.
+ *
+ * Invariants: a member's incarnation never falls; of two sayings with one incarnation the worse one wins (alive < suspect < dead < left); only the member
+ * itself raises its incarnation; what changed our belief is passed on, what did not is not. Nobody is forgotten for being dead.
+ */
+import type { Endpoint } from "../values/endpoint.ts";
+import { isAcceptable } from "./acceptable.ts";
+import { Accusers } from "./accusers.ts";
+import { accusation, type Context, emitEvent } from "./context.ts";
+import type { Deadline } from "./deadline-queue.ts";
+import { type MemberFacts, sameEndpoint, sameFacts } from "./member-registry.ts";
+import type { Alive, Dead, MemberState, RemoteMember, Suspect } from "./message.ts";
+import type { Selfhood } from "./selfhood.ts";
+import { Suspicion } from "./suspicion.ts";
+import { suspicionBounds } from "./timing.ts";
+
+/** Removed members whose last incarnation is remembered, so that old rumours do not bring them back. */
+const MAX_TOMBSTONES = 1024;
+
+export class Rumours {
+  readonly #context: Context;
+  readonly #selfhood: Selfhood;
+  readonly #accusers: Accusers;
+  readonly #suspicions = new Map<number, { readonly suspicion: Suspicion; deadline: Deadline }>();
+  readonly #tombstones = new Map<string, number>();
+
+  constructor(context: Context, selfhood: Selfhood) {
+    this.#context = context;
+    this.#selfhood = selfhood;
+    this.#accusers = new Accusers(context);
+  }
+
+  /** Members under suspicion now. */
+  get suspects(): number {
+    return this.#suspicions.size;
+  }
+
+  onAlive(alive: Alive): void {
+    const { table, outbox, self } = this.#context;
+    const facts = factsOf(alive);
+    if (!isAcceptable(facts, alive.incarnation, table.record(self).versions)) return;
+    const slot = table.find(alive.node);
+    if (slot === self) {
+      this.#selfhood.onAlive(alive);
+      return;
+    }
+    if (slot < 0) {
+      this.#meet(alive, facts);
+      return;
+    }
+    if (alive.incarnation <= table.incarnation(slot)) {
+      this.#onStaleAlive(alive, slot);
+      return;
+    }
+    const previous = table.state(slot);
+    const changed = !sameFacts(table.record(slot), facts);
+    if (changed) table.setFacts(slot, facts);
+    table.setIncarnation(slot, alive.incarnation);
+    this.#setState(slot, "alive");
+    outbox.spread(alive.node, alive);
+    if (previous === "left") emitEvent(this.#context, "joined", slot, { previous });
+    else if (previous !== "alive") emitEvent(this.#context, "alive-again", slot, { previous });
+    else if (changed) emitEvent(this.#context, "updated", slot, { previous });
+  }
+
+  /** `from` is who sent it to us, when it came by packet. */
+  onSuspect(suspect: Suspect, from?: Endpoint): void {
+    const { table, outbox, self } = this.#context;
+    const slot = table.find(suspect.node);
+    if (slot < 0) return;
+    if (slot === self) {
+      this.#selfhood.onAccused(suspect, from);
+      return;
+    }
+    if (suspect.incarnation < table.incarnation(slot)) return;
+    const open = this.#suspicions.get(slot);
+    if (open !== undefined) {
+      table.setIncarnation(slot, suspect.incarnation);
+      if (!open.suspicion.confirm(suspect.from)) return;
+      outbox.spread(suspect.node, suspect);
+      this.#arm(slot, open.suspicion);
+      return;
+    }
+    if (table.state(slot) !== "alive") return;
+    table.setIncarnation(slot, suspect.incarnation);
+    this.#setState(slot, "suspect");
+    outbox.spread(suspect.node, suspect);
+    const bounds = suspicionBounds(this.#context.timing, table.liveCount + 1);
+    this.#arm(slot, new Suspicion(suspect.from, bounds, this.#context.nowMs));
+    emitEvent(this.#context, "suspect", slot, { previous: "alive" });
+  }
+
+  onDead(dead: Dead, from?: Endpoint): void {
+    const { table, outbox, self, nowMs } = this.#context;
+    const slot = table.find(dead.node);
+    if (slot < 0) return;
+    if (slot === self) {
+      this.#selfhood.onAccused(dead, from);
+      return;
+    }
+    if (dead.incarnation < table.incarnation(slot)) return;
+    const previous = table.state(slot);
+    const next: MemberState = dead.from === dead.node ? "left" : "dead";
+    table.setIncarnation(slot, dead.incarnation);
+    // A leave that was overtaken by a suspicion still counts; a death after a leave does not.
+    if (previous === "left" || previous === next) return;
+    this.#setState(slot, next);
+    outbox.spread(dead.node, dead);
+    if (next === "left") this.#forgetLater(dead.node);
+    else outbox.noteDeath(nowMs);
+    emitEvent(this.#context, next, slot, { previous });
+  }
+
+  /** The other half of a push/pull. Its dead are only suspected by us when we hold them alive. */
+  merge(members: readonly RemoteMember[]): void {
+    const { table, name } = this.#context;
+    const before = table.liveCount;
+    for (const member of members) {
+      const { name: node, incarnation } = member;
+      if (member.state === "alive") {
+        const { endpoint, meta, versions } = member;
+        this.onAlive({ type: "alive", incarnation, node, endpoint, meta, versions });
+      } else if (member.state === "left") {
+        this.onDead({ type: "dead", incarnation, node, from: node });
+      } else if (table.find(node) < 0) {
+        this.#learn(member);
+      } else if (!this.#suspicions.has(table.find(node))) {
+        this.onSuspect({ type: "suspect", incarnation, node, from: name });
+      }
+    }
+    // Whoever is new to us may not know us either.
+    if (table.liveCount > before) this.#selfhood.tellAll();
+  }
+
+  /** Forgets a member; what is still said of it with this incarnation or a lower one is not believed. */
+  remove(name: string): void {
+    const { table, outbox, self } = this.#context;
+    const slot = table.find(name);
+    if (slot < 0 || slot === self) return;
+    this.#bury(name, table.incarnation(slot));
+    this.#endSuspicion(slot);
+    outbox.forget(name);
+    table.remove(slot);
+  }
+
+  /** We stood still for `ms`: suspects get that time on top. */
+  shift(ms: number): void {
+    for (const { suspicion } of this.#suspicions.values()) suspicion.shift(ms);
+  }
+
+  #meet(alive: Alive, facts: MemberFacts): void {
+    const { table, nowMs, outbox } = this.#context;
+    const buried = this.#tombstones.get(alive.node);
+    if (buried !== undefined && alive.incarnation <= buried) {
+      const { node } = alive;
+      const told: Dead = { type: "dead", incarnation: buried, node, from: this.#context.name };
+      this.#accusers.accuse(told, alive.endpoint);
+      return;
+    }
+    this.#tombstones.delete(alive.node);
+    const slot = table.add(facts, alive.incarnation, "alive", nowMs);
+    outbox.spread(alive.node, alive);
+    emitEvent(this.#context, "joined", slot);
+  }
+
+  /** A member that others hold suspect or dead and that we never met: it is known to us as they know it. */
+  #learn(member: RemoteMember): void {
+    const { table, nowMs, self, name } = this.#context;
+    const { incarnation, state } = member;
+    const facts = { ...member };
+    if (!isAcceptable(facts, incarnation, table.record(self).versions)) return;
+    if (incarnation <= (this.#tombstones.get(member.name) ?? -1)) return;
+    if (state === "suspect") {
+      const { name: node, endpoint, meta, versions } = member;
+      this.#meet({ type: "alive", incarnation, node, endpoint, meta, versions }, facts);
+      this.onSuspect({ type: "suspect", incarnation, node, from: name });
+      return;
+    }
+    const slot = table.add(facts, incarnation, "dead", nowMs);
+    emitEvent(this.#context, "dead", slot);
+  }
+
+  #onStaleAlive(alive: Alive, slot: number): void {
+    const { table } = this.#context;
+    const state = table.state(slot);
+    const isOlder = alive.incarnation < table.incarnation(slot);
+    if (state === "alive") {
+      // An older incarnation elsewhere is an old address; the same one elsewhere is a second holder of the name.
+      const elsewhere = !isOlder && !sameEndpoint(alive.endpoint, table.record(slot).endpoint);
+      if (elsewhere && this.#accusers.mayAnswer(alive.node)) {
+        emitEvent(this.#context, "conflict", slot, { other: alive.endpoint });
+      }
+      return;
+    }
+    // The rumour that made a suspect known may still travel with the incarnation that is suspected.
+    if (state === "suspect" && !isOlder) return;
+    this.#accusers.accuse(accusation(this.#context, slot), alive.endpoint);
+  }
+
+  #arm(slot: number, suspicion: Suspicion): void {
+    const { deadlines } = this.#context;
+    deadlines.cancel(this.#suspicions.get(slot)?.deadline);
+    const deadline = deadlines.at(suspicion.deadlineMs, () => this.#convict(slot));
+    this.#suspicions.set(slot, { suspicion, deadline });
+  }
+
+  /** The suspicion ran out: the member is dead, and is told so itself. */
+  #convict(slot: number): void {
+    const { table, outbox, name } = this.#context;
+    const { name: node, endpoint } = table.record(slot);
+    this.onDead({ type: "dead", incarnation: table.incarnation(slot), node, from: name });
+    outbox.send(endpoint, [accusation(this.#context, slot)]);
+  }
+
+  #setState(slot: number, state: MemberState): void {
+    if (state !== "suspect") this.#endSuspicion(slot);
+    this.#context.table.setState(slot, state, this.#context.nowMs);
+  }
+
+  #endSuspicion(slot: number): void {
+    this.#context.deadlines.cancel(this.#suspicions.get(slot)?.deadline);
+    this.#suspicions.delete(slot);
+  }
+
+  #forgetLater(name: string): void {
+    const { deadlines, nowMs, timing, table } = this.#context;
+    const incarnation = table.incarnation(table.find(name));
+    deadlines.at(nowMs + timing.leftRetentionMs, () => {
+      const slot = table.find(name);
+      if (slot < 0 || table.state(slot) !== "left") return;
+      if (table.incarnation(slot) === incarnation) table.remove(slot);
+    });
+  }
+
+  #bury(name: string, incarnation: number): void {
+    this.#tombstones.delete(name);
+    this.#tombstones.set(name, incarnation);
+    if (this.#tombstones.size <= MAX_TOMBSTONES) return;
+    for (const oldest of this.#tombstones.keys()) {
+      this.#tombstones.delete(oldest);
+      break;
+    }
+  }
+}
+
+function factsOf({ node, endpoint, meta, versions }: Alive): MemberFacts {
+  return { name: node, endpoint, meta, versions };
+}

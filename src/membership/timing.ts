@@ -1,0 +1,97 @@
+/**
+ * The timings of the membership protocol and the formulas over them.
+ *
+ * Defaults are memberlist's LAN defaults, so that a mixed cluster agrees on who is late. `n` below is the number of
+ * members that are alive or suspect, ourselves included.
+ */
+
+export interface MembershipTiming {
+  /**
+   * One member is probed per interval, each once in n-1 intervals. Detection takes about one interval (some member probes the victim)
+   * plus the suspicion. Cost: one ping and one ack per interval and member. Multiplied by the awareness score + 1 when we are slow.
+   */
+  readonly probeIntervalMs: number;
+  /** A direct ping unanswered for so long is followed by indirect pings and a stream ping; must be below the interval. */
+  readonly probeTimeoutMs: number;
+  /** Members asked to ping on our behalf. Cost: that many packets for each unanswered ping; more survive more loss. */
+  readonly indirectChecks: number;
+  /** Time between two rounds of gossip, on average; nothing is sent when there is nothing to tell. */
+  readonly gossipIntervalMs: number;
+  /** Members told in one round. Cost: that many packets per interval while there is something to tell. */
+  readonly gossipNodes: number;
+  /**
+   * Rounds that may go out at once after a quiet time, so that news need not wait for the interval. The rate over any longer time
+   * stays one round per interval: round i of a burst is paid back by the quiet before it.
+   */
+  readonly gossipBurst: number;
+  /** Each piece of news is sent `retransmitMult * ceil(log10(n + 1))` times. Higher survives more loss, costs bytes. */
+  readonly retransmitMult: number;
+  /** Shortest suspicion: `suspicionMult * max(1, log10 n) * probeInterval`. Also asks for `suspicionMult - 2` confirmers. */
+  readonly suspicionMult: number;
+  /** Longest suspicion (no confirmer): that many times the shortest. Higher protects against one slow accuser. */
+  readonly suspicionMaxTimeoutMult: number;
+  /** The awareness score stays below this; a score s makes our probes s + 1 times slower. */
+  readonly awarenessMax: number;
+  /** Whole states are exchanged with a random member: every interval up to 32 members, then scaled by log2(n / 32) + 1. */
+  readonly pushPullIntervalMs: number;
+  /**
+   * Whoever saw the cluster grow by more than an eighth since its last push/pull begins one more after 0.5 to 1.5 times this. Cost: a few
+   * push/pulls for each joiner.
+   */
+  readonly growthSyncMs: number;
+  /** A member just held dead is still told the news for so long, so that it learns of its death and refutes. */
+  readonly gossipToTheDeadMs: number;
+  /** One member held dead is pinged per interval for ever, so that a mended link heals. Cost: one packet per interval. */
+  readonly deadProbeIntervalMs: number;
+  /** A member that left is forgotten after so long. A dead one is never forgotten. */
+  readonly leftRetentionMs: number;
+  /** At most one accusation per member and interval is sent in answer to a stale alive. */
+  readonly accuseIntervalMs: number;
+}
+
+/** memberlist's DefaultLANConfig; the last three, the burst and growthSyncMs are ours. */
+export const LAN_TIMING: MembershipTiming = {
+  probeIntervalMs: 1000,
+  probeTimeoutMs: 500,
+  indirectChecks: 3,
+  gossipIntervalMs: 200,
+  gossipNodes: 3,
+  gossipBurst: 4,
+  retransmitMult: 4,
+  suspicionMult: 4,
+  suspicionMaxTimeoutMult: 6,
+  awarenessMax: 8,
+  pushPullIntervalMs: 30_000,
+  growthSyncMs: 1_000,
+  gossipToTheDeadMs: 30_000,
+  deadProbeIntervalMs: 5_000,
+  leftRetentionMs: 24 * 3_600_000,
+  accuseIntervalMs: 1_000,
+};
+
+const PUSH_PULL_SCALE_FROM = 32;
+
+/** Times a piece of news is sent among `n` members. */
+export function retransmitLimit(timing: MembershipTiming, n: number): number {
+  return timing.retransmitMult * Math.max(1, Math.ceil(Math.log10(n + 1)));
+}
+
+/** Shortest and longest time that a suspicion lasts among `n` members, and how many confirmers shorten it fully. */
+export function suspicionBounds(
+  timing: MembershipTiming,
+  n: number,
+): { readonly minMs: number; readonly maxMs: number; readonly confirmers: number } {
+  const scale = Math.max(1, Math.log10(Math.max(1, n)));
+  const minMs = timing.suspicionMult * scale * timing.probeIntervalMs;
+  const wanted = Math.max(0, timing.suspicionMult - 2);
+  // Without ourselves and the suspect there are n - 2 who could confirm.
+  const confirmers = n - 2 < wanted ? 0 : wanted;
+  return { minMs, maxMs: minMs * timing.suspicionMaxTimeoutMult, confirmers };
+}
+
+/** Time between two push/pulls among `n` members: grows so that the whole cluster's stream traffic stays in bounds. */
+export function pushPullIntervalMs(timing: MembershipTiming, n: number): number {
+  if (n <= PUSH_PULL_SCALE_FROM) return timing.pushPullIntervalMs;
+  const multiplier = Math.ceil(Math.log2(n) - Math.log2(PUSH_PULL_SCALE_FROM)) + 1;
+  return multiplier * timing.pushPullIntervalMs;
+}
