@@ -1,0 +1,99 @@
+/**
+ * The REST API of a node as a Hono application, for whatever listener it is mounted on.
+ *
+ * Invariant: every answer is JSON; every failure is `{error: {code, message, hint}}` with the status of its code, never a stack.
+ */
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { z } from "zod";
+import { ERRORS, HansaError } from "../errors.ts";
+import type { NodePort } from "./node-port.ts";
+import { openApiDocument } from "./open-api.ts";
+import { ROUTES, type Route } from "./routes.ts";
+
+export const MAX_BODY_BYTES = 1024 * 1024;
+
+export interface ApiOptions {
+  /** Told of every failure that is no HansaError, with its stack; default: one line on stderr. */
+  readonly onDefect?: (error: unknown, request: string) => void;
+}
+
+/** The API over `node`. Routes: see ROUTES, and GET /v1/openapi.json. */
+export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
+  const onDefect = options.onDefect ?? reportToStderr;
+  const app = new Hono();
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (context) =>
+        answerError(
+          context,
+          new HansaError("REQUEST_TOO_LARGE", "the request's body is longer than 1 MiB"),
+        ),
+    }),
+  );
+  for (const route of ROUTES) {
+    app.on(route.method.toUpperCase(), route.path, async (context) => {
+      const body = await bodyOf(context, route);
+      const answer = await route.handle(node, body, context.req.raw.signal);
+      return context.json(answer as object);
+    });
+  }
+  let document: object | undefined;
+  app.get("/v1/openapi.json", (context) => {
+    document ??= openApiDocument(node.version().version);
+    return context.json(document);
+  });
+  app.notFound((context) => {
+    const asked = `${context.req.method} ${context.req.path}`;
+    return answerError(context, new HansaError("API_ROUTE_UNKNOWN", `no route ${asked}`));
+  });
+  app.onError((error, context) => {
+    if (error instanceof HansaError) return answerError(context, error);
+    // A client that went away rejects our wait with its abort; nobody reads the answer, and nothing is broken.
+    if (!context.req.raw.signal.aborted) {
+      onDefect(error, `${context.req.method} ${context.req.path}`);
+    }
+    return answerError(context, new HansaError("INTERNAL", `unexpected failure: ${error.message}`));
+  });
+  return app;
+}
+
+async function bodyOf(context: Context, route: Route): Promise<unknown> {
+  if (route.request === undefined) return undefined;
+  const text = await context.req.text();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new HansaError("USAGE", "the request's body is not JSON", { cause });
+  }
+  const parsed = route.request.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new HansaError("USAGE", sentenceOf(parsed.error), {
+    hint: "GET /v1/openapi.json describes each request",
+  });
+}
+
+function sentenceOf(error: z.ZodError): string {
+  const [issue] = error.issues;
+  if (issue === undefined) return "the request's body is malformed";
+  // Our own refinements are sentences already; zod's need to be told where.
+  if (issue.code === "custom") return issue.message;
+  const place = issue.path.length > 0 ? ` at ${issue.path.join(".")}` : "";
+  return `the request's body is malformed${place}: ${issue.message.replace(/^./, (first) => first.toLowerCase())}`;
+}
+
+function answerError(context: Context, error: HansaError): Response {
+  const { code, message, hint } = error;
+  return context.json(
+    { error: { code, message, hint } },
+    ERRORS[code].status as ContentfulStatusCode,
+  );
+}
+
+function reportToStderr(error: unknown, request: string): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`api: ${request}: ${text}\n`);
+}

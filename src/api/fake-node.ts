@@ -1,0 +1,201 @@
+/** A NodePort with state in memory, for tests of the API, the client and the command line. */
+
+import { inspectionOf } from "./inspection.ts";
+import type { Inspection } from "./inspection-schema.ts";
+import type { NodePort } from "./node-port.ts";
+import type { Status } from "./status-schema.ts";
+import { VERSION, type Version } from "./version.ts";
+
+const UNKNOWN = {
+  encrypted: false,
+  backend: null,
+  peer: null,
+  rttMs: null,
+  mtu: null,
+  error: null,
+  retryAt: null,
+} as const;
+
+/** Node 1 of an example cluster: host2 connected, host9 not resolvable, node 3 never met, itself a target. */
+export function exampleStatus(): Status {
+  const host1 = { id: 1, name: "host1" };
+  const host2 = { id: 2, name: "host2" };
+  const address = "192.168.48.12:6783";
+  const quarter = { addresses: 131072, percent: 25, active: null };
+  return {
+    cluster: { name: "hansa", subnet: "10.32.0.0/12", encryption: "wireguard" },
+    node: {
+      ...host1,
+      engineId: "8f2d4c1e-6f6b-4a52-9d59-0d2f0e6b7a11",
+      address: "192.168.48.11",
+      version: VERSION.version,
+    },
+    targets: ["host1", "host2", "host9"],
+    peers: [
+      {
+        ...host1,
+        address: "192.168.48.11:6783",
+        state: "alive",
+        connections: [{ address, direction: "outbound", state: "established", peer: host2 }],
+      },
+      {
+        ...host2,
+        address,
+        state: "alive",
+        connections: [
+          {
+            address: "192.168.48.11:41022",
+            direction: "inbound",
+            state: "established",
+            peer: host1,
+          },
+        ],
+      },
+      {
+        id: 12,
+        name: "a-longer-name",
+        address: "192.168.48.22:6783",
+        state: "dead",
+        connections: [],
+      },
+    ],
+    connections: [
+      {
+        ...UNKNOWN,
+        address,
+        direction: "outbound",
+        state: "established",
+        encrypted: true,
+        backend: "wireguard",
+        peer: host2,
+        rttMs: 0.42,
+        mtu: 1420,
+      },
+      {
+        ...UNKNOWN,
+        address: "192.168.48.13:45678",
+        direction: "inbound",
+        state: "pending",
+        encrypted: true,
+        backend: "relay",
+        peer: { id: 13, name: "host13" },
+      },
+      {
+        ...UNKNOWN,
+        address: "host9:6783",
+        direction: "outbound",
+        state: "retrying",
+        error: "host9 does not resolve",
+        retryAt: "2026-01-02T03:04:08.000Z",
+      },
+      {
+        ...UNKNOWN,
+        address: "192.168.48.11:6783",
+        direction: "outbound",
+        state: "failed",
+        error: "cannot connect to ourself",
+      },
+    ],
+    ipam: {
+      subnet: "10.32.0.0/12",
+      range: "10.40.0.0/13",
+      ready: true,
+      entries: [
+        { ...host1, ...quarter, active: 2, reachable: true },
+        { ...host2, ...quarter, reachable: true },
+        { id: 3, name: null, ...quarter, reachable: false },
+        { id: 12, name: "a-longer-name", ...quarter, reachable: false },
+      ],
+    },
+    warnings: [],
+  };
+}
+
+export class FakeNode implements NodePort {
+  /** Served as it is; tests change it. */
+  current: Status = exampleStatus();
+  /** How many requests wait in prime. */
+  waiting = 0;
+  /** How many of them went away before the node was ready. */
+  aborted = 0;
+  /** When set, every call rejects with it. */
+  failure: Error | undefined;
+  readonly #wake = new Set<() => void>();
+
+  async status(): Promise<Status> {
+    this.#mayFail();
+    return this.current;
+  }
+
+  async connect(targets: readonly string[], replace: boolean): Promise<{ targets: string[] }> {
+    this.#mayFail();
+    const kept = replace ? [] : this.current.targets;
+    return this.#setTargets([...kept, ...targets]);
+  }
+
+  async forget(targets: readonly string[]): Promise<{ targets: string[] }> {
+    this.#mayFail();
+    return this.#setTargets(this.current.targets.filter((target) => !targets.includes(target)));
+  }
+
+  async prime(signal: AbortSignal): Promise<{ id: number }> {
+    this.#mayFail();
+    this.waiting += 1;
+    try {
+      while (!this.current.ipam.ready) await this.#changed(signal);
+    } catch (error) {
+      this.aborted += 1;
+      throw error;
+    } finally {
+      this.waiting -= 1;
+    }
+    return { id: this.current.node.id };
+  }
+
+  async inspect(): Promise<Inspection> {
+    this.#mayFail();
+    const start = 0x0a280000;
+    const ring = [1, 2, 3, 12].map((owner, index) => ({
+      start: start + index * 131072,
+      owner,
+      version: 0,
+    }));
+    return inspectionOf(this.current, { port: 6783, interface: "hansa-wg", ring });
+  }
+
+  version(): Version {
+    return VERSION;
+  }
+
+  setReady(ready: boolean): void {
+    this.current = { ...this.current, ipam: { ...this.current.ipam, ready } };
+    for (const wake of this.#wake) wake();
+  }
+
+  #setTargets(targets: readonly string[]): { targets: string[] } {
+    const sorted = [...new Set(targets)].sort();
+    this.current = { ...this.current, targets: sorted };
+    return { targets: sorted };
+  }
+
+  #mayFail(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        this.#wake.delete(done);
+        signal.removeEventListener("abort", gone);
+        resolve();
+      };
+      const gone = (): void => {
+        this.#wake.delete(done);
+        reject(signal.reason);
+      };
+      if (signal.aborted) gone();
+      this.#wake.add(done);
+      signal.addEventListener("abort", gone, { once: true });
+    });
+  }
+}

@@ -1,0 +1,18 @@
+/** What the API asks of a node. The daemon implements it; tests use the FakeNode. */
+import type { Inspection } from "./inspection-schema.ts";
+import type { Status } from "./status-schema.ts";
+import type { Version } from "./version.ts";
+
+export interface NodePort {
+  status(): Promise<Status>;
+  /**
+   * Adds to the targets, or with `replace` sets them, writes them down and dials at once. Resolves to all targets. Names need not resolve.
+   */
+  connect(targets: readonly string[], replace: boolean): Promise<{ readonly targets: string[] }>;
+  /** Takes targets away, by the text they were given with; unknown ones are no error. Resolves to what is left. */
+  forget(targets: readonly string[]): Promise<{ readonly targets: string[] }>;
+  /** Resolves when this node can give out an address; waits without limit, rejects when `signal` aborts. */
+  prime(signal: AbortSignal): Promise<{ readonly id: number }>;
+  inspect(): Promise<Inspection>;
+  version(): Version;
+}

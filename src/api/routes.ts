@@ -1,0 +1,109 @@
+/**
+ * The one table of routes under /v1: the API serves it, the OpenAPI document and docs/reference/api.md are made from it.
+ */
+import type { z } from "zod";
+import type { ErrorCode } from "../errors.ts";
+import { inspectionSchema } from "./inspection-schema.ts";
+import type { NodePort } from "./node-port.ts";
+import {
+  connectRequestSchema,
+  forgetRequestSchema,
+  primeSchema,
+  targetsSchema,
+  versionSchema,
+} from "./request-schemas.ts";
+import { statusSchema } from "./status-schema.ts";
+
+export interface Route {
+  readonly method: "get" | "post" | "delete";
+  readonly path: `/v1/${string}`;
+  readonly operation: string;
+  readonly summary: string;
+  /** Absent for routes that take no body. */
+  readonly request?: z.ZodType;
+  readonly response: z.ZodType;
+  /** Codes beyond INTERNAL that this route answers with. */
+  readonly errors: readonly ErrorCode[];
+  /** `body` has been checked against `request`; `signal` aborts when the client is gone. */
+  readonly handle: (node: NodePort, body: unknown, signal: AbortSignal) => Promise<unknown>;
+}
+
+/** Keeps the types of body and answer tied to the schemas, then forgets them so that all routes fit into one list. */
+function route<Request extends z.ZodType, Response extends z.ZodType>(definition: {
+  readonly method: Route["method"];
+  readonly path: Route["path"];
+  readonly operation: string;
+  readonly summary: string;
+  readonly request?: Request;
+  readonly response: Response;
+  readonly errors?: readonly ErrorCode[];
+  readonly handle: (
+    node: NodePort,
+    body: z.output<Request>,
+    signal: AbortSignal,
+  ) => Promise<z.input<Response>>;
+}): Route {
+  const { errors = [], handle, ...rest } = definition;
+  return {
+    ...rest,
+    errors,
+    handle: (node, body, signal) => handle(node, body as z.output<Request>, signal),
+  };
+}
+
+const BODY_ERRORS = ["USAGE", "REQUEST_TOO_LARGE"] as const;
+
+export const ROUTES: readonly Route[] = [
+  route({
+    method: "get",
+    path: "/v1/status",
+    operation: "getStatus",
+    summary: "What the node knows about itself, its peers, connections and addresses",
+    response: statusSchema,
+    handle: (node) => node.status(),
+  }),
+  route({
+    method: "get",
+    path: "/v1/version",
+    operation: "getVersion",
+    summary: "The version of the running daemon",
+    response: versionSchema,
+    handle: async (node) => node.version(),
+  }),
+  route({
+    method: "post",
+    path: "/v1/targets",
+    operation: "connect",
+    summary: "Adds targets, or replaces them all, and dials them at once",
+    request: connectRequestSchema,
+    response: targetsSchema,
+    errors: BODY_ERRORS,
+    handle: (node, { targets, replace }) => node.connect(targets, replace),
+  }),
+  route({
+    method: "delete",
+    path: "/v1/targets",
+    operation: "forget",
+    summary: "Takes targets away; established connections stay",
+    request: forgetRequestSchema,
+    response: targetsSchema,
+    errors: BODY_ERRORS,
+    handle: (node, { targets }) => node.forget(targets),
+  }),
+  route({
+    method: "get",
+    path: "/v1/prime",
+    operation: "prime",
+    summary: "Answers when the node can give out an address, however long that takes",
+    response: primeSchema,
+    handle: (node, _body, signal) => node.prime(signal),
+  }),
+  route({
+    method: "get",
+    path: "/v1/inspect",
+    operation: "inspect",
+    summary: "The whole state in the predecessor's shape, and ours under Hansa",
+    response: inspectionSchema,
+    handle: (node) => node.inspect(),
+  }),
+];

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { isHansaError } from "../errors.ts";
+import { createApi } from "./create-api.ts";
+import { FakeNode } from "./fake-node.ts";
+import { serveUnix } from "./serve-unix.ts";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "hansa-api-"));
+  path = join(folder, "run", "hansa.sock");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function get(route: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath: path, path: route, agent: false }, (incoming) => {
+      let text = "";
+      incoming.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, text }));
+    });
+    outgoing.on("error", reject).end();
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!condition()) {
+    assert.ok(performance.now() < deadline, `never: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test("serves the API, private to its user when the group does not exist, and removes the socket", async () => {
+  const listener = await serveUnix(createApi(new FakeNode()), { path, group: "no-such-group" });
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const { status, text } = await get("/v1/status");
+  assert.equal(status, 200);
+  assert.equal(JSON.parse(text).node.id, 1);
+  await listener.close();
+  assert.equal(existsSync(path), false);
+});
+
+test("is shared with the group when there is one", async () => {
+  // Group 0 is named root everywhere and is ours when root runs the tests; others may not give the socket away.
+  const listener = await serveUnix(createApi(new FakeNode()), { path, group: "root" });
+  const isRoot = process.getuid?.() === 0;
+  assert.equal(statSync(path).mode & 0o777, isRoot ? 0o660 : 0o600);
+  await listener.close();
+});
+
+test("replaces a stale socket and refuses a live one", async () => {
+  const first = await serveUnix(createApi(new FakeNode()), { path });
+  await assert.rejects(serveUnix(createApi(new FakeNode()), { path }), (error: unknown) =>
+    isHansaError(error, "NODE_ALREADY_RUNNING"),
+  );
+  assert.equal((await get("/v1/version")).status, 200);
+  await first.close();
+
+  // A process that is killed leaves its socket: the same, by moving it away from under its listener.
+  const killed = createServer().listen(path);
+  await new Promise((resolve) => killed.once("listening", resolve));
+  const { renameSync } = await import("node:fs");
+  renameSync(path, `${path}.kept`);
+  await new Promise((resolve) => killed.close(resolve));
+  renameSync(`${path}.kept`, path);
+  const second = await serveUnix(createApi(new FakeNode()), { path });
+  assert.equal((await get("/v1/version")).status, 200);
+  await second.close();
+});
+
+test("a file that is no socket is left alone", async () => {
+  const plain = join(folder, "plain");
+  writeFileSync(plain, "mine");
+  await assert.rejects(serveUnix(createApi(new FakeNode()), { path: plain }));
+  assert.ok(existsSync(plain));
+});
+
+test("a client that goes away ends its wait in prime", async () => {
+  const node = new FakeNode();
+  node.setReady(false);
+  const defects: unknown[] = [];
+  const listener = await serveUnix(createApi(node, { onDefect: (error) => defects.push(error) }), {
+    path,
+  });
+  const outgoing = request({ socketPath: path, path: "/v1/prime", agent: false });
+  outgoing.on("error", () => undefined).end();
+  await until(() => node.waiting === 1);
+  outgoing.destroy();
+  await until(() => node.waiting === 0);
+  assert.equal(node.aborted, 1);
+  assert.deepEqual(defects, []);
+  await listener.close();
+});
+
+test("closing ends the requests that wait", async () => {
+  const node = new FakeNode();
+  node.setReady(false);
+  const listener = await serveUnix(createApi(node), { path });
+  const waiting = get("/v1/prime");
+  const ended = assert.rejects(waiting);
+  await until(() => node.waiting === 1);
+  await listener.close();
+  await ended;
+  await until(() => node.waiting === 0);
+});
