@@ -12,7 +12,7 @@ export interface Backoff {
 export const DIAL_BACKOFF: Backoff = { firstMs: 2000, factor: 1.5, capMs: 10_000, jitter: 0.5 };
 
 /** Sockets on this host: back within a second of their owner. */
-export const LOCAL_BACKOFF: Backoff = { firstMs: 50, factor: 1.7, capMs: 1000, jitter: 0.2 };
+export const LOCAL_BACKOFF: Backoff = { firstMs: 50, factor: 1.7, capMs: 800, jitter: 0.2 };
 
 /**
  * Milliseconds to wait after failure number `attempt` (0 is the first). `random` is in [0, 1).

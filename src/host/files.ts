@@ -4,6 +4,15 @@
  * Invariant: a reader sees the old bytes or the new ones, also after a power cut at any moment.
  */
 import { randomUUID } from "node:crypto";
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { HansaError, isErrno } from "../errors.ts";
@@ -97,5 +106,30 @@ export async function readJson(path: string, schema?: Schema<unknown>): Promise<
     throw new HansaError("STATE_DAMAGED", `${path} does not have the form that hansa writes`, {
       cause,
     });
+  }
+}
+
+/** `atomicWrite` for a process that must not do anything else meanwhile; returns when all is on disk. */
+export function atomicWriteSync(path: string, data: string | Uint8Array, mode: number): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  try {
+    const file = openSync(temporary, "wx", mode);
+    try {
+      fchmodSync(file, mode);
+      writeFileSync(file, data);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  const directory = openSync(dirname(path), "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
   }
 }
