@@ -82,6 +82,7 @@ async function launchFirst(
   node: NodeFile,
   host: ThisHost,
 ): Promise<LaunchResult> {
+  requireTools(neededTools(node.encryption, host.kernelHasWireguard), host.folders);
   options.onProgress?.("deriving the cluster's keys");
   const [identity] = await Promise.all([firstIdentity(options, node, host), checkHost(node, host)]);
   await makeDirectories(host.paths);
@@ -120,7 +121,7 @@ async function launchAgain(
     if (options.targets.length > 0) await options.addTargets?.(options.targets);
   } else {
     requireTools(neededTools(stored.encryption, host.kernelHasWireguard), host.folders);
-    requireFreePorts(stored.ports, ourPids(host));
+    await requireFreePorts(stored.ports, ourPids(host));
     node = { ...stored, targets: [...new Set([...stored.targets, ...options.targets])] };
     if (node.targets.length > stored.targets.length) await saveNodeFile(paths.nodeFile, node);
   }
@@ -142,8 +143,7 @@ async function firstIdentity(
 
 /** What a host must have for its first launch. Writes nothing. */
 async function checkHost(node: NodeFile, host: ThisHost): Promise<void> {
-  requireTools(neededTools(node.encryption, host.kernelHasWireguard), host.folders);
-  requireFreePorts(node.ports, ourPids(host));
+  await requireFreePorts(node.ports, ourPids(host));
   const subnet = parseCidr(node.subnet);
   if (subnet === undefined) throw new HansaError("INTERNAL", "a checked subnet is malformed");
   requireFreeSubnet(subnet, usedByRoutes(await readFile("/proc/net/route", "latin1")));

@@ -67,9 +67,9 @@ export function freeSubnet(prefix: number, used: readonly UsedBlock[]): Cidr | u
     if (area === undefined || area.prefix > prefix) continue;
     const size = 2 ** (32 - prefix);
     const { start, end } = cidrRange(area);
-    // The lowest blocks of 10/8 are everybody's favourites, so the first is looked at last.
-    for (let base = start + size; base + size <= end; base += size) {
-      const block = { base, prefix };
+    // The lowest block of an area is everybody's favourite, so it is the last choice.
+    for (let base = start + size; base <= end; base += size) {
+      const block = { base: base === end ? start : base, prefix };
       if (!used.some((each) => overlaps(cidrRange(each.block), cidrRange(block)))) return block;
     }
   }

@@ -1,7 +1,10 @@
 /**
- * Which of our ports another program holds, read from /proc/net instead of asking `ss`.
+ * Which of our ports another program holds: found by binding them for a moment, which costs less than reading the kernel's
+ * tables; those are read only to name the holder.
  */
-import { readFileSync } from "node:fs";
+import { createSocket } from "node:dgram";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { HansaError, isErrno } from "../errors.ts";
 import type { Ports } from "./node-file.ts";
 import { describeProcess, processBySocket } from "./running-process.ts";
@@ -9,13 +12,38 @@ import { describeProcess, processBySocket } from "./running-process.ts";
 export type Protocol = "tcp" | "udp";
 
 export interface BoundPort {
-  readonly protocol: Protocol;
   readonly port: number;
   /** The socket's inode, by which /proc tells who holds it; "0" for a socket of the kernel. */
   readonly inode: string;
 }
 
-/** TCP sockets that listen, UDP sockets that are not connected: what stands in the way of a bind. Pure. */
+/**
+ * Throws PORT_TAKEN for the first port of ours that a process other than `ours` holds, naming it where /proc tells.
+ *
+ * The overlay's UDP port, while a device of ours exists, is that device's.
+ */
+export async function requireFreePorts(
+  ports: Ports,
+  ours: ReadonlySet<number> = new Set(),
+): Promise<void> {
+  const needed: readonly (readonly [Protocol, number])[] = [
+    ["tcp", ports.gossip],
+    ["udp", ports.gossip],
+    ["udp", ports.overlay],
+    ["tcp", ports.overlay],
+  ];
+  for (const [protocol, port] of needed) {
+    if (await (protocol === "tcp" ? canListen(port) : canReceive(port))) continue;
+    const holder = holderOf(protocol, port);
+    if (holder !== undefined && ours.has(holder)) continue;
+    if (protocol === "udp" && port === ports.overlay && hasOwnDevice()) continue;
+    const name = holder === undefined ? undefined : describeProcess(holder);
+    const by = name ?? "something on this host";
+    throw new HansaError("PORT_TAKEN", `port ${port}/${protocol} is held by ${by}`);
+  }
+}
+
+/** The ports in a table of /proc/net: TCP sockets that listen, UDP sockets that are not connected. Pure. */
 export function boundPorts(protocol: Protocol, table: string): BoundPort[] {
   const wanted = protocol === "tcp" ? "0A" : "07";
   return table
@@ -26,36 +54,54 @@ export function boundPorts(protocol: Protocol, table: string): BoundPort[] {
       const [local = "", state, inode] = [fields[1], fields[3], fields[9]];
       const port = Number.parseInt(local.split(":")[1] ?? "", 16);
       if (state !== wanted || inode === undefined || Number.isNaN(port)) return [];
-      return [{ protocol, port, inode }];
+      return [{ port, inode }];
     });
 }
 
-/** Throws PORT_TAKEN for the first port of ours that a process other than `ours` holds, naming it where /proc tells. */
-export function requireFreePorts(ports: Ports, ours: ReadonlySet<number> = new Set()): void {
-  const needed: readonly (readonly [Protocol, number])[] = [
-    ["tcp", ports.gossip],
-    ["udp", ports.gossip],
-    ["udp", ports.overlay],
-    ["tcp", ports.overlay],
-  ];
-  for (const [protocol, port] of needed) {
-    const taken = readBoundPorts(protocol).find((each) => each.port === port);
-    if (taken === undefined) continue;
-    const holder = taken.inode === "0" ? undefined : processBySocket(taken.inode);
-    if (holder !== undefined && ours.has(holder)) continue;
-    const name = holder === undefined ? undefined : describeProcess(holder);
-    const by = name === undefined ? "something on this host" : name;
-    throw new HansaError("PORT_TAKEN", `port ${port}/${protocol} is held by ${by}`);
+/** Both kinds of address at once where the host has IPv6: Node binds "::", or 0.0.0.0 without it. */
+function canListen(port: number): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once("error", (error) => (isErrno(error, "EADDRINUSE") ? resolve(false) : reject(error)));
+  server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)));
+  return promise;
+}
+
+async function canReceive(port: number): Promise<boolean> {
+  const tried = async (type: "udp4" | "udp6"): Promise<boolean> => {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const socket = createSocket(type);
+    socket.once("error", (error) => {
+      socket.close();
+      if (isErrno(error, "EADDRINUSE")) resolve(false);
+      // No IPv6 on this host: nobody can hold the port there.
+      else if (type === "udp6" && NO_IPV6.some((errno) => isErrno(error, errno))) resolve(true);
+      else reject(error);
+    });
+    socket.bind({ port, exclusive: true }, () => socket.close(() => resolve(true)));
+    return promise;
+  };
+  return (await tried("udp4")) && (await tried("udp6"));
+}
+
+const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"];
+
+function holderOf(protocol: Protocol, port: number): number | undefined {
+  const inode = [protocol, `${protocol}6`]
+    .flatMap((name) => readBoundPorts(protocol, `/proc/net/${name}`))
+    .find((each) => each.port === port)?.inode;
+  return inode === undefined || inode === "0" ? undefined : processBySocket(inode);
+}
+
+function readBoundPorts(protocol: Protocol, path: string): BoundPort[] {
+  try {
+    return boundPorts(protocol, readFileSync(path, "latin1"));
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return []; // No IPv6 in this kernel.
+    throw error;
   }
 }
 
-function readBoundPorts(protocol: Protocol): BoundPort[] {
-  return [protocol, `${protocol}6`].flatMap((name) => {
-    try {
-      return boundPorts(protocol, readFileSync(`/proc/net/${name}`, "latin1"));
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return []; // No IPv6 in this kernel.
-      throw error;
-    }
-  });
+function hasOwnDevice(): boolean {
+  return readdirSync("/sys/class/net").some((name) => name.startsWith("hansa"));
 }

@@ -49,9 +49,8 @@ const SECTIONS: Readonly<Record<string, Own>> = {
     service: [
       "OOMScoreAdjust=-500",
       "ProtectSystem=strict",
-      "ReadWritePaths=/run/hansa",
-      "PrivateTmp=yes",
       "PrivateDevices=yes",
+      "ProtectClock=yes",
       "ProtectKernelTunables=yes",
       "ProtectKernelModules=yes",
       "ProtectControlGroups=yes",
@@ -67,7 +66,7 @@ const SECTIONS: Readonly<Record<string, Own>> = {
       "OOMScoreAdjust=-500",
       "ProtectSystem=strict",
       "RuntimeDirectory=wireguard",
-      "PrivateTmp=yes",
+      "RuntimeDirectoryPreserve=yes",
       "ProtectKernelModules=yes",
       "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
       "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW",
@@ -80,18 +79,21 @@ const SECTIONS: Readonly<Record<string, Own>> = {
       `After=${IPAM_SOCKET_UNIT} network.target local-fs.target`,
     ],
     // It sets routes, rules and sysctls, so the kernel's knobs stay open to it.
-    service: ["OOMScoreAdjust=-400", "PrivateTmp=yes", "TimeoutStopSec=15"],
+    service: ["OOMScoreAdjust=-400", "TimeoutStopSec=15"],
   },
 };
 
+/**
+ * Hardening that cannot stand in the way: the executable may lie in a home or in /tmp, so both stay visible; the clock is protected only
+ * in the plugin, because that closes all devices, and the tunnel needs /dev/net/tun.
+ */
 const COMMON: readonly string[] = [
-  "Type=exec",
+  "Type=simple",
   "Restart=always",
   "RestartSec=100ms",
   "StateDirectory=hansa",
   "StateDirectoryMode=0700",
-  "ProtectHome=yes",
-  "ProtectClock=yes",
+  "ProtectHome=read-only",
   "ProtectHostname=yes",
   "RestrictRealtime=yes",
   "RestrictSUIDSGID=yes",
