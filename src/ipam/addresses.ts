@@ -5,7 +5,7 @@
  * address. It stands on three rules: an owner gives a range away only after its plugin ceded it; a changed own record is on
  * disk before anybody hears of it or it is used; and a record is only ever written by the owner of what it covers.
  */
-import { formatCidr } from "../values/cidr.ts";
+import { formatCidr, type Range } from "../values/cidr.ts";
 import type { NodeId } from "../values/node-id.ts";
 import type { AddressPlan } from "./address-plan.ts";
 import { type AddressesView, viewOf } from "./addresses-view.ts";
@@ -13,7 +13,7 @@ import { Asker, LOW_FREE, type Need } from "./asker.ts";
 import { Claims } from "./claims.ts";
 import { Donor } from "./donor.ts";
 import { Outbox } from "./outbox.ts";
-import { countAddresses, intersectRanges, subtractRanges } from "./range-set.ts";
+import { countAddresses, subtractRanges } from "./range-set.ts";
 import type { PersistedRings } from "./ring-codec.ts";
 import { Rings } from "./rings.ts";
 import type { IpamInput, IpamMessage, IpamOutput, RingEntry } from "./step.ts";
@@ -34,6 +34,11 @@ const SAVE_MS = 1000;
 const MAX_NEWS = 128;
 /** The advertised count follows the plugin's when they differ by more than a tenth, and by so many at least. */
 const HINT_STEP = 16;
+/**
+ * After the space was set, a count of the plugin may be of before, when it comes at most once a second. So long the latest
+ * count is held back and ours goes on as an estimate; else an owner that was just born would take itself for full.
+ */
+const HOLD_MS = 1500;
 
 export class Addresses {
   readonly #self: NodeId;
@@ -48,8 +53,10 @@ export class Addresses {
   #leaving = false;
   /** We owned space when we were started, so nothing must settle before we use it. */
   readonly #established: boolean;
-  /** The plugin's count, corrected by what we gained and gave since. */
+  /** Our free dynamic addresses: the plugin's count, corrected by what we gained and gave since. */
   #free: number | undefined;
+  #heldFree: number | undefined;
+  #holdUntilMs = Number.NEGATIVE_INFINITY;
   #active = 0;
   #conflicts = 0;
   /** The last "space", as text to compare with; undefined when it must be set again. */
@@ -84,6 +91,7 @@ export class Addresses {
     if (!this.#started) return 0;
     return Math.min(
       this.#saveAtMs,
+      this.#heldFree === undefined ? Number.POSITIVE_INFINITY : this.#holdUntilMs,
       this.#donor.deadlineMs,
       this.#claims.deadlineMs,
       this.#asker.deadlineMs(this.#need()),
@@ -129,12 +137,13 @@ export class Addresses {
         this.#settled = true;
         return;
       case "usage":
-        this.#takeUsage(input.free, input.active, out);
+        this.#heldFree = input.free;
+        this.#active = input.active;
         return;
       case "ceded": {
-        const given = this.#donor.ceded(input.request, input.ranges, out);
-        const lost = countAddresses(intersectRanges(given, [this.#plan.dynamic]));
-        if (this.#free !== undefined) this.#free = Math.max(0, this.#free - lost);
+        const before = this.#rings.ownedDynamic();
+        this.#donor.ceded(input.request, input.ranges, out);
+        this.#estimate(before);
         return;
       }
       case "claim":
@@ -147,7 +156,7 @@ export class Addresses {
         if (!this.#fenced && input.heir !== this.#self) this.#donor.handOver(input.heir);
         return;
       case "take-over":
-        this.#takeOver(input.from, nowMs, out);
+        this.#takeOver(input.from, out);
         return;
       case "fenced":
         this.#fenced = input.fenced;
@@ -179,14 +188,18 @@ export class Addresses {
 
   #takeClaim(input: Extract<IpamInput, { type: "claim" }>, nowMs: number, out: Outbox): void {
     // The plugin found nothing free, unless it asked before it heard of what we just told it.
-    if (input.address === undefined && !this.#asker.isQuiet(nowMs)) this.#free = 0;
+    const holding = this.#free !== undefined && nowMs < this.#holdUntilMs;
+    if (input.address === undefined && !holding) this.#free = 0;
     this.#claims.add(input.request, input.address, input.deadlineMs, out);
   }
 
-  #takeUsage(free: number, active: number, out: Outbox): void {
+  /** Takes the plugin's latest count, and advertises it when it is far from what others know. */
+  #useCount(nowMs: number, out: Outbox): void {
+    if (this.#heldFree === undefined || nowMs < this.#holdUntilMs) return;
+    const free = this.#heldFree;
+    this.#heldFree = undefined;
     this.#free = free;
-    this.#active = active;
-    if (this.#fenced || countAddresses(this.#rings.ownedDynamic()) === 0) return;
+    if (this.#fenced || this.#rings.ownedDynamic().length === 0) return;
     const told = this.#rings.freeHints().get(this.#self) ?? 0;
     const crossed = free < LOW_FREE !== told < LOW_FREE || (free === 0) !== (told === 0);
     const difference = Math.abs(free - told);
@@ -195,6 +208,15 @@ export class Addresses {
     if (written.length === 0) return;
     out.persist();
     out.broadcast(written);
+  }
+
+  /** Corrects our count by how our dynamic space has changed since it was `before`. */
+  #estimate(before: readonly Range[]): void {
+    const after = this.#rings.ownedDynamic();
+    const gained = countAddresses(subtractRanges(after, before));
+    const lost = countAddresses(subtractRanges(before, after));
+    if (before.length === 0) this.#free = gained;
+    else if (this.#free !== undefined) this.#free = Math.max(0, this.#free + gained - lost);
   }
 
   #merge(entries: readonly RingEntry[], nowMs: number, out: Outbox): void {
@@ -206,23 +228,16 @@ export class Addresses {
     if (touchedOwn) out.persist();
     else this.#saveAtMs = Math.min(this.#saveAtMs, nowMs + SAVE_MS);
     if (changed.length <= MAX_NEWS) out.broadcast(changed);
-    const after = this.#rings.ownedDynamic();
-    const gained = countAddresses(subtractRanges(after, before));
-    const lost = countAddresses(subtractRanges(before, after));
-    if (this.#free !== undefined) this.#free = Math.max(0, this.#free + gained - lost);
-    else if (before.length === 0) this.#free = gained;
-    if (gained > 0) this.#asker.satisfied(nowMs);
+    this.#estimate(before);
   }
 
-  #takeOver(from: NodeId, nowMs: number, out: Outbox): void {
+  #takeOver(from: NodeId, out: Outbox): void {
     // The caller has asked everybody; that we hear it ourselves is reason enough to refuse.
     if (from === this.#self || this.#reachable.has(from) || this.#fenced) return;
-    const before = countAddresses(this.#rings.ownedDynamic());
+    const before = this.#rings.ownedDynamic();
     const written = this.#rings.takeOver(from);
     if (written.length === 0) return;
-    const gained = countAddresses(this.#rings.ownedDynamic()) - before;
-    this.#free = (this.#free ?? 0) + gained;
-    this.#asker.satisfied(nowMs);
+    this.#estimate(before);
     out.persist();
     out.broadcast(written);
   }
@@ -230,9 +245,10 @@ export class Addresses {
   /** What follows from the state, whatever the input was. The order matters: space before claims and cessions. */
   #advance(nowMs: number, out: Outbox): void {
     if (this.#settled && !this.#fenced && !this.#leaving && this.#rings.unborn) {
+      const before = this.#rings.ownedDynamic();
       const written = this.#rings.exerciseBirth();
       if (written.length > 0) {
-        this.#free ??= countAddresses(this.#rings.ownedDynamic());
+        this.#estimate(before);
         out.persist();
         out.broadcast(written);
       }
@@ -240,8 +256,10 @@ export class Addresses {
     if (this.#donor.expire(nowMs, out)) this.#spaceSet = undefined;
     if (nowMs >= this.#saveAtMs) out.persist();
     const spaceSet = this.#setSpace(out);
+    if (spaceSet) this.#holdUntilMs = nowMs + HOLD_MS;
+    this.#useCount(nowMs, out);
     this.#donor.advance(nowMs, spaceSet, out);
-    this.#claims.advance(
+    const granted = this.#claims.advance(
       {
         self: this.#self,
         nowMs,
@@ -252,6 +270,7 @@ export class Addresses {
       },
       out,
     );
+    if (this.#free !== undefined) this.#free = Math.max(0, this.#free - granted);
     this.#asker.advance(nowMs, this.#need(), this.#reachable, this.#rings.freeHints(), out);
     if (out.persists) this.#saveAtMs = Number.POSITIVE_INFINITY;
   }

@@ -10,9 +10,6 @@ import type { Outbox } from "./outbox.ts";
 export const LOW_FREE = 64;
 export const ANSWER_MS = 1000;
 export const ROUND_MS = 5000;
-/** After new space, so long for the plugin's count to catch up before it is believed to be short again. */
-export const SETTLE_MS = 1000;
-
 export interface Need {
   /** Our free dynamic addresses, as far as known. */
   readonly free: number;
@@ -25,7 +22,6 @@ export class Asker {
   #nextRequest: number;
   #round: { startedMs: number; tried: Set<NodeId> } | undefined;
   #asked: { node: NodeId; request: number; untilMs: number } | undefined;
-  #quietUntilMs = 0;
 
   constructor(random: () => number, firstRequest: number) {
     this.#random = random;
@@ -36,17 +32,11 @@ export class Asker {
     return this.#asked?.node;
   }
 
-  /** Whether space came so recently that the plugin's counts and claims may be of before. */
-  isQuiet(nowMs: number): boolean {
-    return nowMs < this.#quietUntilMs;
-  }
-
   /** When `advance` has something to do although nothing happens. */
   deadlineMs(need: Need | undefined): number {
     if (!need) return Number.POSITIVE_INFINITY;
     if (this.#asked) return this.#asked.untilMs;
-    const round = this.#round ? this.#round.startedMs + ROUND_MS : 0;
-    return Math.max(round, this.#quietUntilMs);
+    return this.#round ? this.#round.startedMs + ROUND_MS : 0;
   }
 
   /** Whether `request` is the outstanding ask; it is answered then, whatever the answer. */
@@ -54,13 +44,6 @@ export class Asker {
     if (this.#asked?.node !== from || this.#asked.request !== request) return false;
     this.#asked = undefined;
     return true;
-  }
-
-  /** Our space grew: the need is over until counts say otherwise. */
-  satisfied(nowMs: number): void {
-    this.#round = undefined;
-    this.#asked = undefined;
-    this.#quietUntilMs = nowMs + SETTLE_MS;
   }
 
   /** Asks the next node if there is need. `hints`: advertised free addresses of each owner. */
@@ -76,7 +59,7 @@ export class Asker {
       this.#round = undefined;
       return;
     }
-    if (this.#asked || nowMs < this.#quietUntilMs) return;
+    if (this.#asked) return;
     if (!this.#round || nowMs >= this.#round.startedMs + ROUND_MS) {
       this.#round = { startedMs: nowMs, tried: new Set() };
     }

@@ -76,22 +76,25 @@ export class Claims {
     }
   }
 
-  /** Answers what can be answered, asks owners for the rest. After merges and after the space was set. */
-  advance(context: ClaimContext, out: Outbox): void {
+  /**
+   * Answers what can be answered, asks owners for the rest. After merges and after the space was set. Returns how many
+   * claims of any address it granted: each will take one of the free ones.
+   */
+  advance(context: ClaimContext, out: Outbox): number {
+    let granted = 0;
     for (const [request, claim] of this.#claims) {
       const { address } = claim;
       if (!context.open) this.#done(request, "not-ready", undefined, out);
-      else if (address === undefined) this.#advanceAny(request, claim, context, out);
-      else this.#advanceAddress(request, claim, address, context, out);
+      else if (address !== undefined) this.#advanceAddress(request, claim, address, context, out);
+      else if (granted < context.free) {
+        granted++;
+        this.#done(request, "granted", undefined, out);
+      } else if (context.nowMs >= claim.deadlineMs) {
+        const result = this.#rings.ownedDynamic().length > 0 ? "no-space" : "not-ready";
+        this.#done(request, result, undefined, out);
+      }
     }
-  }
-
-  #advanceAny(request: number, claim: Claim, context: ClaimContext, out: Outbox): void {
-    if (context.free > 0) this.#done(request, "granted", undefined, out);
-    else if (context.nowMs >= claim.deadlineMs) {
-      const result = this.#rings.ownedDynamic().length > 0 ? "no-space" : "not-ready";
-      this.#done(request, result, undefined, out);
-    }
+    return granted;
   }
 
   #advanceAddress(

@@ -81,16 +81,16 @@ export class Donor {
     return running !== undefined;
   }
 
-  /** The plugin gave up `ranges`. Returns what was written into the rings and given. */
-  ceded(cede: number, ranges: readonly Range[], out: Outbox): readonly Range[] {
-    if (this.#running?.cede !== cede) return [];
+  /** The plugin gave up `ranges`: they go to who asked. */
+  ceded(cede: number, ranges: readonly Range[], out: Outbox): void {
+    if (this.#running?.cede !== cede) return;
     const { donation } = this.#running;
     this.#running = undefined;
     const given = intersectRanges(this.#rings.owned(), this.#fitting(donation, ranges));
     const written = this.#rings.grant(given, donation.to);
     if (written.length === 0) {
       this.#refuse(donation, donation.address === undefined ? "none-free" : "in-use", out);
-      return [];
+      return;
     }
     out.persist();
     this.#answer(
@@ -99,7 +99,6 @@ export class Donor {
       out,
     );
     out.broadcast(written);
-    return given;
   }
 
   /** Gives up on an overdue answer, and on all that waits: the plugin is away. Returns as `close` does. */

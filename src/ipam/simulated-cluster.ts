@@ -187,14 +187,17 @@ export class SimulatedCluster {
     while (this.nowMs < untilMs) {
       this.nowMs += 10;
       for (let busy = true; busy; ) {
-        busy = this.#deliverOne();
+        busy = this.#deliver();
         for (const host of this.hosts.values()) {
-          if (this.#work(host)) busy = true;
+          if (this.#work(host)) {
+            busy = true;
+            check();
+          }
           if (this.chance(this.crash)) this.crashDaemon(host);
           if (this.chance(this.crash)) this.crashPlugin(host);
         }
-        check();
       }
+      check();
     }
   }
 
@@ -249,15 +252,17 @@ export class SimulatedCluster {
 
   /** One thing on the control channel, one way or the other, or a due tick. */
   #work(host: SimulatedHost): boolean {
-    const order = this.chance(0.5);
-    if (order && this.#plugin(host)) return true;
-    const input = host.toDaemon.shift();
+    // With loss the channel is slow too, so that questions and answers cross.
+    const slow = this.loss > 0 && this.chance(host.id % 2 ? 0.5 : 0.95);
+    if (slow && host.addresses.nextTickMs() > this.nowMs) return false;
+    if (this.chance(0.5) && this.#plugin(host)) return true;
+    const input = slow ? undefined : host.toDaemon.shift();
     if (input) {
       if (input.type === "ceded") host.openCede = undefined;
       this.feed(host, input);
       return true;
     }
-    if (this.#plugin(host)) return true;
+    if (!slow && this.#plugin(host)) return true;
     if (host.addresses.nextTickMs() > this.nowMs) return false;
     this.feed(host, { type: "tick" });
     return true;
@@ -283,25 +288,32 @@ export class SimulatedCluster {
   }
 
   #reportUsage(host: SimulatedHost): void {
-    if (host.toDaemon.some((input) => input.type === "usage")) return;
+    host.toDaemon = host.toDaemon.filter((input) => input.type !== "usage");
     host.toDaemon.push({ type: "usage", ...host.book.counts(this.nowMs) });
   }
 
-  #deliverOne(): boolean {
-    const due = this.#packets.filter((packet) => packet.atMs <= this.nowMs);
-    if (due.length === 0) return false;
-    const packet = this.pick(due);
-    this.#packets.splice(this.#packets.indexOf(packet), 1);
-    const host = this.hosts.get(packet.to);
-    if (host && this.#connected(packet.from, packet.to)) this.feed(host, packet.input);
-    return true;
+  /** What is due, in random order; what arrives meanwhile waits for its turn. */
+  #deliver(): boolean {
+    const due: Packet[] = [];
+    const later: Packet[] = [];
+    for (const packet of this.#packets) (packet.atMs <= this.nowMs ? due : later).push(packet);
+    this.#packets = later;
+    const order = due.map((packet) => ({ packet, key: this.#options.random() }));
+    order.sort((a, b) => a.key - b.key);
+    for (const { packet } of order) {
+      const host = this.hosts.get(packet.to);
+      if (!host || !this.#connected(packet.from, packet.to)) continue;
+      this.feed(host, packet.input);
+    }
+    return due.length > 0;
   }
 
   #mail(from: NodeId, to: NodeId, input: IpamInput): void {
     if (from === to || !this.#connected(from, to) || this.chance(this.loss)) return;
     const copies = this.chance(this.loss) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
-      const delay = this.loss > 0 ? Math.floor(this.#options.random() * 400) : 1;
+      const longest = this.chance(0.5) ? 20 : 400;
+      const delay = this.loss > 0 ? Math.floor(this.#options.random() * longest) : 1;
       this.#packets.push({ atMs: this.nowMs + delay, from, to, input });
     }
   }

@@ -1,0 +1,458 @@
+/** The machine's behaviour as transcripts (golden/*.txt; UPDATE_GOLDEN=1 writes them anew) and point by point. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { isHansaError } from "../errors.ts";
+import { formatCidr, type Range, rangeToCidrs } from "../values/cidr.ts";
+import { formatIpv4, parseIpv4 } from "../values/ipv4.ts";
+import { addressPlan } from "./address-plan.ts";
+import { Addresses, type AddressesView, type PersistedRings } from "./addresses.ts";
+import { SimulatedCluster, type TraceEvent } from "./simulated-cluster.ts";
+import type { Cession, IpamInput, IpamMessage, IpamOutput, RingEntry } from "./step.ts";
+
+const plan = addressPlan();
+const ip = (text: string) => parseIpv4(text) ?? assert.fail(text);
+
+/** A block where it is one, else the first and last address. */
+function showRange(range: Range): string {
+  const [block, ...more] = rangeToCidrs(range);
+  if (block && more.length === 0) return formatCidr(block);
+  return `${formatIpv4(range.start)}-${formatIpv4(range.end - 1)}`;
+}
+
+const blocks = (ranges: readonly Range[]) => ranges.map(showRange).join(" ") || "nothing";
+
+function showEntry({ start, end, owner, version, free }: RingEntry): string {
+  return `${blocks([{ start, end: end ?? 0 }])} is ${owner}'s v${version} free ${free}`;
+}
+
+function showWant(want: Cession): string {
+  if (want.kind === "address") return formatIpv4(want.address);
+  return `${want.kind} ${blocks(want.kind === "space" ? want.within : want.ranges)}`;
+}
+
+function showMessage(message: IpamMessage): string {
+  if (message.type === "ask-address") return `ask-address ${formatIpv4(message.address)}`;
+  if (message.type === "granted") return `granted ${message.entries.map(showEntry).join("; ")}`;
+  return message.type === "refused" ? `refused ${message.reason}` : message.type;
+}
+
+function showOutput(output: IpamOutput): string {
+  switch (output.type) {
+    case "send":
+      return `send ${output.to}: ${showMessage(output.message)}`;
+    case "broadcast":
+      return `broadcast ${output.entries.map(showEntry).join("; ")}`;
+    case "space":
+      return `space ${output.ready ? "ready" : "not ready"}: ${blocks(output.ranges)}`;
+    case "cede":
+      return `cede ${showWant(output.want)}`;
+    case "claim-done":
+      return `claim-done ${output.result}${output.owner ? ` owner ${output.owner}` : ""}`;
+    case "conflict":
+      return `conflict with ${output.other}: ${blocks([output.range])}`;
+    case "persist":
+      return "persist";
+  }
+}
+
+function showInput(input: IpamInput): string {
+  switch (input.type) {
+    case "message":
+      return `message from ${input.from}: ${showMessage(input.message)}`;
+    case "entries":
+      return `entries ${input.entries.map(showEntry).join("; ")}`;
+    case "reachable":
+      return `reachable ${input.nodes.join(" ") || "nobody"}`;
+    case "usage":
+      return `usage free ${input.free} active ${input.active}`;
+    case "ceded":
+      return `ceded ${blocks(input.ranges)}`;
+    case "claim":
+      return `claim ${input.address === undefined ? "any" : formatIpv4(input.address)}`;
+    default:
+      return input.type;
+  }
+}
+
+function showView(view: AddressesView): string[] {
+  const rows = view.entries.map(({ id, addresses, percent, active }) => {
+    const count = active === undefined ? "" : ` (${active} active)`;
+    return `  ${id}: ${addresses} IPs (${percent.toFixed(1)}% of total)${count}`;
+  });
+  return [`status ${view.subnet} ${view.range} ${view.ready ? "ready" : "not ready"}`, ...rows];
+}
+
+/** A cluster whose every input and output is written down. */
+function transcript(ids: readonly number[]) {
+  const lines: string[] = [];
+  // Gossip, counts and ticks are worth a line only when something follows from them.
+  let quiet = "";
+  const trace = (id: number, event: TraceEvent) => {
+    if (event.kind === "output") {
+      if (quiet) lines.push(quiet);
+      quiet = "";
+      lines.push(`[${id}]   ${showOutput(event.output)}`);
+      return;
+    }
+    const line = `[${id}] > ${showInput(event.input)}`;
+    quiet = ["tick", "entries", "usage"].includes(event.input.type) ? line : "";
+    if (!quiet) lines.push(line);
+  };
+  const cluster = new SimulatedCluster({ plan, ids, random: () => 0.5, trace });
+  const say = (text: string) => lines.push("", `# ${text}`);
+  const status = (id: number) => lines.push(...showView(cluster.host(id).addresses.view()));
+  return { cluster, lines, say, status };
+}
+
+function compareGolden(name: string, lines: readonly string[]): void {
+  const path = join(import.meta.dirname, "golden", name);
+  const text = `${lines.join("\n").trim()}\n`;
+  if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(path, text);
+  assert.equal(text, readFileSync(path, "utf8"));
+}
+
+test("node 1 alone is born, gives addresses and shows four quarters", () => {
+  const { cluster, lines, say, status } = transcript([1]);
+  say("before anything is settled nothing is ours");
+  cluster.run(10);
+  status(1);
+  say("every target was tried for long enough");
+  cluster.settle(1);
+  cluster.run(10);
+  say("two containers start");
+  assert.equal(formatIpv4(cluster.request(1, "any") ?? 0), "10.40.0.0");
+  assert.equal(formatIpv4(cluster.request(1, "any") ?? 0), "10.40.0.1");
+  cluster.run(20);
+  status(1);
+  compareGolden("lone-node-1.txt", lines);
+});
+
+test("node 5 alone gives nothing; connected, it asks, and goes on alone with what it got", () => {
+  const { cluster, lines, say, status } = transcript([1, 5]);
+  cluster.part([[1], [5]]);
+  cluster.settle(1);
+  cluster.settle(5);
+  say("a container on node 5 waits in vain");
+  cluster.request(5, "any", cluster.nowMs + 3000);
+  cluster.run(3100);
+  status(5);
+  say("connected: within 5 s there is space");
+  cluster.heal();
+  cluster.pushPull(1, 5);
+  cluster.run(5000);
+  status(5);
+  say("cut off again, the next container starts all the same");
+  cluster.part([[1], [5]]);
+  assert.equal(formatIpv4(cluster.request(5, "any") ?? 0), "10.41.0.0");
+  compareGolden("node-5-asks.txt", lines);
+});
+
+test("an idle owner of a /15 gives a /16, with one address in use a /17, then another /17", () => {
+  const { cluster, lines, say, status } = transcript([1, 5, 6, 7]);
+  cluster.part([[1], [5], [6], [7]]);
+  for (const id of [1, 5, 6, 7]) cluster.settle(id);
+  cluster.run(20);
+  say("idle");
+  cluster.part([[1, 5], [6], [7]]);
+  cluster.run(50);
+  status(1);
+  const fresh = transcript([1, 6, 7]);
+  fresh.cluster.part([[1], [6], [7]]);
+  for (const id of [1, 6, 7]) fresh.cluster.settle(id);
+  fresh.cluster.run(20);
+  fresh.say("one address in use");
+  fresh.cluster.request(1, "any");
+  fresh.cluster.run(20);
+  fresh.cluster.part([[1, 6], [7]]);
+  fresh.cluster.run(50);
+  fresh.status(1);
+  fresh.say("and next");
+  fresh.cluster.part([[1, 7], [6]]);
+  fresh.cluster.run(50);
+  fresh.status(1);
+  compareGolden("donation.txt", [...lines, ...fresh.lines]);
+});
+
+test("claims of certain addresses go to their owner", () => {
+  const { cluster, lines, say } = transcript([1, 2]);
+  cluster.heal();
+  for (const id of [1, 2]) cluster.settle(id);
+  cluster.run(20);
+  const address = ip("10.34.192.7");
+  say("node 1 wants an address of node 2");
+  cluster.request(1, address);
+  cluster.run(50);
+  assert.equal(cluster.request(1, address), address);
+  say("node 2 wants it too: in use");
+  cluster.request(2, address);
+  cluster.run(50);
+  say("an address of node 3, which is not reachable");
+  cluster.request(1, ip("10.37.0.7"));
+  cluster.run(50);
+  say("cut off from node 2");
+  cluster.part([[1], [2]]);
+  cluster.request(1, ip("10.34.192.8"));
+  cluster.run(50);
+  compareGolden("claims.txt", lines);
+});
+
+/** A machine, fed by hand. */
+function machine(self: number, persisted?: PersistedRings) {
+  const addresses = new Addresses({ self, plan, random: () => 0 }, persisted);
+  let nowMs = 0;
+  return {
+    addresses,
+    at: (ms: number) => {
+      nowMs = ms;
+    },
+    feed: (input: IpamInput) => addresses.handle(input, nowMs).map(showOutput),
+    raw: (input: IpamInput) => addresses.handle(input, nowMs),
+  };
+}
+
+function bornMachine(self = 1) {
+  const one = machine(self);
+  one.feed({ type: "settled" });
+  one.at(1500);
+  one.feed({ type: "usage", free: 131072, active: 0 });
+  return one;
+}
+
+const start = plan.dynamic.start;
+const entry = (from: number, size: number, owner: number, version: number): RingEntry => {
+  return { start: start + from, end: start + from + size, owner, version, free: 0 };
+};
+
+test("outputs persist first, then speak, and set the space before anything that needs it", () => {
+  const one = machine(1);
+  const types = one.raw({ type: "settled" }).map((output) => output.type);
+  assert.deepEqual(types, ["persist", "broadcast", "space"]);
+});
+
+test("a restarted owner is ready at once, without settling", () => {
+  const { addresses } = bornMachine();
+  const again = machine(1, structuredClone(addresses.persisted()));
+  assert.equal(again.addresses.nextTickMs(), 0);
+  const space = again.feed({ type: "tick" });
+  assert.deepEqual(space, ["space ready: 10.33.0.0-10.34.191.255 10.40.0.0/15"]);
+});
+
+test("rings of another node or subnet are refused", () => {
+  const { addresses } = bornMachine();
+  const damaged = (error: unknown) => isHansaError(error, "STATE_DAMAGED");
+  assert.throws(() => machine(2, addresses.persisted()), damaged);
+  const options = { self: 1, plan: addressPlan("10.0.0.0/12"), random: () => 0 };
+  assert.throws(() => new Addresses(options, addresses.persisted()), damaged);
+});
+
+test("a repeated ask gets the same answer, and the plugin is asked once", () => {
+  const one = bornMachine();
+  const ask: IpamInput = { type: "message", from: 5, message: { type: "ask-space", request: 9 } };
+  const [cede] = one.raw(ask);
+  assert.equal(cede?.type, "cede");
+  assert.deepEqual(one.raw(ask), []);
+  const ranges = [{ start: start + 65536, end: start + 131072 }];
+  const request = cede?.type === "cede" ? cede.request : 0;
+  const sent = one.raw({ type: "ceded", request, ranges }).find((o) => o.type === "send");
+  assert.deepEqual(one.raw(ask), [sent]);
+  assert.deepEqual(one.raw({ type: "ceded", request, ranges }), []);
+});
+
+test("when the space is set while the plugin cedes, it is asked again and its old answer ignored", () => {
+  const one = bornMachine();
+  const [first] = one.raw({ type: "message", from: 5, message: { type: "ask-space", request: 9 } });
+  const more = { ...entry(131072, 256, 1, 1), free: 256 };
+  const types = one.raw({ type: "entries", entries: [more] }).map((output) => output.type);
+  assert.deepEqual(types, ["persist", "broadcast", "space", "cede"]);
+  const old = first?.type === "cede" ? first.request : 0;
+  const ranges = [{ start: start + 65536, end: start + 131072 }];
+  assert.deepEqual(one.raw({ type: "ceded", request: old, ranges }), []);
+});
+
+test("a plugin that does not answer makes the donor refuse and set the space again", () => {
+  const one = bornMachine();
+  one.feed({ type: "message", from: 5, message: { type: "ask-space", request: 9 } });
+  one.feed({ type: "message", from: 6, message: { type: "ask-space", request: 9 } });
+  one.at(one.addresses.nextTickMs());
+  const outputs = one.feed({ type: "tick" });
+  assert.deepEqual(outputs.slice(0, 2), ["send 5: refused not-ready", "send 6: refused not-ready"]);
+  assert.match(outputs[2] ?? "", /^space ready/);
+});
+
+test("a node with nothing refuses; one that is not born yet says not-ready", () => {
+  const five = machine(5);
+  five.feed({ type: "settled" });
+  const ask: IpamInput = { type: "message", from: 1, message: { type: "ask-space", request: 1 } };
+  assert.deepEqual(five.feed(ask), ["send 1: refused none-free"]);
+  const two = machine(2);
+  two.feed({ type: "tick" });
+  assert.deepEqual(two.feed(ask), ["send 1: refused not-ready"]);
+});
+
+test("a fenced node has no ready space, gives nothing, writes nothing; unfenced it goes on", () => {
+  const one = bornMachine();
+  one.feed({ type: "message", from: 5, message: { type: "ask-space", request: 1 } });
+  const fenced = one.feed({ type: "fenced", fenced: true });
+  assert.equal(fenced[0], "send 5: refused not-ready");
+  assert.match(fenced[1] ?? "", /^space not ready/);
+  const ask: IpamInput = { type: "message", from: 5, message: { type: "ask-space", request: 2 } };
+  assert.deepEqual(one.feed(ask), ["send 5: refused not-ready"]);
+  assert.deepEqual(one.feed({ type: "usage", free: 10, active: 0 }), []);
+  assert.deepEqual(one.feed({ type: "claim", request: 1, address: undefined, deadlineMs: 9000 }), [
+    "claim-done not-ready",
+  ]);
+  assert.match(one.feed({ type: "fenced", fenced: false })[0] ?? "", /^space ready/);
+  const two = machine(2);
+  two.feed({ type: "fenced", fenced: true });
+  assert.deepEqual(two.feed({ type: "settled" }), [], "no birth while fenced");
+});
+
+test("the next donor is asked after 1 s, all again after 5 s", () => {
+  const six = machine(6);
+  six.feed({ type: "settled" });
+  const asked = (outputs: readonly string[]) => outputs.filter((o) => o.startsWith("send"));
+  assert.deepEqual(asked(six.feed({ type: "reachable", nodes: [1, 2] })), ["send 1: ask-space"]);
+  assert.equal(six.addresses.nextTickMs(), 1000);
+  six.at(1000);
+  assert.deepEqual(asked(six.feed({ type: "tick" })), ["send 2: ask-space"]);
+  six.at(2000);
+  assert.deepEqual(asked(six.feed({ type: "tick" })), []);
+  assert.equal(six.addresses.nextTickMs(), 5000);
+  six.at(3000);
+  const more = six.feed({ type: "reachable", nodes: [1, 2, 3] });
+  assert.deepEqual(asked(more), ["send 3: ask-space"], "a newcomer is asked at once");
+  six.at(5000);
+  assert.deepEqual(asked(six.feed({ type: "tick" })), ["send 1: ask-space"]);
+});
+
+test("a refusal passes the question on without waiting", () => {
+  const six = machine(6);
+  six.feed({ type: "settled" });
+  const [ask] = six.raw({ type: "reachable", nodes: [1, 2] });
+  const request = ask?.type === "send" && "request" in ask.message ? ask.message.request : 0;
+  const message = { type: "refused", request, reason: "none-free" } as const;
+  assert.deepEqual(six.feed({ type: "message", from: 1, message }), ["send 2: ask-space"]);
+});
+
+test("two poor nodes do not pass the same space to and fro", () => {
+  const one = bornMachine();
+  one.feed({ type: "entries", entries: [{ ...entry(131072, 131072, 2, 2), free: 60 }] });
+  one.feed({ type: "reachable", nodes: [2] });
+  assert.equal(one.feed({ type: "usage", free: 40, active: 0 }).join().includes("ask"), false);
+  assert.equal(one.feed({ type: "usage", free: 20, active: 0 }).join().includes("ask"), true);
+});
+
+test("the free hint follows the plugin's count in steps, not each container", () => {
+  const one = bornMachine();
+  let writes = 0;
+  for (let free = 131071; free >= 0; free--) {
+    const outputs = one.raw({ type: "usage", free, active: 131072 - free });
+    if (outputs.some((output) => output.type === "broadcast")) writes++;
+  }
+  assert.ok(writes > 20 && writes < 110, `${writes} writes for 131072 containers`);
+});
+
+test("a claim of any address is answered when space comes, or when its deadline passes", () => {
+  const five = machine(5);
+  five.feed({ type: "settled" });
+  five.feed({ type: "claim", request: 1, address: undefined, deadlineMs: 500 });
+  five.feed({ type: "claim", request: 2, address: undefined, deadlineMs: 9000 });
+  assert.equal(five.addresses.nextTickMs(), 500);
+  five.at(500);
+  assert.deepEqual(five.feed({ type: "tick" }), ["claim-done not-ready"]);
+  const entries = [{ ...entry(65536, 65536, 5, 1), free: 65536 }];
+  assert.deepEqual(
+    five.feed({ type: "message", from: 1, message: { type: "granted", request: 3, entries } }),
+    [
+      "persist",
+      "broadcast 10.41.0.0/16 is 5's v1 free 65536",
+      "space ready: 10.41.0.0/16",
+      "claim-done granted",
+    ],
+  );
+  five.at(5000);
+  five.feed({ type: "usage", free: 0, active: 65536 });
+  five.feed({ type: "claim", request: 3, address: undefined, deadlineMs: 6000 });
+  five.at(6000);
+  assert.ok(five.feed({ type: "tick" }).includes("claim-done no-space"));
+});
+
+test("claims beyond the table's bound are refused at once", () => {
+  const five = machine(5);
+  five.feed({ type: "settled" });
+  const claim = (request: number) =>
+    five.feed({ type: "claim", request, address: undefined, deadlineMs: 9000 });
+  for (let i = 0; i < 1024; i++) claim(i);
+  assert.deepEqual(claim(2000), ["claim-done not-ready"]);
+});
+
+test("a hand-over cedes everything, then grants it to the heir", () => {
+  const { cluster } = transcript([1, 2]);
+  cluster.heal();
+  for (const id of [1, 2]) cluster.settle(id);
+  cluster.run(50);
+  cluster.feed(cluster.host(1), { type: "hand-over", heir: 2 });
+  cluster.run(50);
+  const view = cluster.host(2).addresses.view();
+  assert.deepEqual(
+    view.entries.map((e) => [e.id, e.percent]),
+    [
+      [2, 50],
+      [3, 25],
+      [4, 25],
+    ],
+  );
+  assert.equal(cluster.host(1).addresses.view().ready, false);
+  assert.equal(cluster.host(1).book.counts(0).free, 0);
+});
+
+test("a vanished node's space is taken over; one that we hear is not", () => {
+  const one = bornMachine();
+  one.feed({ type: "reachable", nodes: [3] });
+  assert.deepEqual(one.feed({ type: "take-over", from: 3 }), []);
+  const outputs = one.feed({ type: "take-over", from: 2 });
+  assert.equal(outputs[0], "persist");
+  assert.match(outputs[1] ?? "", /10.42.0.0\/15 is 1's v100/);
+  assert.match(outputs[2] ?? "", /^space ready: .*10.40.0.0\/14$/);
+});
+
+test("conflict: a living node that was taken over loses the space and says so once", () => {
+  const two = bornMachine(2);
+  const taken = { ...entry(131072, 131072, 1, 101), free: 0 };
+  const outputs = two.feed({ type: "entries", entries: [taken] });
+  assert.equal(outputs[0], "persist");
+  assert.equal(outputs[1], "conflict with 1: 10.42.0.0/15");
+  assert.match(outputs[3] ?? "", /^space ready: 10.34.192.0-10.36.127.255$/);
+  assert.deepEqual(two.feed({ type: "entries", entries: [taken] }), []);
+  assert.equal(two.addresses.view().conflicts, 1);
+});
+
+test("conflict: a restored disk or a second birth meets what its former self wrote", () => {
+  const one = bornMachine();
+  const former = [entry(0, 65536, 1, 2), entry(65536, 65536, 5, 1)];
+  const outputs = one.feed({ type: "entries", entries: former });
+  assert.deepEqual(outputs.slice(0, 3), [
+    "persist",
+    "conflict with 1: 10.40.0.0/16",
+    "conflict with 5: 10.41.0.0/16",
+  ]);
+});
+
+test("conflict: two writers of one version, as two nodes of one id are", () => {
+  const three = bornMachine(3);
+  three.feed({ type: "entries", entries: [entry(0, 65536, 1, 2), entry(65536, 65536, 5, 1)] });
+  const twin = [entry(65536, 65536, 6, 1)];
+  const outputs = three.feed({ type: "entries", entries: twin });
+  assert.deepEqual(outputs, ["conflict with 6: 10.41.0.0/16"]);
+  assert.deepEqual(three.feed({ type: "entries", entries: twin }), [], "reported once");
+});
+
+test("a node that comes back empty learns that its birth is over and is given space anew", () => {
+  const one = machine(1);
+  one.feed({ type: "entries", entries: [entry(0, 131072, 2, 101)] });
+  const outputs = one.feed({ type: "settled" }).join("\n");
+  assert.equal(/10.40/.test(outputs), false, outputs);
+  assert.equal(one.feed({ type: "reachable", nodes: [2] }).at(-1), "send 2: ask-space");
+});
