@@ -1,0 +1,102 @@
+/**
+ * The host's firewall for the overlay: one nftables table of our own, and what Docker's own rules need from us.
+ *
+ * In nftables an accept ends only its own chain while a drop is final, so our table can only restrict, and Docker's rules
+ * cannot be widened from here. Where Docker would drop tunnel traffic it is told otherwise by its own means, by version:
+ *
+ * | Docker | filter | what opens it for the tunnel |
+ * |---|---|---|
+ * | up to 27 | FORWARD policy DROP, iptables | ACCEPT both ways in DOCKER-USER |
+ * | 28 on, iptables | also drops direct access to containers, in raw | gateway mode nat-unprotected; DOCKER-USER all the same, for hosts whose own rules drop in FORWARD |
+ * | 29 on, nftables | table ip docker-bridges: drops in raw what is addressed to the subnet and comes from another interface than bridge, lo or a trusted one, also in nat-unprotected | trusted_host_interfaces, which dockerNetwork sets; there is no DOCKER-USER |
+ *
+ * The text is in the form in which nft lists it, so that the adapter compares bytes.
+ */
+import { formatCidr } from "../values/cidr.ts";
+import type { DockerFacts, OverlayInput } from "./overlay-config.ts";
+
+/** Family and name of our table. */
+export const FIREWALL_TABLE: readonly [string, string] = ["inet", "hansa"];
+
+/** The comment that marks our rules in DOCKER-USER. */
+export const DOCKER_USER_TAG = "hansa";
+
+/** The table's whole text, as `nft -s list table inet hansa` prints it. */
+export function planFirewall(
+  input: Pick<OverlayInput, "subnet" | "bridge" | "tunnel"> & {
+    readonly self: Pick<OverlayInput["self"], "listenPort">;
+  },
+): string {
+  const subnet = formatCidr(input.subnet);
+  const bridge = `"${input.bridge}"`;
+  const tunnel = `"${input.tunnel}"`;
+  const ours = `{ "lo", ${bridge}, ${tunnel} }`;
+  const port = input.self.listenPort;
+  const chains: readonly (readonly [string, string, readonly string[]])[] = [
+    [
+      "prerouting",
+      "type filter hook prerouting priority raw; policy accept;",
+      [
+        // Nobody else may claim an address of the overlay, or reach one without the tunnel. DNAT comes later, so
+        // published ports still carry the host's own address here.
+        `iifname != ${ours} ip saddr ${subnet} drop`,
+        `iifname != ${ours} ip daddr ${subnet} drop`,
+        // Whose address it is inside the subnet, WireGuard's allowed IPs decide.
+        `iifname ${tunnel} ip saddr != ${subnet} drop`,
+        `iifname ${tunnel} ip daddr != ${subnet} drop`,
+        `iifname ${bridge} ip saddr != ${subnet} drop`,
+        // Connection tracking costs throughput and has nothing to decide here.
+        `ip saddr ${subnet} ip daddr ${subnet} notrack`,
+        `udp dport ${port} fib daddr type local notrack`,
+      ],
+    ],
+    [
+      "output",
+      "type filter hook output priority raw; policy accept;",
+      [`ip saddr ${subnet} ip daddr ${subnet} notrack`, `udp sport ${port} notrack`],
+    ],
+    [
+      "forward",
+      "type filter hook forward priority filter; policy accept;",
+      [
+        // Containers started before the MTU became smaller keep their old one.
+        `oifname ${tunnel} tcp flags syn / syn,rst tcp option maxseg size set rt mtu`,
+        `iifname ${tunnel} oifname != ${bridge} drop`,
+        `oifname ${tunnel} iifname != ${bridge} drop`,
+        `oifname ${tunnel} ip daddr != ${subnet} drop`,
+        `oifname ${bridge} iifname { ${bridge}, ${tunnel} } accept`,
+        // Published ports, which Docker has translated, and answers from outside.
+        `oifname ${bridge} ct status dnat accept`,
+        `oifname ${bridge} ct state established,related accept`,
+        `oifname ${bridge} drop`,
+      ],
+    ],
+    [
+      "leave",
+      "type filter hook postrouting priority srcnat - 10; policy accept;",
+      // While tunnel or bridge are missing, the default route must not carry overlay traffic in the clear.
+      [`oifname != ${ours} ip daddr ${subnet} drop`],
+    ],
+    [
+      "translate",
+      "type nat hook postrouting priority srcnat; policy accept;",
+      [`oifname != ${ours} ip saddr ${subnet} ip daddr != ${subnet} masquerade`],
+    ],
+  ];
+  const text = chains.map(
+    ([name, hook, rules]) => `\tchain ${name} {\n\t\t${[hook, ...rules].join("\n\t\t")}\n\t}\n`,
+  );
+  return `table ${FIREWALL_TABLE.join(" ")} {\n${text.join("\n")}}\n`;
+}
+
+/** The rules for DOCKER-USER, without chain and position; empty where Docker's backend has no such chain. */
+export function planDockerUser(
+  input: Pick<OverlayInput, "bridge" | "tunnel"> & { readonly docker: DockerFacts },
+): string[][] {
+  if (input.docker.firewallBackend === "nftables") return [];
+  const accept = (from: string, to: string): string[] => [
+    ...["-i", from, "-o", to],
+    ...["-m", "comment", "--comment", DOCKER_USER_TAG, "-j", "ACCEPT"],
+  ];
+  return [accept(input.tunnel, input.bridge), accept(input.bridge, input.tunnel)];
+}

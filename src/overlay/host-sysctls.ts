@@ -1,0 +1,32 @@
+/** Kernel settings read and written under /proc/sys, which shows the caller's own network namespace. */
+import { readFile, writeFile } from "node:fs/promises";
+import { isErrno } from "../errors.ts";
+import type { Sysctl } from "./overlay-config.ts";
+
+/** Makes the settings so; what could not be set comes back as problems, one sentence each. */
+export async function setSysctls(
+  sysctls: readonly Sysctl[],
+): Promise<{ readonly changed: string[]; readonly problems: string[] }> {
+  const changed: string[] = [];
+  const problems: string[] = [];
+  for (const sysctl of sysctls) {
+    const file = `/proc/sys/${sysctl.path}`;
+    try {
+      const now = Number(await readFile(file, "utf8"));
+      const fine = sysctl.rule === "exact" ? now === sysctl.value : now >= sysctl.value;
+      if (fine) continue;
+      await writeFile(file, String(sysctl.value));
+      changed.push(`${sysctl.path} = ${sysctl.value}`);
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) {
+        // Of the required ones only those of an interface can be missing, and the interface is reported itself.
+        if (sysctl.optional) {
+          problems.push(`the setting ${sysctl.path} does not exist in this network namespace`);
+        }
+      } else if (isErrno(error, "EACCES") || isErrno(error, "EPERM") || isErrno(error, "EROFS")) {
+        problems.push(`the setting ${sysctl.path} = ${sysctl.value} was not allowed`);
+      } else throw error;
+    }
+  }
+  return { changed, problems };
+}

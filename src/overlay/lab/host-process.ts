@@ -1,0 +1,95 @@
+/**
+ * The inside of a lab host: runs in network, mount and process namespaces of its own and does what its parent asks, one JSON request a
+ * line on standard input, one answer a line on standard output. Ends with its input, and the namespaces with it.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { systemClock } from "../../host/clock.ts";
+import { systemCommand } from "../../host/command.ts";
+import { LinuxOverlay } from "../linux-overlay.ts";
+import type { OverlayConfig, OverlaySecrets } from "../overlay-config.ts";
+
+export type LabRequest =
+  | { readonly op: "run"; readonly argv: readonly string[]; readonly stdin?: string }
+  | { readonly op: "set"; readonly config: OverlayConfig; readonly secrets: OverlaySecrets }
+  | { readonly op: "observe" | "clean-up" | "restart-daemon" | "start-tunnel" | "kill-tunnel" }
+  /** Start watching, then restore at each change; "restored" tells how long the last restoration took. */
+  | { readonly op: "heal"; readonly config: OverlayConfig; readonly secrets: OverlaySecrets }
+  | { readonly op: "cpu" };
+
+const options = {
+  command: systemCommand,
+  clock: systemClock,
+  bridge: "hansa0",
+  tunnel: "hansa-wg",
+  tunnelDeadlineMs: 3000,
+};
+let overlay = new LinuxOverlay(options);
+let tunnel: ChildProcess | undefined;
+
+for (const directory of ["/run", "/sys"]) {
+  const type = directory === "/run" ? "tmpfs" : "sysfs";
+  await systemCommand.run(["mount", "-t", type, type, directory]);
+}
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => void answer(line))
+  .on("close", () => process.exit(0));
+process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
+
+async function answer(line: string): Promise<void> {
+  const { id, request }: { id: number; request: LabRequest } = JSON.parse(line);
+  let reply: object;
+  try {
+    reply = { id, value: (await carryOut(request)) ?? null };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    reply = { id, error: error instanceof Error ? error.message : String(error), code };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}
+
+async function carryOut(request: LabRequest): Promise<unknown> {
+  switch (request.op) {
+    case "run": {
+      const { argv, stdin } = request;
+      return systemCommand.run(argv, { timeoutMs: 120_000, ...(stdin !== undefined && { stdin }) });
+    }
+    case "set":
+      return overlay.set(request.config, request.secrets);
+    case "observe":
+      return overlay.observe();
+    case "clean-up":
+      return overlay.cleanUp();
+    case "restart-daemon":
+      overlay = new LinuxOverlay(options);
+      return undefined;
+    case "heal":
+      overlay.watch(() => {
+        overlay.set(request.config, request.secrets).catch((error: Error) => {
+          process.stderr.write(`lab host: ${error.message}\n`);
+        });
+      });
+      return undefined;
+    case "start-tunnel":
+      tunnel = spawn(process.execPath, [join(import.meta.dirname, "tunnel-main.ts")], {
+        stdio: ["ignore", "ignore", "inherit"],
+      });
+      return tunnel.pid;
+    case "kill-tunnel": {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      tunnel?.once("exit", () => resolve());
+      tunnel?.kill("SIGKILL");
+      return promise;
+    }
+    case "cpu": {
+      const own = process.cpuUsage();
+      const children = await systemCommand.run(["cat", `/proc/${process.pid}/stat`]);
+      const fields = children.stdout.slice(children.stdout.lastIndexOf(")") + 2).split(" ");
+      // cutime and cstime, in ticks of 10 ms.
+      const waited = (Number(fields[13]) + Number(fields[14])) * 10;
+      return { ownMs: (own.user + own.system) / 1000, childrenMs: waited };
+    }
+  }
+}

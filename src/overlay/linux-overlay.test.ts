@@ -1,0 +1,454 @@
+/** Two real hosts with wireguard-go between them, and an outsider who is their switch: what holds on the kernel itself. */
+import assert from "node:assert/strict";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Cidr } from "../values/cidr.ts";
+import { parseIpv4 } from "../values/ipv4.ts";
+import { desiredOverlay } from "./desired-overlay.ts";
+import { LabHost } from "./lab/lab-host.ts";
+import type { OverlayObservation, OverlayReport } from "./overlay.ts";
+import type { OverlayConfig, OverlaySecrets } from "./overlay-config.ts";
+
+const TRANSFER = join(import.meta.dirname, "lab/transfer.ts");
+const SUBNET: Cidr = { base: ip("10.32.0.0"), prefix: 12 };
+const UNDERLAY_MTU = 1500;
+const MTU = 1440;
+
+const keys = { a: keyPair(), b: keyPair() };
+const pairKey = randomBytes(32).toString("base64");
+let switchHost: LabHost;
+let a: LabHost;
+let b: LabHost;
+
+before(async () => {
+  [switchHost, a, b] = await Promise.all([
+    LabHost.start("switch"),
+    LabHost.start("a"),
+    LabHost.start("b"),
+  ]);
+  await switchHost.must("ip", "link", "add", "sw0", "type", "bridge");
+  await switchHost.must("ip", "address", "add", "10.9.0.254/24", "dev", "sw0");
+  await switchHost.must("ip", "link", "set", "sw0", "up");
+  for (const [host, number] of [
+    [a, 1],
+    [b, 2],
+  ] as const) {
+    await switchHost.must(
+      "ip",
+      "link",
+      "add",
+      `p${number}`,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "eth0",
+    );
+    await move(switchHost, "eth0", host);
+    await switchHost.must("ip", "link", "set", `p${number}`, "master", "sw0", "up");
+    await host.must("ip", "address", "add", `10.9.0.${number}/24`, "dev", "eth0");
+    await host.must("ip", "link", "set", "eth0", "up");
+    await host.makeBridge(`10.32.0.${number}/12`);
+    await host.ask({ op: "start-tunnel" });
+  }
+  await Promise.all([set(a, configOf("a")), set(b, configOf("b"))]);
+  await a.makeContainer("c1", "10.40.0.5/12", "10.32.0.1", MTU);
+  await a.makeContainer("c2", "10.40.0.6/12", "10.32.0.1", UNDERLAY_MTU);
+  await b.makeContainer("c1", "10.44.0.5/12", "10.32.0.2", MTU);
+});
+
+after(async () => {
+  for (const host of [a, b, switchHost]) await host?.[Symbol.asyncDispose]();
+});
+
+test("containers of two hosts, and the hosts, reach one another", async () => {
+  await pings(a, "c1", "10.44.0.5");
+  await pings(b, "c1", "10.40.0.5");
+  await pings(a, "c1", "10.32.0.1");
+  await pings(a, "c1", "10.32.0.2");
+  await a.must("ping", "-c1", "-W3", "10.32.0.2");
+  await a.must("ping", "-c1", "-W3", "10.44.0.5");
+  await a.must("ping", "-c1", "-W3", "10.40.0.5");
+});
+
+test("the first packet does not wait for proxy ARP", async () => {
+  await a.inside("c1", "ip", "neighbour", "flush", "dev", "eth0");
+  const { stdout } = await a.inside("c1", "ping", "-c1", "-W3", "10.44.0.5");
+  const rtt = Number(/time=([\d.]+) ms/.exec(stdout)?.[1]);
+  assert.ok(rtt < 60, `first ping took ${rtt} ms`);
+});
+
+test("64 MiB by TCP arrive, also from a container with too large an MTU", async () => {
+  for (const container of ["c1", "c2"]) {
+    const { bytes, from } = await transfer(a, container, b, "c1", "10.44.0.5", 64 << 20);
+    assert.equal(bytes, 64 << 20);
+    assert.equal(from, container === "c1" ? "10.40.0.5" : "10.40.0.6");
+  }
+});
+
+test("full-size packets pass unfragmented; larger ones are told the size", async () => {
+  const size = (mtu: number): string => String(mtu - 28);
+  await pings(a, "c1", "10.44.0.5", "-M", "do", "-s", size(MTU));
+  await pings(a, "c1", "10.44.0.5", "-s", "8000");
+  const tooLarge = await a.inside(
+    "c2",
+    "ping",
+    "-c1",
+    "-W3",
+    "-M",
+    "do",
+    "-s",
+    size(UNDERLAY_MTU),
+    "10.44.0.5",
+  );
+  assert.notEqual(tooLarge.status, 0);
+  assert.match(tooLarge.stdout, new RegExp(`Frag needed and DF set \\(mtu = ${MTU}\\)`));
+});
+
+test("a container reaches the outside under its host's address", async () => {
+  const { from } = await transfer(a, "c1", switchHost, undefined, "10.9.0.254", 1000);
+  assert.equal(from, "10.9.0.1");
+});
+
+test("an outsider on the underlay reaches neither containers nor node addresses", async () => {
+  await switchHost.must("ip", "route", "replace", "10.32.0.0/12", "via", "10.9.0.1");
+  await failsToPing(switchHost, "10.40.0.5");
+  await failsToPing(switchHost, "10.32.0.1");
+  // With a source of the subnet it must not get answers by way of the tunnel either.
+  await switchHost.must("ip", "address", "add", "10.44.0.99/32", "dev", "lo");
+  await failsToPing(switchHost, "10.40.0.5", "-I", "10.44.0.99");
+  await failsToPing(switchHost, "10.9.0.1", "-I", "10.44.0.99");
+});
+
+test("a container cannot send under an address that is not its host's", async () => {
+  for (const forged of ["10.44.0.77", "10.32.0.2", "192.0.2.1"]) {
+    await a.must("ip", "-n", "c1", "address", "add", `${forged}/32`, "dev", "lo");
+    const before = await received(b, "c1");
+    assert.notEqual(
+      (await a.inside("c1", "ping", "-c1", "-W1", "-I", forged, "10.44.0.5")).status,
+      0,
+    );
+    assert.equal(await received(b, "c1"), before, `${forged} arrived`);
+    await a.must("ip", "-n", "c1", "address", "delete", `${forged}/32`, "dev", "lo");
+  }
+});
+
+test("what nobody holds is refused at once", async () => {
+  const started = performance.now();
+  const { stdout, stderr } = await a.run("ping", "-c1", "-W3", "10.47.0.1");
+  assert.match(stdout + stderr, /unreachable|no route to host/i);
+  assert.ok(performance.now() - started < 1500);
+});
+
+test("a published port is reached from outside through its translation", async () => {
+  const rules = `table ip docker-like {
+    chain pre { type nat hook prerouting priority dstnat; tcp dport 8080 dnat to 10.40.0.5:7000; }
+  }`;
+  await a.ask({ op: "run", argv: ["nft", "-f", "-"], stdin: rules });
+  const received = a.inside("c1", process.execPath, TRANSFER, "receive", "7000");
+  await listening(a, "c1", 7000);
+  await switchHost.must(process.execPath, TRANSFER, "send", "10.9.0.1", "8080", "5000");
+  assert.equal((await received).stdout, "5000 10.9.0.254\n");
+  await a.must("nft", "delete", "table", "ip", "docker-like");
+});
+
+test("a second equal set changes nothing, in this process and after a restart of the daemon", async () => {
+  const monitor = a.run("timeout", "2", "ip", "monitor", "link", "address", "route");
+  await delay(200);
+  const before = await snapshot(a);
+  for (let round = 0; round < 2; round += 1) {
+    assert.deepEqual((await set(a, configOf("a"))).changed, []);
+    await a.ask({ op: "restart-daemon" });
+  }
+  assert.equal(await snapshot(a), before);
+  assert.equal((await monitor).stdout, "");
+});
+
+test("what others changed is repaired by the next set", async () => {
+  const good = await snapshot(a);
+  await a.must("ip", "route", "delete", "10.44.0.0/15");
+  await a.must("ip", "route", "add", "10.45.0.0/16", "dev", "eth0", "proto", "219");
+  await a.must("ip", "address", "delete", "10.32.0.1/32", "dev", "hansa-wg");
+  await a.must("nft", "delete", "table", "inet", "hansa");
+  await a.must("wg", "set", "hansa-wg", "peer", keys.b.publicKey, "remove");
+  await a.must("sysctl", "-qw", "net.ipv4.conf.hansa0.proxy_arp=0");
+  await a.must("ip", "link", "set", "hansa-wg", "mtu", "1300");
+  await set(a, configOf("a"));
+  assert.equal(await snapshot(a), good);
+  await a.must("nft", "insert", "rule", "inet", "hansa", "forward", "drop");
+  await set(a, configOf("a"));
+  assert.equal(await snapshot(a), good);
+  await pings(a, "c1", "10.44.0.5");
+});
+
+test("rules in DOCKER-USER are set first and once, and repaired; without the chain nothing is made", async () => {
+  const { problems } = await set(a, configOf("a"));
+  assert.ok(problems.some((each) => each.includes("DOCKER-USER")));
+  assert.equal(
+    await a.must("iptables-save", "-t", "filter"),
+    await a.must("iptables-save", "-t", "filter"),
+  );
+  assert.notEqual((await a.run("iptables", "-S", "DOCKER-USER")).status, 0);
+  await a.must("iptables", "-N", "DOCKER-USER");
+  await a.must("iptables", "-A", "DOCKER-USER", "-j", "RETURN");
+  const want = [
+    "-N DOCKER-USER",
+    "-A DOCKER-USER -i hansa-wg -o hansa0 -m comment --comment hansa -j ACCEPT",
+    "-A DOCKER-USER -i hansa0 -o hansa-wg -m comment --comment hansa -j ACCEPT",
+    "-A DOCKER-USER -j RETURN",
+    "",
+  ].join("\n");
+  await set(a, configOf("a"));
+  await set(a, configOf("a"));
+  assert.equal(await a.must("iptables", "-S", "DOCKER-USER"), want);
+  await a.must("iptables", "-D", "DOCKER-USER", "1");
+  await set(a, configOf("a"));
+  assert.equal(await a.must("iptables", "-S", "DOCKER-USER"), want);
+});
+
+test("with Docker's FORWARD policy DROP, traffic passes by DOCKER-USER", async () => {
+  await a.must("iptables", "-P", "FORWARD", "DROP");
+  assert.notEqual((await a.inside("c1", "ping", "-c1", "-W1", "10.44.0.5")).status, 0);
+  await a.must("iptables", "-I", "FORWARD", "-j", "DOCKER-USER");
+  await pings(a, "c1", "10.44.0.5");
+  await pings(b, "c1", "10.40.0.5");
+  await a.must("iptables", "-P", "FORWARD", "ACCEPT");
+});
+
+test("an endpoint where a working peer roamed to stays, and is replaced when ours changes", async () => {
+  await pings(a, "c1", "10.44.0.5");
+  // The kernel deletes an interface's other addresses with its first.
+  await b.must("ip", "address", "delete", "10.9.0.2/24", "dev", "eth0");
+  await b.must("ip", "address", "add", "10.9.0.22/24", "dev", "eth0");
+  await until("the peer to roam", async () => {
+    await b.inside("c1", "ping", "-c1", "-W1", "10.40.0.5");
+    return (await endpoint(a)) === "10.9.0.22:6784";
+  });
+  assert.deepEqual((await set(a, configOf("a"))).changed, []);
+  await a.ask({ op: "restart-daemon" });
+  assert.deepEqual((await set(a, configOf("a"))).changed, []);
+  assert.equal(await endpoint(a), "10.9.0.22:6784");
+  await b.must("ip", "address", "add", "10.9.0.23/24", "dev", "eth0");
+  await set(a, configOf("a", { peerIp: "10.9.0.23" }));
+  assert.equal(await endpoint(a), "10.9.0.23:6784");
+});
+
+test("when wireguard-go is killed and started again, the tunnel is restored at once", async () => {
+  const config = configOf("a", { peerIp: "10.9.0.22" });
+  await set(a, config);
+  await a.ask({ op: "heal", config, secrets: secretsOf("a") });
+  await a.ask({ op: "kill-tunnel" });
+  await assert.rejects(a.ask({ op: "observe" }), { code: "OVERLAY_TUNNEL_MISSING" });
+  await a.ask({ op: "start-tunnel" });
+  await until(
+    "the interface",
+    async () => (await a.run("ip", "link", "show", "hansa-wg")).status === 0,
+  );
+  const started = performance.now();
+  await until(
+    "traffic",
+    async () => (await a.inside("c1", "ping", "-c1", "-W1", "10.44.0.5")).status === 0,
+  );
+  const took = performance.now() - started;
+  process.stderr.write(`restored after ${took.toFixed(0)} ms\n`);
+  assert.ok(took < 3000);
+});
+
+test("observe tells traffic and the age of the handshake", async () => {
+  await pings(a, "c1", "10.44.0.5");
+  const { backend, peers }: OverlayObservation = await a.ask({ op: "observe" });
+  assert.equal(backend, "userspace");
+  assert.equal(peers.length, 1);
+  assert.ok(peers[0]!.rxBytes > 0 && peers[0]!.txBytes > 0);
+  assert.ok(peers[0]!.handshakeAgeMs! < 60_000);
+});
+
+test("a set with nothing to change is cheap", async () => {
+  const config = configOf("a", { peerIp: "10.9.0.22" });
+  await set(a, config);
+  const before = await a.ask({ op: "cpu" });
+  const rounds = 20;
+  for (let round = 0; round < rounds; round += 1) await set(a, config);
+  const now = await a.ask({ op: "cpu" });
+  const own = (now.ownMs - before.ownMs) / rounds;
+  const children = (now.childrenMs - before.childrenMs) / rounds;
+  process.stderr.write(`idle set: ${own.toFixed(1)} ms own, ${children.toFixed(1)} ms programs\n`);
+  assert.ok(own + children < 40, `${own} + ${children} ms`);
+});
+
+test("cleanUp leaves the rule set byte for byte as it was", async () => {
+  const host = await LabHost.start("clean");
+  await using _host = host;
+  await host.makeBridge("10.32.0.1/12");
+  await host.must("iptables", "-N", "DOCKER-USER");
+  await host.must("iptables", "-A", "DOCKER-USER", "-j", "RETURN");
+  const before = await state(host);
+  await host.ask({ op: "start-tunnel" });
+  await set(host, configOf("a"));
+  assert.notEqual(await state(host), before);
+  await host.ask({ op: "clean-up" });
+  assert.equal(await state(host), before);
+});
+
+test("without a tunnel, set protects all the same and says what is missing", async () => {
+  await using host = await LabHost.start("bare");
+  await assert.rejects(set(host, configOf("a")), {
+    code: "OVERLAY_TUNNEL_MISSING",
+    message: /tunnel hansa-wg does not exist/,
+  });
+  assert.equal(
+    await host.must("nft", "-s", "list", "table", "inet", "hansa"),
+    configOf("a").firewall,
+  );
+  assert.match(await host.must("ip", "route"), /unreachable 10\.40\.0\.0\/13/);
+});
+
+function configOf(self: "a" | "b", change: { peerIp?: string } = {}): OverlayConfig {
+  const [number, other] = self === "a" ? [1, 2] : [2, 1];
+  return desiredOverlay({
+    self: { id: number, address: ip(`10.32.0.${number}`), listenPort: 6784 },
+    subnet: SUBNET,
+    bridge: "hansa0",
+    tunnel: "hansa-wg",
+    linkMtu: UNDERLAY_MTU,
+    peers: [
+      {
+        id: other,
+        address: ip(`10.32.0.${other}`),
+        publicKey: keys[self === "a" ? "b" : "a"].publicKey,
+        endpoint: { ip: change.peerIp ?? `10.9.0.${other}`, port: 6784 },
+      },
+    ],
+    segments: [
+      { start: ip("10.40.0.0"), end: ip("10.42.0.0"), owner: 1 },
+      { start: ip("10.42.0.0"), end: ip("10.44.0.0"), owner: 3 },
+      { start: ip("10.44.0.0"), end: ip("10.47.0.0"), owner: 2 },
+    ],
+    docker: { version: "20.10.24+dfsg1", firewallBackend: "iptables" },
+  });
+}
+
+function secretsOf(self: "a" | "b"): OverlaySecrets {
+  const other = self === "a" ? "b" : "a";
+  return { privateKey: keys[self].privateKey, pairKeys: { [keys[other].publicKey]: pairKey } };
+}
+
+function set(host: LabHost, config: OverlayConfig): Promise<OverlayReport> {
+  return host.ask({ op: "set", config, secrets: secretsOf(host === b ? "b" : "a") });
+}
+
+function keyPair(): { publicKey: string; privateKey: string } {
+  const pair = generateKeyPairSync("x25519");
+  const raw = (part: string | undefined): string =>
+    Buffer.from(part ?? "", "base64url").toString("base64");
+  const jwk = pair.privateKey.export({ format: "jwk" });
+  return { publicKey: raw(jwk.x), privateKey: raw(jwk.d) };
+}
+
+function ip(text: string): number {
+  const address = parseIpv4(text);
+  assert.ok(address !== undefined);
+  return address;
+}
+
+/** Moves an interface into another host; its process ids are those of the test's own namespace. */
+async function move(from: LabHost, device: string, to: LabHost): Promise<void> {
+  const { spawnSync } = await import("node:child_process");
+  const argv = ["-t", `${from.pid}`, "-n", "ip", "link", "set", device, "netns", `${to.pid}`];
+  const moved = spawnSync("nsenter", argv, { encoding: "utf8" });
+  assert.equal(moved.status, 0, moved.stderr);
+}
+
+async function pings(
+  host: LabHost,
+  container: string,
+  to: string,
+  ...more: string[]
+): Promise<void> {
+  const result = await host.inside(container, "ping", "-c1", "-W3", ...more, to);
+  assert.equal(result.status, 0, `${host.name}/${container} -> ${to}: ${result.stdout}`);
+}
+
+async function failsToPing(host: LabHost, to: string, ...more: string[]): Promise<void> {
+  assert.notEqual((await host.run("ping", "-c1", "-W1", ...more, to)).status, 0, `reached ${to}`);
+}
+
+async function transfer(
+  from: LabHost,
+  container: string,
+  to: LabHost,
+  target: string | undefined,
+  address: string,
+  bytes: number,
+): Promise<{ bytes: number; from: string }> {
+  const receive = [process.execPath, TRANSFER, "receive", "7000"];
+  const received = target === undefined ? to.run(...receive) : to.inside(target, ...receive);
+  await listening(to, target, 7000);
+  const sent = await from.inside(
+    container,
+    process.execPath,
+    TRANSFER,
+    "send",
+    address,
+    "7000",
+    String(bytes),
+  );
+  assert.equal(sent.status, 0, sent.stderr);
+  const [count, sender = ""] = (await received).stdout.trim().split(" ");
+  return { bytes: Number(count), from: sender };
+}
+
+async function listening(
+  host: LabHost,
+  container: string | undefined,
+  port: number,
+): Promise<void> {
+  const ss = ["ss", "-Hltn", `sport = :${port}`];
+  await until(`port ${port}`, async () => {
+    const result =
+      container === undefined ? await host.run(...ss) : await host.inside(container, ...ss);
+    return result.stdout !== "";
+  });
+}
+
+async function received(host: LabHost, container: string): Promise<string> {
+  const { stdout } = await host.inside(container, "cat", "/proc/net/snmp");
+  return /^Icmp: \d+.*$/m.exec(stdout)?.[0] ?? "";
+}
+
+async function endpoint(host: LabHost): Promise<string | null | undefined> {
+  const observation: OverlayObservation = await host.ask({ op: "observe" });
+  return observation.peers[0]?.endpoint;
+}
+
+async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!(await condition())) {
+    assert.ok(performance.now() < end, `waited 10 s for ${what}`);
+    await delay(20);
+  }
+}
+
+/** All that `set` decides, as the host's own tools print it, without counters. */
+async function snapshot(host: LabHost): Promise<string> {
+  const parts = [
+    await host.must("ip", "-details", "address", "show", "dev", "hansa-wg"),
+    await host.must("ip", "address", "show", "dev", "hansa0"),
+    await host.must("ip", "route", "show", "table", "all"),
+    await host.must("nft", "-s", "list", "ruleset"),
+    await host.must("wg", "showconf", "hansa-wg"),
+    await host.must("cat", "/proc/sys/net/ipv4/conf/hansa0/proxy_arp"),
+  ];
+  return parts.join("\n");
+}
+
+async function state(host: LabHost): Promise<string> {
+  const parts = [
+    await host.must("nft", "-s", "list", "ruleset"),
+    await host.must("ip", "route", "show", "table", "all"),
+    await host.must("ip", "-o", "-4", "address"),
+  ];
+  return parts.join("\n");
+}

@@ -1,0 +1,166 @@
+/**
+ * What the tunnel should be (peers and whose addresses each may use), and the change that takes a device there.
+ *
+ * Invariant: an endpoint is sent only when it is new to the device or our own knowledge of it changed. WireGuard follows a
+ * peer that moved by itself ("roaming"); sending the old endpoint again would cut a working tunnel.
+ */
+import { formatCidr, rangeToCidrs } from "../values/cidr.ts";
+import { formatEndpoint } from "../values/endpoint.ts";
+import type {
+  OverlayConfig,
+  OverlayInput,
+  OverlayPeer,
+  OverlaySecrets,
+  WireguardPeer,
+} from "./overlay-config.ts";
+import { rangesByOwner } from "./routes-plan.ts";
+
+/** Keeps the ways through NAT and stateful firewalls open; 32 bytes a peer each time. */
+const KEEPALIVE_SECONDS = 25;
+
+/** WireGuard gives up a session after this; without a handshake for so long the tunnel does not work or is idle. */
+const SESSION_MS = 180_000;
+
+/** A peer as the device has it. */
+export interface DevicePeer {
+  readonly presharedKey: string;
+  readonly endpoint: string | null;
+  readonly allowedIps: readonly string[];
+  readonly keepaliveSeconds: number;
+  /** Wall clock of the last handshake in milliseconds since 1970; undefined: never. */
+  readonly handshakeAt: number | undefined;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+}
+
+/** A device as it is; keys in base64, empty when not set. */
+export interface DeviceState {
+  readonly privateKey: string;
+  readonly listenPort: number;
+  readonly peers: ReadonlyMap<string, DevicePeer>;
+}
+
+export interface DeviceChangePeer {
+  readonly publicKey: string;
+  readonly presharedKey: string;
+  /** undefined: leave the device's own. */
+  readonly endpoint: string | undefined;
+  readonly allowedIps: readonly string[];
+  readonly keepaliveSeconds: number;
+  /** False: listed only because some devices want the whole picture. */
+  readonly changed: boolean;
+}
+
+/** The whole wanted state, with what differs marked. */
+export interface DeviceChange {
+  readonly privateKey: string;
+  readonly listenPort: number;
+  readonly interfaceChanged: boolean;
+  readonly peers: readonly DeviceChangePeer[];
+  readonly remove: readonly string[];
+}
+
+/**
+ * The peers that get a tunnel, by id: those with a well-formed key that no lower id has, and not ourselves.
+ * Two peers with one key would be one peer to WireGuard, and the later would take the earlier's addresses.
+ */
+export function tunnelPeers(input: OverlayInput): OverlayPeer[] {
+  const ids = new Set([input.self.id]);
+  const keys = new Set<string>();
+  return input.peers
+    .toSorted((a, b) => a.id - b.id)
+    .filter((peer) => {
+      if (!isKey(peer.publicKey) || ids.has(peer.id) || keys.has(peer.publicKey)) return false;
+      ids.add(peer.id);
+      keys.add(peer.publicKey);
+      return true;
+    });
+}
+
+/** True for base64 of exactly 32 bytes, the one spelling that WireGuard's tools print. */
+export function isKey(text: string): boolean {
+  return /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(text);
+}
+
+/** Peers with what each may send from: its node address and its ranges, as the fewest CIDR blocks. */
+export function planPeers(input: OverlayInput, peers: readonly OverlayPeer[]): WireguardPeer[] {
+  const ranges = rangesByOwner(input.segments, input.subnet);
+  return peers.map((peer) => {
+    const node = { start: peer.address, end: peer.address + 1 };
+    const blocks = [node, ...(ranges.get(peer.id) ?? [])].flatMap(rangeToCidrs);
+    return {
+      id: peer.id,
+      publicKey: peer.publicKey,
+      endpoint: endpointText(peer),
+      allowedIps: blocks.toSorted((a, b) => a.base - b.base).map(formatCidr),
+      keepaliveSeconds: KEEPALIVE_SECONDS,
+    };
+  });
+}
+
+/** null unless it is an address literal and a port: it goes into line-based protocols as it is. */
+function endpointText(peer: OverlayPeer): string | null {
+  const { endpoint } = peer;
+  if (endpoint === undefined || !/^[0-9A-Fa-f:.]{2,45}$/.test(endpoint.ip)) return null;
+  if (!Number.isInteger(endpoint.port) || endpoint.port < 1 || endpoint.port > 65535) return null;
+  return formatEndpoint(endpoint);
+}
+
+/**
+ * The change that makes `state` what `wanted` says, or undefined when nothing differs.
+ *
+ * `sent` is the endpoint last sent for each public key by this process. A peer found with an endpoint that we did not send keeps
+ * it while its tunnel works (a handshake within 180 s of `wallMs`), as after a restart of the daemon. Peers without a pair key
+ * in `secrets` are treated as absent, since a tunnel without one would be weaker than promised.
+ */
+export function planDevice(
+  wanted: OverlayConfig["wireguard"],
+  secrets: OverlaySecrets,
+  state: DeviceState,
+  sent: ReadonlyMap<string, string>,
+  wallMs: number,
+): DeviceChange | undefined {
+  const peers: DeviceChangePeer[] = [];
+  for (const peer of wanted.peers) {
+    const presharedKey = secrets.pairKeys[peer.publicKey];
+    if (presharedKey === undefined) continue;
+    const found = state.peers.get(peer.publicKey);
+    const endpoint = endpointToSend(peer, found, sent.get(peer.publicKey), wallMs);
+    const changed =
+      found === undefined ||
+      endpoint !== undefined ||
+      found.presharedKey !== presharedKey ||
+      found.keepaliveSeconds !== peer.keepaliveSeconds ||
+      !sameSet(found.allowedIps, peer.allowedIps);
+    const { publicKey, allowedIps, keepaliveSeconds } = peer;
+    peers.push({ publicKey, presharedKey, endpoint, allowedIps, keepaliveSeconds, changed });
+  }
+  const wantedKeys = new Set(peers.map((peer) => peer.publicKey));
+  const remove = [...state.peers.keys()].filter((key) => !wantedKeys.has(key));
+  const interfaceChanged =
+    state.privateKey !== secrets.privateKey || state.listenPort !== wanted.listenPort;
+  if (!interfaceChanged && remove.length === 0 && !peers.some((peer) => peer.changed)) {
+    return undefined;
+  }
+  const { listenPort } = wanted;
+  return { privateKey: secrets.privateKey, listenPort, interfaceChanged, peers, remove };
+}
+
+function endpointToSend(
+  peer: WireguardPeer,
+  found: DevicePeer | undefined,
+  sent: string | undefined,
+  wallMs: number,
+): string | undefined {
+  if (peer.endpoint === null || found?.endpoint === peer.endpoint) return undefined;
+  if (found === undefined || found.endpoint === null) return peer.endpoint;
+  const works = found.handshakeAt !== undefined && wallMs - found.handshakeAt < SESSION_MS;
+  const known = sent === undefined || sent === peer.endpoint;
+  return works && known ? undefined : peer.endpoint;
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  const set = new Set(a);
+  return b.every((each) => set.has(each));
+}
