@@ -5,15 +5,10 @@
  */
 import { MESSAGE_TYPE } from "../message.ts";
 
-/** What each further message costs in a compound, besides its own bytes. */
-export const COMPOUND_PART_OVERHEAD = 2;
-/** What a compound costs once. */
-export const COMPOUND_HEADER = 2;
-
 /** The compound of 1 to 255 encoded messages, each under 64 KiB. Throws RangeError outside of that. */
 export function encodeCompound(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 0 || parts.length > 255) throw new RangeError(`${parts.length} parts`);
-  const header = Buffer.allocUnsafe(COMPOUND_HEADER + COMPOUND_PART_OVERHEAD * parts.length);
+  const header = Buffer.allocUnsafe(2 + 2 * parts.length);
   header[0] = MESSAGE_TYPE.compound;
   header[1] = parts.length;
   for (const [index, part] of parts.entries()) header.writeUInt16BE(part.length, 2 + 2 * index);

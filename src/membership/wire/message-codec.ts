@@ -65,7 +65,7 @@ export function encodeMessage(message: Message): Uint8Array {
   return out.bytes();
 }
 
-/** The message that `bytes` hold (type byte first), or undefined when they hold none. Byte fields are views of `bytes`. */
+/** The message that `bytes` hold (type byte first), or undefined when they hold none. A payload is a view of `bytes`. */
 export function decodeMessage(bytes: Uint8Array): Message | undefined {
   if (bytes[0] === MESSAGE_TYPE.user) return { type: "user", payload: bytes.subarray(1) };
   const reader = new MsgpackReader(bytes, 1);
@@ -220,7 +220,8 @@ class Fields {
         this.port = reader.uint(65_535);
         break;
       case "Meta":
-        this.meta = reader.raw(MAX_META);
+        // Copied: the member table keeps it, and a view would keep the whole packet.
+        this.meta = new Uint8Array(reader.raw(MAX_META));
         break;
       case "Payload":
         this.payload = reader.raw(MAX_PACKET_PLAIN);

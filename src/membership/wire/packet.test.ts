@@ -37,7 +37,7 @@ test("a packet of messages survives in each envelope", () => {
 
 test("a packet filled to the budget has at most 1400 bytes", () => {
   const budget = messageBudget(SEALED);
-  const payload = new Uint8Array(budget - 2 - 2 - encodeMessage(NACK).length - 1);
+  const payload = new Uint8Array(budget - 2 - 2 - 2 - encodeMessage(NACK).length - 1);
   const packet = encodePacket([NACK, { type: "user", payload }], SEALED, { nonce: NONCE });
   assert.equal(packet.length, 1400);
 });

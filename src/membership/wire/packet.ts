@@ -5,7 +5,7 @@
  * authenticated, and decodePacket never throws.
  */
 import { MESSAGE_TYPE, type Message } from "../message.ts";
-import { COMPOUND_HEADER, decodeCompound, encodeCompound } from "./compound.ts";
+import { decodeCompound, encodeCompound } from "./compound.ts";
 import { removeCompression } from "./compression.ts";
 import { addCrc, removeCrc } from "./crc.ts";
 import { labelHeader, matchLabel } from "./label.ts";
@@ -34,10 +34,10 @@ export interface PacketOptions {
   readonly crc?: boolean;
 }
 
-/** Bytes left for messages, each counted with 2 more for its place in a compound, in a datagram of `budget` bytes. */
+/** Bytes that the messages of one datagram of `budget` bytes may take, a compound's own header and lengths included. */
 export function messageBudget(envelope: Envelope, budget: number = PACKET_BUDGET): number {
   const encryption = envelope.keyring === undefined ? 0 : ENCRYPTION_OVERHEAD;
-  return budget - envelope.header.length - encryption - COMPOUND_HEADER;
+  return budget - envelope.header.length - encryption;
 }
 
 /** Encoded bytes of `message`, alone. */

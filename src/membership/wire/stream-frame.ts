@@ -96,10 +96,11 @@ export class FrameReader {
       if (label.kind === "incomplete") return MORE;
       this.#start = label.size;
     }
-    // In clear, or another protocol altogether: nobody has shown a key.
     const type = bytes[this.#start];
     if (type !== undefined && type !== MESSAGE_TYPE.encrypt) {
-      return { kind: "refused", reason: "authentication" };
+      // A memberlist message in clear, or its label: nobody has shown a key. Anything else is another protocol.
+      const isMemberlist = type <= MESSAGE_TYPE.error || type === MESSAGE_TYPE.hasLabel;
+      return { kind: "refused", reason: isMemberlist ? "authentication" : "malformed" };
     }
     if (bytes.length < this.#start + HEADER) return MORE;
     const size = bytes.readUInt32BE(this.#start + 1);

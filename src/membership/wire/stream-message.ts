@@ -124,8 +124,8 @@ function readMember(reader: MsgpackReader): RemoteMember | undefined {
   if (reader.failed || endpoint === undefined || known === undefined || name === "") {
     return undefined;
   }
-  // Copied, because a view would keep the whole exchange of up to 16 MiB alive.
-  return { name, endpoint, meta: meta.slice(), incarnation, state: known, versions };
+  // Copied, because a view would keep the whole exchange of up to 16 MiB alive. Buffer.slice would not copy.
+  return { name, endpoint, meta: new Uint8Array(meta), incarnation, state: known, versions };
 }
 
 function encodeUser(message: User): Uint8Array {
