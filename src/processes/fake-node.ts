@@ -28,7 +28,7 @@ export function fakeHost(root: string): ThisHost {
     folders: [join(root, "bin")],
     dockerHost: `unix://${join(root, "docker.sock")}`,
     program: PROGRAM,
-    processes: () => processList({ program: PROGRAM }),
+    processes: () => processList({ program: PROGRAM, tunnel: "none" }),
     readyWithinMs: 10_000,
   };
 }

@@ -21,8 +21,11 @@ export interface ProcessSpec {
 export interface ProcessListOptions {
   /** The words before a role: the executable, or node and main.ts. */
   readonly program: readonly string[];
-  /** The path of wireguard-go where the kernel has no WireGuard and the cluster is encrypted. */
-  readonly wireguardGo?: string | undefined;
+  /**
+   * "none" in a cluster without encryption; "role" for `hansa tunnel`, which finds out itself what the kernel has; or the path of
+   * wireguard-go, started directly: the role would become that program anyway, 60 ms of a processor later.
+   */
+  readonly tunnel: "none" | "role" | { readonly wireguardGo: string };
 }
 
 /**
@@ -40,18 +43,15 @@ export function processList(options: ProcessListOptions): ProcessSpec[] {
     argv: [...options.program, name],
     env,
   });
-  const tunnel: ProcessSpec[] =
-    options.wireguardGo === undefined
-      ? []
-      : [
-          {
-            name: "tunnel",
-            // Directly, without a Node process around it; the daemon configures the device whenever it appears.
-            argv: [options.wireguardGo, "-f", TUNNEL_DEVICE],
-            env: { LOG_LEVEL: "error", WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: "1" },
-          },
-        ];
+  const tunnel = tunnelSpecs(options.tunnel, role("tunnel"));
   return [role("ipam-plugin", SMALL_ROLE), ...tunnel, role("daemon")];
+}
+
+function tunnelSpecs(tunnel: ProcessListOptions["tunnel"], role: ProcessSpec): ProcessSpec[] {
+  if (tunnel === "none") return [];
+  if (tunnel === "role") return [role];
+  const argv = [tunnel.wireguardGo, "-f", TUNNEL_DEVICE];
+  return [{ name: role.name, argv, env: { LOG_LEVEL: "error" } }];
 }
 
 /** The supervisor itself, started the same way. */

@@ -102,6 +102,7 @@ function readBoundPorts(protocol: Protocol, path: string): BoundPort[] {
   }
 }
 
+/** Under /proc, which shows this process's network namespace; /sys shows the one it was mounted in. */
 function hasOwnDevice(): boolean {
-  return readdirSync("/sys/class/net").some((name) => name.startsWith("hansa"));
+  return readdirSync("/proc/sys/net/ipv4/conf").some((name) => name.startsWith("hansa"));
 }

@@ -1,4 +1,5 @@
 /** What starting and launching ask the host: the real answers, replaceable one by one in tests. */
+import { existsSync } from "node:fs";
 
 import { findTool, kernelHasWireguard } from "./host-tools.ts";
 import type { NodeFile } from "./node-file.ts";
@@ -24,21 +25,24 @@ export interface ThisHost {
 
 /** This host as it is. */
 export function thisHost(): ThisHost {
+  const paths = hansaPaths();
   const program = thisProgram();
   const folders = searchPath(process.env);
   const hasWireguard = kernelHasWireguard();
   return {
-    paths: hansaPaths(),
+    paths,
     isRoot: process.getuid?.() === 0,
     kernelHasWireguard: hasWireguard,
     folders,
     dockerHost: process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock",
     program,
     processes(node) {
-      const needsTunnel = node.encryption === "wireguard" && !hasWireguard;
-      // Missing since the launch: the other processes are worth starting all the same.
-      const wireguardGo = needsTunnel ? findTool("wireguard-go", folders) : undefined;
-      return processList({ program, wireguardGo });
+      if (node.encryption === "none") return processList({ program, tunnel: "none" });
+      // A unit's text outlives a change of kernel, so there the role decides at each start.
+      const direct = !hasWireguard && !existsSync(paths.systemdMark);
+      const wireguardGo = direct ? findTool("wireguard-go", folders) : undefined;
+      const tunnel = wireguardGo === undefined ? "role" : { wireguardGo };
+      return processList({ program, tunnel });
     },
     readyWithinMs: 15_000,
   };

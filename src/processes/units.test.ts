@@ -23,7 +23,7 @@ function text(files: ReadonlyMap<string, string>): string {
 test("the units are the recorded ones", async () => {
   const processes = processList({
     program: ["/usr/local/bin/hansa"],
-    wireguardGo: "/usr/bin/wireguard-go",
+    tunnel: "role",
   });
   const actual = text(unitFiles(processes, SOCKET));
   if (process.env["UPDATE_GOLDEN"] === "1") await writeFile(GOLDEN, actual);
@@ -31,12 +31,20 @@ test("the units are the recorded ones", async () => {
 });
 
 test("nothing of ours waits for Docker, and the socket is there before it", () => {
-  const files = unitFiles(processList({ program: ["/h"], wireguardGo: "/w" }), SOCKET);
+  const files = unitFiles(processList({ program: ["/h"], tunnel: "role" }), SOCKET);
   assert.equal(files.size, 4);
   for (const [name, body] of files) {
     assert.doesNotMatch(body, /^(After|Requires|BindsTo|Wants|PartOf)=.*docker/m, name);
   }
   assert.match(files.get("hansa-ipam.socket") ?? "", /^Before=docker\.service$/m);
+});
+
+test("the tunnel is wireguard-go itself, the role that finds out, or nothing", () => {
+  const argv = (tunnel: Parameters<typeof processList>[0]["tunnel"]) =>
+    processList({ program: ["/h"], tunnel }).map((spec) => spec.argv.join(" "));
+  assert.deepEqual(argv("none"), ["/h ipam-plugin", "/h daemon"]);
+  assert.deepEqual(argv("role"), ["/h ipam-plugin", "/h tunnel", "/h daemon"]);
+  assert.equal(argv({ wireguardGo: "/w" })[1], "/w -f hansa-wg");
 });
 
 test("words with blanks, quotes and systemd's own signs are quoted", () => {
@@ -50,7 +58,7 @@ test("systemd-analyze finds nothing wrong with the units", async (t) => {
   const dir = await mkdtemp(join(tmpdir(), "units-"));
   try {
     // The program must exist for the check; any will do.
-    const processes = processList({ program: [process.execPath], wireguardGo: "/bin/true" });
+    const processes = processList({ program: [process.execPath], tunnel: "role" });
     const files = unitFiles(processes, SOCKET);
     const paths = [...files.keys()].map((name) => join(dir, name));
     for (const [name, body] of files) await writeFile(join(dir, name), body);
@@ -85,7 +93,7 @@ test("units are installed, started, stopped and removed, and written only when t
   try {
     const paths = hansaPaths({ HANSA_ROOT: root });
     await mkdir(paths.systemdMark, { recursive: true });
-    const processes = processList({ program: ["/usr/local/bin/hansa"] });
+    const processes = processList({ program: ["/usr/local/bin/hansa"], tunnel: "none" });
     const { calls, command } = fakeSystemctl();
     await stopUnits(paths, command);
     await removeUnits(paths, command);

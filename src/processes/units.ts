@@ -60,7 +60,7 @@ const SECTIONS: Readonly<Record<string, Own>> = {
     ],
   },
   tunnel: {
-    description: "Hansa tunnel (WireGuard in user space)",
+    description: "Hansa tunnel (WireGuard)",
     unit: ["After=local-fs.target"],
     service: [
       "OOMScoreAdjust=-500",
