@@ -340,8 +340,8 @@ test("two poor nodes do not pass the same space to and fro", () => {
   const one = bornMachine();
   one.feed({ type: "entries", entries: [{ ...entry(131072, 131072, 2, 2), free: 60 }] });
   one.feed({ type: "reachable", nodes: [2] });
-  assert.equal(one.feed({ type: "usage", free: 40, active: 0 }).join().includes("ask"), false);
-  assert.equal(one.feed({ type: "usage", free: 20, active: 0 }).join().includes("ask"), true);
+  assert.equal(one.feed({ type: "usage", free: 40, active: 131032 }).join().includes("ask"), false);
+  assert.equal(one.feed({ type: "usage", free: 20, active: 131052 }).join().includes("ask"), true);
 });
 
 test("the free hint follows the plugin's count in steps, not each container", () => {
@@ -352,6 +352,33 @@ test("the free hint follows the plugin's count in steps, not each container", ()
     if (outputs.some((output) => output.type === "broadcast")) writes++;
   }
   assert.ok(writes > 20 && writes < 110, `${writes} writes for 131072 containers`);
+});
+
+test("a count of before the space was set makes nobody ask for more", () => {
+  const one = machine(1);
+  one.feed({ type: "reachable", nodes: [2] });
+  one.feed({ type: "usage", free: 0, active: 0 });
+  one.feed({ type: "settled" });
+  assert.deepEqual(one.feed({ type: "usage", free: 0, active: 0 }), []);
+  one.at(60_000);
+  assert.deepEqual(one.feed({ type: "usage", free: 0, active: 0 }), []);
+  assert.equal(one.addresses.view().free, 131072);
+});
+
+test("four seeds that start together keep a quarter each", () => {
+  const { cluster } = transcript([1, 2, 3, 4]);
+  cluster.heal();
+  for (const id of [4, 2, 3, 1]) {
+    cluster.settle(id);
+    cluster.run(700);
+  }
+  cluster.run(5000);
+  for (const { addresses } of cluster.hosts.values()) {
+    assert.deepEqual(
+      addresses.view().entries.map((e) => e.percent),
+      [25, 25, 25, 25],
+    );
+  }
 });
 
 test("a claim of any address is answered when space comes, or when its deadline passes", () => {

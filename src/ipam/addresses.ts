@@ -12,6 +12,7 @@ import { type AddressesView, viewOf } from "./addresses-view.ts";
 import { Asker, LOW_FREE, type Need } from "./asker.ts";
 import { Claims } from "./claims.ts";
 import { Donor } from "./donor.ts";
+import { MAX_RELEASED } from "./free-pool.ts";
 import { Outbox } from "./outbox.ts";
 import { countAddresses, subtractRanges } from "./range-set.ts";
 import type { PersistedRings } from "./ring-codec.ts";
@@ -61,6 +62,8 @@ export class Addresses {
   #conflicts = 0;
   /** The last "space", as text to compare with; undefined when it must be set again. */
   #spaceSet: string | undefined;
+  /** The part of it that the plugin's count is about. */
+  #countable: string | undefined;
   #saveAtMs = Number.POSITIVE_INFINITY;
   #started = false;
 
@@ -137,8 +140,8 @@ export class Addresses {
         this.#settled = true;
         return;
       case "usage":
-        this.#heldFree = input.free;
         this.#active = input.active;
+        if (this.#isOfOurSpace(input.free, input.active)) this.#heldFree = input.free;
         return;
       case "ceded": {
         const before = this.#rings.ownedDynamic();
@@ -191,6 +194,16 @@ export class Addresses {
     const holding = this.#free !== undefined && nowMs < this.#holdUntilMs;
     if (input.address === undefined && !holding) this.#free = 0;
     this.#claims.add(input.request, input.address, input.deadlineMs, out);
+  }
+
+  /**
+   * Whether a count can be of the space that we set: what is neither free nor leased must be resting. A plugin that was
+   * not told its space yet says 0 and 0.
+   */
+  #isOfOurSpace(free: number, active: number): boolean {
+    const owned = countAddresses(this.#rings.ownedDynamic());
+    if (owned > 1 && free + active === 0) return false;
+    return free + active + MAX_RELEASED >= owned;
   }
 
   /** Takes the plugin's latest count, and advertises it when it is far from what others know. */
@@ -255,8 +268,7 @@ export class Addresses {
     }
     if (this.#donor.expire(nowMs, out)) this.#spaceSet = undefined;
     if (nowMs >= this.#saveAtMs) out.persist();
-    const spaceSet = this.#setSpace(out);
-    if (spaceSet) this.#holdUntilMs = nowMs + HOLD_MS;
+    const spaceSet = this.#setSpace(nowMs, out);
     this.#useCount(nowMs, out);
     this.#donor.advance(nowMs, spaceSet, out);
     const granted = this.#claims.advance(
@@ -275,12 +287,19 @@ export class Addresses {
     if (out.persists) this.#saveAtMs = Number.POSITIVE_INFINITY;
   }
 
-  #setSpace(out: Outbox): boolean {
+  #setSpace(nowMs: number, out: Outbox): boolean {
     const ready = this.#ready();
     const ranges = this.#rings.owned();
-    const text = `${ready} ${ranges.map(({ start, end }) => `${start}-${end}`).join(" ")}`;
+    const text = textOf(ready, ranges);
     if (text === this.#spaceSet) return false;
     this.#spaceSet = text;
+    // A fixed address more or less changes no count, so the plugin would not repeat what we dropped.
+    const countable = textOf(ready, this.#rings.ownedDynamic());
+    if (countable !== this.#countable) {
+      this.#countable = countable;
+      this.#holdUntilMs = nowMs + HOLD_MS;
+      this.#heldFree = undefined;
+    }
     out.space(ready, ranges);
     return true;
   }
@@ -306,4 +325,8 @@ export class Addresses {
     if (free >= LOW_FREE) return undefined;
     return { free, urgent: free === 0 || this.#claims.anyWaits };
   }
+}
+
+function textOf(ready: boolean, ranges: readonly Range[]): string {
+  return `${ready} ${ranges.map(({ start, end }) => `${start}-${end}`).join(" ")}`;
 }

@@ -103,6 +103,23 @@ function churn(cluster: SimulatedCluster, rounds: number): void {
   }
 }
 
+/** One node hands over, another vanishes for good and is taken over: all of it stays in use. */
+function leave(cluster: SimulatedCluster): void {
+  const leaving = cluster.host(2);
+  for (const address of [...leaving.book.leases.keys()]) cluster.release(2, address);
+  cluster.feed(leaving, { type: "hand-over", heir: 3 });
+  cluster.run(500, () => checkPromise(cluster));
+  cluster.destroy(2);
+  cluster.destroy(4);
+  cluster.feed(cluster.host(1), { type: "take-over", from: 4 });
+  quiesce(cluster);
+  checkWhole(cluster);
+  for (const { addresses } of cluster.hosts.values()) {
+    const gone = addresses.view().entries.filter((e) => e.id === 2 || e.id === 4);
+    assert.deepEqual(gone, []);
+  }
+}
+
 const FORTY = [...Array(40).keys()];
 
 const first = Number(process.env["IPAM_SEED"] ?? Math.floor(Date.now() % 1e6));
@@ -118,6 +135,7 @@ test(`no address is ever in the space of two nodes (seeds ${first} to ${first + 
       churn(cluster, 40);
       quiesce(cluster);
       checkWhole(cluster);
+      leave(cluster);
       assert.deepEqual(cluster.conflicts, []);
       for (const { addresses } of cluster.hosts.values()) {
         granted += addresses.view().entries.filter((e) => e.id > 4 && e.addresses > 0).length;
