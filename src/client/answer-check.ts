@@ -1,0 +1,120 @@
+/**
+ * Light checks of a daemon's answers, for the usual case that daemon and command line are one version.
+ *
+ * They look as deep as the tables read, without zod, whose import alone takes half of the time that `hansa status` may use.
+ * An answer from another version goes through the schemas (schema-check.ts).
+ */
+import type { Inspection } from "../api/inspection-schema.ts";
+import type { Status } from "../api/status-schema.ts";
+
+/** A function that tells whether a decoded JSON value has a certain shape. */
+export type Check<T> = (value: unknown) => value is T;
+
+const isText = (value: unknown): value is string => typeof value === "string";
+const isNumber = (value: unknown): value is number => typeof value === "number";
+const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
+const orNull =
+  (check: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    value === null || check(value);
+
+function has(
+  value: unknown,
+  fields: Readonly<Record<string, (field: unknown) => boolean>>,
+): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const record = value as Record<string, unknown>;
+  return Object.entries(fields).every(([name, check]) => check(record[name]));
+}
+
+const listOf =
+  (check: (item: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.every(check);
+
+const isNodeRef = (value: unknown): boolean => has(value, { id: isNumber, name: isText });
+
+const isConnection = (value: unknown): boolean =>
+  has(value, {
+    address: isText,
+    direction: isText,
+    state: isText,
+    encrypted: isBoolean,
+    backend: orNull(isText),
+    peer: orNull(isNodeRef),
+    rttMs: orNull(isNumber),
+    mtu: orNull(isNumber),
+    error: orNull(isText),
+    retryAt: orNull(isText),
+  });
+
+const isPeerConnection = (value: unknown): boolean =>
+  has(value, { address: isText, direction: isText, state: isText, peer: orNull(isNodeRef) });
+
+const isPeer = (value: unknown): boolean =>
+  has(value, {
+    id: isNumber,
+    name: isText,
+    address: isText,
+    state: isText,
+    connections: listOf(isPeerConnection),
+  });
+
+const isIpamEntry = (value: unknown): boolean =>
+  has(value, {
+    id: isNumber,
+    name: orNull(isText),
+    addresses: isNumber,
+    percent: isNumber,
+    active: orNull(isNumber),
+    reachable: isBoolean,
+  });
+
+export const isStatus: Check<Status> = (value): value is Status =>
+  has(value, {
+    cluster: (cluster) => has(cluster, { name: isText, subnet: isText, encryption: isText }),
+    node: (node) =>
+      has(node, {
+        id: isNumber,
+        name: isText,
+        engineId: orNull(isText),
+        address: orNull(isText),
+        version: isText,
+      }),
+    targets: listOf(isText),
+    peers: listOf(isPeer),
+    connections: listOf(isConnection),
+    ipam: (ipam) =>
+      has(ipam, {
+        subnet: isText,
+        range: isText,
+        ready: isBoolean,
+        entries: listOf(isIpamEntry),
+      }),
+    warnings: listOf((warning) => has(warning, { code: isText, message: isText, hint: isText })),
+  });
+
+/** Inspections are printed as they come, so only the part that tells the version is looked at. */
+export const isInspection: Check<Inspection> = (value): value is Inspection =>
+  has(value, { Version: isText, Router: (part) => has(part, {}), Hansa: isStatus });
+
+export const isTargets: Check<{ readonly targets: string[] }> = (
+  value,
+): value is { readonly targets: string[] } => has(value, { targets: listOf(isText) });
+
+export const isPrimed: Check<{ readonly id: number }> = (value): value is { readonly id: number } =>
+  has(value, { id: isNumber });
+
+export const isVersion: Check<{ readonly version: string; readonly revision: string }> = (
+  value,
+): value is { readonly version: string; readonly revision: string } =>
+  has(value, { version: isText, revision: isText });
+
+/** The table's code, sentence and hint of a failed request. */
+export const isFailure: Check<{
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string };
+}> = (
+  value,
+): value is {
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string };
+} => has(value, { error: (error) => has(error, { code: isText, message: isText, hint: isText }) });

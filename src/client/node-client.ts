@@ -1,0 +1,139 @@
+/**
+ * The typed client of a node's API on its unix socket. The command line talks to the daemon through nothing else.
+ *
+ * Invariant: an answer of another shape than its schema never reaches the caller; every failure is a HansaError.
+ */
+import type { Inspection } from "../api/inspection-schema.ts";
+import type { Status } from "../api/status-schema.ts";
+import { VERSION, type Version } from "../api/version.ts";
+import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
+import {
+  type Check,
+  isFailure,
+  isInspection,
+  isPrimed,
+  isStatus,
+  isTargets,
+  isVersion,
+} from "./answer-check.ts";
+import { ResponseSyntaxError } from "./parse-response.ts";
+import { type UnixExchange, unixExchange } from "./unix-exchange.ts";
+
+export const DEFAULT_SOCKET = "/run/hansa/hansa.sock";
+
+export interface NodeClient {
+  status(): Promise<Status>;
+  connect(targets: readonly string[], replace: boolean): Promise<{ readonly targets: string[] }>;
+  forget(targets: readonly string[]): Promise<{ readonly targets: string[] }>;
+  /** Waits without limit. */
+  prime(signal?: AbortSignal): Promise<{ readonly id: number }>;
+  inspect(): Promise<Inspection>;
+  version(): Promise<Version>;
+}
+
+/** Everything but prime answers from memory or after one write to disk. */
+const TIMEOUT_MS = 30_000;
+
+/**
+ * The client of the daemon that serves `socketPath`. Nothing is opened before the first call.
+ *
+ * Calls throw NODE_NOT_RUNNING when nobody serves the socket, ROOT_REQUIRED when we may not use it, API_ANSWER_INVALID, and
+ * whatever code the daemon answers with.
+ */
+export function nodeClient(socketPath: string): NodeClient {
+  const call = async (
+    request: Pick<UnixExchange, "method" | "path" | "body" | "signal">,
+    limited = true,
+  ): Promise<unknown> => {
+    const timeout = limited ? { timeoutMs: TIMEOUT_MS } : {};
+    try {
+      const response = await unixExchange({ socketPath, ...request, ...timeout });
+      const answer: unknown = JSON.parse(response.body);
+      if (response.status === 200) return answer;
+      throw failureOf(answer, response.status, socketPath);
+    } catch (error) {
+      throw inOurWords(error, socketPath);
+    }
+  };
+  const get = (path: string): Promise<unknown> => call({ method: "GET", path });
+  return {
+    status: async () => {
+      const answer = await get("/v1/status");
+      if (isStatus(answer) && answer.node.version === VERSION.version) return answer;
+      const { checkStatus } = await import("./schema-check.ts");
+      return checkStatus(answer);
+    },
+    inspect: async () => {
+      const answer = await get("/v1/inspect");
+      if (isInspection(answer) && answer.Version === VERSION.version) return answer;
+      const { checkInspection } = await import("./schema-check.ts");
+      return checkInspection(answer);
+    },
+    version: async () => checked(await get("/v1/version"), isVersion, "version"),
+    connect: async (targets, replace) => {
+      const body = { targets, replace };
+      const answer = await call({ method: "POST", path: "/v1/targets", body });
+      return checked(answer, isTargets, "targets");
+    },
+    forget: async (targets) => {
+      const answer = await call({ method: "DELETE", path: "/v1/targets", body: { targets } });
+      return checked(answer, isTargets, "targets");
+    },
+    prime: async (signal) => {
+      const wait = signal === undefined ? {} : { signal };
+      const answer = await call({ method: "GET", path: "/v1/prime", ...wait }, false);
+      return checked(answer, isPrimed, "prime");
+    },
+  };
+}
+
+function checked<T>(answer: unknown, check: Check<T>, what: string): T {
+  if (check(answer)) return answer;
+  throw new HansaError("API_ANSWER_INVALID", `the daemon's answer about ${what} is malformed`);
+}
+
+function failureOf(answer: unknown, status: number, socketPath: string): HansaError {
+  if (!isFailure(answer)) {
+    return new HansaError(
+      "API_ANSWER_INVALID",
+      `${socketPath} answered with status ${status} and no error of hansa`,
+    );
+  }
+  const { code, message, hint } = answer.error;
+  // A newer daemon may know codes that we do not.
+  const known: ErrorCode = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "INTERNAL";
+  return new HansaError(known, message, { hint });
+}
+
+function inOurWords(error: unknown, socketPath: string): unknown {
+  if (isErrno(error, "ENOENT") || isErrno(error, "ECONNREFUSED") || isErrno(error, "ENOTDIR")) {
+    return new HansaError("NODE_NOT_RUNNING", "hansa is not running on this host", {
+      cause: error,
+    });
+  }
+  if (isErrno(error, "ECONNRESET") || isErrno(error, "EPIPE")) {
+    return new HansaError("NODE_NOT_RUNNING", "hansa stopped before it answered", { cause: error });
+  }
+  if (isErrno(error, "EACCES") || isErrno(error, "EPERM")) {
+    return new HansaError("ROOT_REQUIRED", `root privileges required to use ${socketPath}`, {
+      hint: "run the same command with sudo, or as a member of the group hansa",
+      cause: error,
+    });
+  }
+  if (isErrno(error, "ETIMEDOUT")) {
+    return new HansaError(
+      "NODE_NOT_RUNNING",
+      `hansa did not answer within ${TIMEOUT_MS / 1000} s`,
+      { hint: "see the daemon's log in /var/lib/hansa/log", cause: error },
+    );
+  }
+  if (error instanceof ResponseSyntaxError && error.message.includes("cut short")) {
+    return new HansaError("NODE_NOT_RUNNING", "hansa stopped before it answered", { cause: error });
+  }
+  if (error instanceof ResponseSyntaxError || error instanceof SyntaxError) {
+    return new HansaError("API_ANSWER_INVALID", `what ${socketPath} answered is no API of hansa`, {
+      cause: error,
+    });
+  }
+  return error;
+}

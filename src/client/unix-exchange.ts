@@ -1,0 +1,91 @@
+/**
+ * One HTTP/1.1 exchange over a unix socket, in as little code as that takes.
+ *
+ * Invariant: nothing here loads node:http, whose import costs 40 ms in the built executable: more than `hansa status` may
+ * take beyond the Docker client (docs/decisions/0002). The other side is our own daemon; what it says is bounded all the same.
+ */
+import { connect } from "node:net";
+import { parseResponse, type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
+
+export interface UnixExchange {
+  readonly socketPath: string;
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  /** Sent as JSON when given. */
+  readonly body?: unknown;
+  /** No limit when absent: an answer may take as long as it takes. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A longer answer is an error: 10,000 peers with their rows need about 30 MiB. */
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Sends one request and reads the whole answer.
+ *
+ * Rejects with the system's error (ENOENT, ECONNREFUSED, EACCES…), with ETIMEDOUT after `timeoutMs`, with the signal's reason,
+ * or with a ResponseSyntaxError when the answer is no HTTP or cut short.
+ */
+export function unixExchange(options: UnixExchange): Promise<RawResponse> {
+  return new Promise((resolve, reject) => {
+    if (options.signal?.aborted) {
+      reject(options.signal.reason);
+      return;
+    }
+    const socket = connect(options.socketPath);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", abort);
+      socket.destroy();
+      settle();
+    };
+    const fail = (error: unknown): void => end(() => reject(error));
+    const abort = (): void => fail(options.signal?.reason);
+    const timer =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => fail(timedOut(options)), options.timeoutMs);
+    options.signal?.addEventListener("abort", abort, { once: true });
+    socket.on("error", fail);
+    socket.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MAX_BYTES) fail(new ResponseSyntaxError("the answer is too long"));
+    });
+    // We ask the server to close after its answer, so the end of the stream is the end of the answer.
+    socket.on("end", () => {
+      end(() => {
+        try {
+          resolve(parseResponse(Buffer.concat(chunks)));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    socket.write(requestBytes(options));
+  });
+}
+
+function requestBytes(options: UnixExchange): Buffer {
+  const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
+  const head = [
+    `${options.method} ${options.path} HTTP/1.1`,
+    "host: localhost",
+    "accept: application/json",
+    "connection: close",
+    ...(body === undefined
+      ? []
+      : ["content-type: application/json", `content-length: ${body.length}`]),
+    "",
+    "",
+  ].join("\r\n");
+  return Buffer.concat([Buffer.from(head), body ?? Buffer.alloc(0)]);
+}
+
+function timedOut(options: UnixExchange): Error {
+  const text = `no answer on ${options.socketPath} within ${options.timeoutMs} ms`;
+  return Object.assign(new Error(text), { code: "ETIMEDOUT" });
+}
