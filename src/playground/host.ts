@@ -4,11 +4,13 @@
  * A Host is a handle and holds nothing: what it is about lies in the state file and in the kernel.
  */
 import { type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HansaError } from "../errors.ts";
 import { unixRequest } from "../host/unix-http.ts";
 import { KILL_DOCKER_SCRIPT, START_DOCKER_SCRIPT, STOP_DOCKER_SCRIPT } from "./boot-scripts.ts";
+import { busyboxTar } from "./busybox-image.ts";
 import { hostEnvironment } from "./environment.ts";
 import { addressOf, hostDir } from "./layout.ts";
 import { eraseDisk, powerOff, powerOn } from "./power.ts";
@@ -151,10 +153,15 @@ export class Host {
     return powerOff(this.playground, this.number);
   }
 
-  /** Switches the host on and waits until Docker answers; rejects with PLAYGROUND_FAILED after `dockerMs` (default 60 000; 0: does not wait). */
+  /**
+   * Switches the host on and waits until Docker answers and has the image busybox; rejects with PLAYGROUND_FAILED after `dockerMs`
+   * (default 60 000; 0: does not wait, and a new disk has no image).
+   */
   async boot(options: { readonly dockerMs?: number } = {}): Promise<void> {
     await powerOn(this.playground, this.number);
-    if (options.dockerMs !== 0) await this.waitForDocker(options.dockerMs);
+    if (options.dockerMs === 0) return;
+    await this.waitForDocker(options.dockerMs);
+    await this.#loadImage();
   }
 
   /** Makes the disk new, as a replaced machine has it. The host must be off: PLAYGROUND_FAILED otherwise. */
@@ -202,6 +209,17 @@ export class Host {
       // No file, no socket, no answer: not yet. The deadline tells the user.
       return false;
     }
+  }
+
+  /** Gives a new disk the image busybox. */
+  async #loadImage(): Promise<void> {
+    const marker = `${this.stateDir}/has-image`;
+    if (existsSync(marker)) return;
+    const argv = ["import", "--change", 'CMD ["sh"]', await busyboxTar(), "busybox:latest"];
+    const { status, stderr } = await this.docker(argv);
+    if (status === 0) return writeFile(marker, "");
+    const text = `the image busybox could not be made on ${this.name}: ${stderr.trim()}`;
+    throw new HansaError("PLAYGROUND_FAILED", text);
   }
 
   async #lastWords(): Promise<string> {

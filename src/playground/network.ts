@@ -24,7 +24,7 @@ import {
 export async function must(argv: readonly string[], stdin?: string): Promise<string> {
   const result = await systemCommand.run(argv, stdin === undefined ? {} : { stdin });
   if (result.status === 0) return result.stdout;
-  const reason = result.stderr.trim().split("\n").at(-1) ?? "";
+  const reason = result.stderr.trim().split("\n").join("; ");
   throw new HansaError("PLAYGROUND_FAILED", `${argv.join(" ")} failed: ${reason}`);
 }
 
@@ -80,6 +80,19 @@ export async function makeHostNetwork(name: string, i: number, links: number): P
   inside.push(`route add default via ${OUTSIDE_ADDRESS}`);
   await must(["ip", "-n", switchNetns(name), "-batch", "-"], `${ports.join("\n")}\n`);
   await must(["ip", "-n", netns, "-batch", "-"], `${inside.join("\n")}\n`);
+}
+
+/**
+ * Removes both ends of each of host `i`'s links; fine when there are none.
+ *
+ * The kernel would remove them with the host's namespace, but only some time after its last user has gone.
+ */
+export async function removeLinks(name: string, i: number, links: number): Promise<void> {
+  if (!hasNetns(switchNetns(name))) return;
+  const ports = [...Array(links).keys()].map((link) => `link delete ${portName(name, i, link)}\n`);
+  // -force: goes on after a port that is not there.
+  const argv = ["ip", "-n", switchNetns(name), "-force", "-batch", "-"];
+  await systemCommand.run(argv, { stdin: ports.join("") });
 }
 
 /** Plugs or unplugs each of host `i`'s links, on the switch's side; nothing happens while the host is off. */

@@ -103,11 +103,10 @@ export class Playground {
     });
     const playground = new Playground(name, state);
     try {
-      const [tar] = await Promise.all([busyboxTar(), makeSwitch(name, links)]);
+      await Promise.all([busyboxTar(), makeSwitch(name, links)]);
       await Promise.all(
         playground.hosts().map(async (host) => {
           await host.boot();
-          await loadImage(host, tar);
           log(`${host.name} is up at ${host.ip()}`);
         }),
       );
@@ -264,12 +263,4 @@ function refuseOwned(name: string, self: number | undefined): void {
   if (owner === undefined || owner.pid === self || !isAlive(owner)) return;
   const text = `the playground ${name} belongs to the running process ${owner.pid}`;
   throw new HansaError("PLAYGROUND_BUSY", text);
-}
-
-async function loadImage(host: Host, tar: string): Promise<void> {
-  const change = ["--change", 'CMD ["sh"]'];
-  const { status, stderr } = await host.docker(["import", ...change, tar, "busybox:latest"]);
-  if (status === 0) return;
-  const text = `the image busybox could not be made on ${host.name}: ${stderr.trim()}`;
-  throw new HansaError("PLAYGROUND_FAILED", text);
 }

@@ -22,7 +22,7 @@ import {
   OUTSIDE_ADDRESS,
   playgroundDir,
 } from "./layout.ts";
-import { makeHostNetwork, removeNetns, setLinks, setRules } from "./network.ts";
+import { makeHostNetwork, removeLinks, removeNetns, setLinks, setRules } from "./network.ts";
 import { childOf, identify, killAll, type ProcessId, processesIn, until } from "./processes.ts";
 import { initOf, locked, mustReadState, type State, updateState, writeState } from "./state.ts";
 
@@ -80,6 +80,7 @@ export async function eraseDisk(name: string, i: number): Promise<void> {
 
 async function removeRemains(name: string, i: number, state: State): Promise<void> {
   const init = initOf(state, i);
+  await removeLinks(name, i, state.links);
   // Pid 1 first: with it the kernel kills all others of the host at the same moment.
   if (init !== undefined) await killAll([init]);
   await killAll(processesIn([hostNetns(name, i)]));
