@@ -18,6 +18,7 @@ import fc from "fast-check";
 import { isHansaError } from "../errors.ts";
 import { cidrRange, formatCidr, overlaps, parseCidr } from "../values/cidr.ts";
 import { kernelHasWireguard, neededTools } from "./host-tools.ts";
+import { requestedNode } from "./launch-request.ts";
 import { lastSentence, rotateLog } from "./log-file.ts";
 import { loadNodeFile, type NodeFile, saveNodeFile } from "./node-file.ts";
 import { readPidFile, releasePidLock, takePidLock, writePidFile } from "./pid-file.ts";
@@ -106,6 +107,21 @@ test("a proposed subnet never overlaps what is used", () => {
         assert.ok(!used.some((each) => overlaps(cidrRange(each.block), cidrRange(free))));
       },
     ),
+    { numRuns: 200 },
+  );
+});
+
+test("a host name becomes a node name, whatever the host is called", () => {
+  const name = (host: string): string =>
+    requestedNode({ id: 9, token: "t", targets: [] }, host).name;
+  assert.equal(name("host1.example"), "host1.example");
+  assert.equal(name("my_host."), "my-host");
+  assert.equal(name("(none)"), "none");
+  assert.equal(name("___"), "node-9");
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 100 }), (text) => {
+      assert.match(name(text), /^[A-Za-z0-9.-]{1,63}$/);
+    }),
     { numRuns: 200 },
   );
 });

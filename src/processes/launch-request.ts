@@ -20,11 +20,11 @@ const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
 /**
  * The node that a first launch with these options makes. Throws USAGE or an IPAM code naming the parameter.
  *
- * `hostName` is the name when none is given; a host name that is no node name is refused like a given one.
+ * When no name is given it is `hostName`, with what a node name may not contain replaced by hyphens.
  */
 export function requestedNode(options: LaunchOptions, hostName: string): NodeFile {
   const { id, targets, links = [], encryption = "wireguard" } = options;
-  const name = options.name ?? hostName;
+  const name = options.name ?? nodeName(hostName, id);
   const cluster = options.cluster ?? DEFAULT_CLUSTER;
   const subnet = options.subnet ?? DEFAULT_SUBNET;
   const ports = { ...DEFAULT_PORTS, ...options.ports };
@@ -75,7 +75,7 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
   const pairs: readonly (readonly [string, unknown, unknown])[] = [
     ["subnet", options.subnet, stored.subnet],
     ["name", options.name, stored.name],
-    ["links", options.links?.join(","), stored.links.join(",")],
+    ["links", options.links?.join(",") || undefined, stored.links.join(",")],
     ["gossip port", options.ports?.gossip, stored.ports.gossip],
     ["overlay port", options.ports?.overlay, stored.ports.overlay],
     ["encryption", options.encryption, stored.encryption],
@@ -85,6 +85,15 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
     const text = `invalid argument: ${what}, required: ${existing || "none"} (existing), received: ${given}`;
     throw new HansaError("LAUNCH_DIFFERS", text);
   }
+}
+
+/** Hosts may be named otherwise than DNS allows; that is no reason to refuse them. */
+function nodeName(hostName: string, id: number): string {
+  const name = hostName
+    .replace(/[^A-Za-z0-9.-]+/g, "-")
+    .slice(0, 63)
+    .replace(/^[.-]+|[.-]+$/g, "");
+  return name === "" ? `node-${id}` : name;
 }
 
 /** The limits of the address plan (docs/internals/ipam.md): /8 to /20, its first sixteenth holds one address for each id. */
