@@ -38,6 +38,14 @@ export const ERRORS = {
     exit: 1,
     status: 504,
   },
+  DOCKER_NETWORK_DIFFERS: {
+    title: "the Docker network is not as it should be",
+    cause:
+      "the network hansa was made with other options than this version, Docker or MTU needs, and containers are on it",
+    hint: "disconnect the containers from the network hansa; it is then made anew by itself",
+    exit: 1,
+    status: 409,
+  },
   DOCKER_REFUSED: {
     title: "Docker refused",
     cause: "the Docker Engine answered a request with an error",

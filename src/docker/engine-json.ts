@@ -1,0 +1,149 @@
+/** The Engine's JSON into our values. Invariant: total; what is missing or of another type becomes empty, never undefined. */
+import type {
+  Attachment,
+  Container,
+  ContainerSummary,
+  EngineEvent,
+  EngineInfo,
+  Network,
+  NetworkEndpoint,
+} from "./engine.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+export function object(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Json)
+    : {};
+}
+
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function texts(value: unknown): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(object(value)).map(([key, each]) => [key, text(each)]));
+}
+
+export function toInfo(info: unknown, apiVersion: string): EngineInfo {
+  const { ID, Name, ServerVersion, LiveRestoreEnabled, FirewallBackend, SecurityOptions } =
+    object(info);
+  const driver = text(object(FirewallBackend)["Driver"]);
+  return {
+    id: text(ID),
+    name: text(Name),
+    version: text(ServerVersion),
+    apiVersion,
+    liveRestore: LiveRestoreEnabled === true,
+    firewall: driver.startsWith("nftables")
+      ? "nftables"
+      : driver.endsWith("firewalld")
+        ? "firewalld"
+        : "iptables",
+    rootless: list(SecurityOptions).some((option) => text(option).includes("rootless")),
+  };
+}
+
+export function toNetwork(value: unknown): Network {
+  const { Id, Name, Driver, IPAM, Options, Labels, Containers } = object(value);
+  const { Driver: ipamDriver, Config } = object(IPAM);
+  const { Subnet, Gateway } = object(list(Config)[0]);
+  return {
+    id: text(Id),
+    name: text(Name),
+    driver: text(Driver),
+    ipamDriver: text(ipamDriver),
+    subnet: text(Subnet),
+    // Some Engines keep the plugin's answer as it came, with the prefix length.
+    gateway: withoutPrefix(text(Gateway)),
+    options: texts(Options),
+    labels: texts(Labels),
+    endpoints: Object.entries(object(Containers)).map(([id, each]) => toEndpoint(id, each)),
+  };
+}
+
+function toEndpoint(containerId: string, value: unknown): NetworkEndpoint {
+  const { Name, IPv4Address, MacAddress } = object(value);
+  return {
+    containerId,
+    containerName: text(Name),
+    address: withoutPrefix(text(IPv4Address)),
+    mac: text(MacAddress),
+  };
+}
+
+export function toSummary(value: unknown): ContainerSummary {
+  const { Id, Names, Image, State, Labels } = object(value);
+  // A link gives a container more names, "/other/alias": its own has one slash.
+  const own = list(Names)
+    .map(text)
+    .find((name) => name.lastIndexOf("/") === 0);
+  return {
+    id: text(Id),
+    name: withoutSlash(own ?? ""),
+    image: text(Image),
+    status: text(State),
+    labels: texts(Labels),
+  };
+}
+
+export function toContainer(value: unknown): Container {
+  const { Id, Name, State, Config, HostConfig, NetworkSettings } = object(value);
+  const state = object(State);
+  const config = object(Config);
+  const policy = object(object(HostConfig)["RestartPolicy"]);
+  const networks = object(object(NetworkSettings)["Networks"]);
+  return {
+    id: text(Id),
+    name: withoutSlash(text(Name)),
+    image: text(config["Image"]),
+    hostname: text(config["Hostname"]),
+    status: text(state["Status"]),
+    running: state["Running"] === true,
+    exitCode: Number(state["ExitCode"] ?? 0),
+    error: text(state["Error"]),
+    restartPolicy: text(policy["Name"]) || "no",
+    startedAt: text(state["StartedAt"]),
+    finishedAt: text(state["FinishedAt"]),
+    labels: texts(config["Labels"]),
+    attachments: Object.entries(networks).map(([network, each]) => toAttachment(network, each)),
+  };
+}
+
+function toAttachment(network: string, value: unknown): Attachment {
+  const { NetworkID, IPAddress, IPAMConfig, Aliases } = object(value);
+  return {
+    network,
+    networkId: text(NetworkID),
+    address: text(IPAddress),
+    fixedAddress: text(object(IPAMConfig)["IPv4Address"]),
+    aliases: list(Aliases).map(text),
+  };
+}
+
+/** Undefined for what is neither about a container nor about a network. */
+export function toEvent(value: unknown): EngineEvent | undefined {
+  const { Type, Action, Actor, time, timeNano } = object(value);
+  if (Type !== "container" && Type !== "network") return undefined;
+  const { ID, Attributes } = object(Actor);
+  const timeMs = typeof timeNano === "number" ? timeNano / 1e6 : Number(time ?? 0) * 1000;
+  return {
+    kind: Type,
+    action: text(Action),
+    id: text(ID),
+    attributes: texts(Attributes),
+    timeMs: Math.floor(timeMs),
+  };
+}
+
+function withoutPrefix(address: string): string {
+  return address.split("/")[0] ?? "";
+}
+
+function withoutSlash(name: string): string {
+  return name.startsWith("/") ? name.slice(1) : name;
+}

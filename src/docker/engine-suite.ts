@@ -1,0 +1,205 @@
+/** What every Engine must do, run against the fake and, where one can be started, against a real Docker. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isHansaError } from "../errors.ts";
+import type { Engine, EngineEvent, NetworkSpec } from "./engine.ts";
+
+/** An Engine to try, and the things that users do to it by the docker command. */
+export interface EngineWorld {
+  readonly engine: Engine;
+  /** `ipamDriver` the Engine has without a plugin. */
+  readonly ipamDriver: string;
+  createContainer(name: string, network: string, address?: string): Promise<string>;
+  stopContainer(name: string): Promise<void>;
+  removeContainer(name: string): Promise<void>;
+  /** dockerd goes away. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+const DEADLINE_MS = 20_000;
+
+export function engineSuite(title: string, world: () => EngineWorld): void {
+  const spec = (name: string): NetworkSpec => ({
+    name,
+    driver: "bridge",
+    ipamDriver: world().ipamDriver,
+    subnet: "10.201.0.0/16",
+    gateway: "10.201.0.1",
+    options: { "com.docker.network.bridge.name": "hsuite0" },
+    labels: { "hansa.test": "yes" },
+  });
+
+  test(`${title}: info names the Engine, its version and API`, async () => {
+    const info = await world().engine.info();
+    assert.match(info.id, /.{8}/);
+    assert.match(info.version, /^\d+\.\d+/);
+    assert.match(info.apiVersion, /^1\.\d+$/);
+  });
+
+  test(`${title}: a network is created, found by name and id, and removed once`, async () => {
+    const { engine } = world();
+    const id = await engine.createNetwork(spec("suite-a"));
+    try {
+      const byName = await engine.inspectNetwork("suite-a");
+      assert.deepEqual(byName, { ...spec("suite-a"), id, endpoints: [] });
+      assert.deepEqual(await engine.inspectNetwork(id), byName);
+      await assert.rejects(engine.createNetwork(spec("suite-a")), refusedBy(/already exists/));
+    } finally {
+      assert.equal(await engine.removeNetwork("suite-a"), true);
+    }
+    assert.equal(await engine.removeNetwork("suite-a"), false);
+    assert.equal(await engine.inspectNetwork("suite-a"), undefined);
+  });
+
+  test(`${title}: a container holds its fixed address while it runs`, async () => {
+    const { engine, createContainer, stopContainer, removeContainer } = world();
+    await engine.createNetwork(spec("suite-b"));
+    const id = await createContainer("suite-one", "suite-b", "10.201.7.7");
+    try {
+      const created = await engine.inspectContainer("suite-one");
+      assert.equal(created?.status, "created");
+      assert.equal(created?.attachments[0]?.fixedAddress, "10.201.7.7");
+      assert.equal(created?.attachments[0]?.address, "");
+      assert.equal(await engine.startContainer("suite-one"), true);
+      assert.equal(await engine.startContainer(id), true);
+      const running = await engine.inspectContainer(id);
+      assert.equal(running?.running, true);
+      assert.equal(running?.attachments[0]?.address, "10.201.7.7");
+      const endpoints = (await engine.inspectNetwork("suite-b"))?.endpoints;
+      assert.deepEqual(
+        endpoints?.map(({ containerId, address }) => ({ containerId, address })),
+        [{ containerId: id, address: "10.201.7.7" }],
+      );
+      await assert.rejects(engine.removeNetwork("suite-b"), refusedBy(/active endpoints/));
+      await stopContainer("suite-one");
+      assert.equal((await engine.inspectContainer(id))?.status, "exited");
+      assert.deepEqual((await engine.inspectNetwork("suite-b"))?.endpoints, []);
+    } finally {
+      await removeContainer("suite-one");
+      await engine.removeNetwork("suite-b");
+    }
+    assert.equal(await engine.inspectContainer(id), undefined);
+    assert.equal(await engine.startContainer(id), false);
+  });
+
+  test(`${title}: containers are listed by network, stopped ones too`, async () => {
+    const { engine, createContainer, removeContainer } = world();
+    await engine.createNetwork(spec("suite-c"));
+    const inside = await createContainer("suite-in", "suite-c");
+    const outside = await createContainer("suite-out", "bridge");
+    try {
+      const all = (await engine.listContainers()).map((each) => each.id);
+      assert.ok(all.includes(inside) && all.includes(outside));
+      const [only, ...more] = await engine.listContainers({ network: "suite-c" });
+      assert.deepEqual([only?.id, only?.name, more.length], [inside, "suite-in", 0]);
+      assert.deepEqual(await engine.listContainers({ network: "suite-none" }), []);
+    } finally {
+      await removeContainer("suite-in");
+      await removeContainer("suite-out");
+      await engine.removeNetwork("suite-c");
+    }
+  });
+
+  test(`${title}: a running container is connected and disconnected`, async () => {
+    const { engine, createContainer, removeContainer } = world();
+    await engine.createNetwork(spec("suite-d"));
+    const id = await createContainer("suite-move", "bridge");
+    try {
+      await engine.startContainer(id);
+      await engine.connectNetwork("suite-d", id, { address: "10.201.9.9", aliases: ["moved"] });
+      const attached = (await engine.inspectContainer(id))?.attachments;
+      const attachment = attached?.find((each) => each.network === "suite-d");
+      assert.equal(attachment?.address, "10.201.9.9");
+      assert.ok(attachment?.aliases.includes("moved"));
+      await engine.disconnectNetwork("suite-d", id, false);
+      assert.deepEqual((await engine.inspectNetwork("suite-d"))?.endpoints, []);
+      await assert.rejects(engine.disconnectNetwork("suite-d", id, false), refusedBy(/./));
+    } finally {
+      await removeContainer("suite-move");
+      await engine.removeNetwork("suite-d");
+    }
+  });
+
+  test(`${title}: events begin with a resync and tell what happens`, async () => {
+    const { engine, createContainer, removeContainer } = world();
+    const stream = new Recorder(engine);
+    try {
+      await stream.until((event) => event.kind === "resync");
+      const id = await createContainer("suite-seen", "bridge");
+      await engine.startContainer(id);
+      await removeContainer("suite-seen");
+      for (const action of ["start", "die", "destroy"]) {
+        await stream.until(
+          (event) =>
+            event.kind === "container" &&
+            event.action === action &&
+            event.id === id &&
+            event.attributes["name"] === "suite-seen",
+        );
+      }
+    } finally {
+      await stream.close();
+    }
+  });
+
+  test(`${title}: a stopped Engine is unreachable, and events resync when it is back`, async () => {
+    const { engine, stop, start } = world();
+    const stream = new Recorder(engine);
+    try {
+      await stream.until((event) => event.kind === "resync");
+      await stop();
+      await stream.until((event) => event.kind === "lost");
+      await assert.rejects(engine.info(), (error) => isHansaError(error, "DOCKER_UNREACHABLE"));
+      const before = stream.seen.length;
+      await start();
+      await stream.until((event, index) => event.kind === "resync" && index >= before);
+      assert.match((await engine.info()).id, /.{8}/);
+    } finally {
+      await stream.close();
+    }
+  });
+}
+
+function refusedBy(words: RegExp): (error: unknown) => boolean {
+  return (error) => isHansaError(error, "DOCKER_REFUSED") && words.test(error.message);
+}
+
+/** Collects events and waits for one. */
+class Recorder {
+  readonly seen: EngineEvent[] = [];
+  readonly #abort = new AbortController();
+  readonly #done: Promise<void>;
+  #wake = (): void => undefined;
+
+  constructor(engine: Engine) {
+    this.#done = this.#run(engine);
+  }
+
+  async until(wanted: (event: EngineEvent, index: number) => boolean): Promise<void> {
+    const deadline = performance.now() + DEADLINE_MS;
+    while (!this.seen.some(wanted)) {
+      const left = deadline - performance.now();
+      assert.ok(left > 0, `the event did not come; seen: ${JSON.stringify(this.seen)}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#done;
+  }
+
+  async #run(engine: Engine): Promise<void> {
+    for await (const event of engine.events(this.#abort.signal)) {
+      this.seen.push(event);
+      this.#wake();
+    }
+  }
+}
