@@ -143,6 +143,11 @@ export class Host {
     }
   }
 
+  /** The command line that runs `argv` in the host when it is started on this machine; good until the host is switched off. */
+  commandLine(argv: readonly string[]): readonly string[] {
+    return this.#entering(argv);
+  }
+
   /** Runs `docker ARGS` in the host. */
   docker(args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     return this.exec(["docker", ...args], options);

@@ -146,6 +146,11 @@ export class Playground {
     return [...Array(this.size).keys()].map((index) => this.host(index + 1));
   }
 
+  /** The command line, for this machine, that runs `argv` on host `i`: for who starts programs in a way of their own. */
+  inHost(i: number, argv: readonly string[]): readonly string[] {
+    return this.host(i).commandLine(argv);
+  }
+
   /** What lies outside all hosts: programs run there have the address 192.168.48.1, which the hosts route everything unknown to. */
   get outside(): Outside {
     return new Outside(this.name, OUTSIDE_ADDRESS);
