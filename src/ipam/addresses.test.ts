@@ -281,6 +281,18 @@ test("a plugin that does not answer makes the donor refuse and set the space aga
   assert.match(outputs[2] ?? "", /^space ready/);
 });
 
+test("what the plugin ceded in vain is given back to it", () => {
+  const one = bornMachine();
+  const ask = { type: "ask-address", request: 9, address: ip("10.33.0.9") } as const;
+  const [cede] = one.raw({ type: "message", from: 5, message: ask });
+  const request = cede?.type === "cede" ? cede.request : 0;
+  const elsewhere = [{ start: ip("10.33.0.10"), end: ip("10.33.0.12") }];
+  assert.deepEqual(one.feed({ type: "ceded", request, ranges: elsewhere }), [
+    "send 5: refused in-use",
+    "space ready: 10.33.0.0-10.34.191.255 10.40.0.0/15",
+  ]);
+});
+
 test("a node with nothing refuses; one that is not born yet says not-ready", () => {
   const five = machine(5);
   five.feed({ type: "settled" });

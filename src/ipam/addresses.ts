@@ -145,7 +145,7 @@ export class Addresses {
         return;
       case "ceded": {
         const before = this.#rings.ownedDynamic();
-        this.#donor.ceded(input.request, input.ranges, out);
+        if (!this.#donor.ceded(input.request, input.ranges, out)) this.#spaceSet = undefined;
         this.#estimate(before);
         return;
       }

@@ -81,24 +81,27 @@ export class Donor {
     return running !== undefined;
   }
 
-  /** The plugin gave up `ranges`: they go to who asked. */
-  ceded(cede: number, ranges: readonly Range[], out: Outbox): void {
-    if (this.#running?.cede !== cede) return;
+  /**
+   * The plugin gave up `ranges`: they go to who asked. False when they do not, or not all; the caller sets the space
+   * again, so that no range is left with nobody.
+   */
+  ceded(cede: number, ranges: readonly Range[], out: Outbox): boolean {
+    if (this.#running?.cede !== cede) return true;
     const { donation } = this.#running;
     this.#running = undefined;
     const given = intersectRanges(this.#rings.owned(), this.#fitting(donation, ranges));
     const written = this.#rings.grant(given, donation.to);
     if (written.length === 0) {
       this.#refuse(donation, donation.address === undefined ? "none-free" : "in-use", out);
-      return;
+      return false;
     }
+    const { to, request = 0 } = donation;
+    const message: IpamMessage = { type: "granted", request, entries: written };
     out.persist();
-    this.#answer(
-      donation,
-      { type: "granted", request: donation.request ?? 0, entries: written },
-      out,
-    );
+    out.send(to, message);
     out.broadcast(written);
+    if (donation.request !== undefined) this.#remember(keyOf(donation), message);
+    return countAddresses(given) === countAddresses(ranges);
   }
 
   /** Gives up on an overdue answer, and on all that waits: the plugin is away. Returns as `close` does. */
@@ -168,17 +171,13 @@ export class Donor {
     out.send(to, { type: "refused", request, reason });
   }
 
-  #answer(donation: Donation, message: IpamMessage, out: Outbox): void {
-    if (donation.request !== undefined) {
-      this.#answers.set(keyOf(donation), message);
-      if (this.#answers.size > MAX_ANSWERS) {
-        for (const oldest of this.#answers.keys()) {
-          this.#answers.delete(oldest);
-          break;
-        }
-      }
+  #remember(key: string, message: IpamMessage): void {
+    this.#answers.set(key, message);
+    if (this.#answers.size <= MAX_ANSWERS) return;
+    for (const oldest of this.#answers.keys()) {
+      this.#answers.delete(oldest);
+      break;
     }
-    out.send(donation.to, message);
   }
 }
 
