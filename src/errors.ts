@@ -117,6 +117,13 @@ export const ERRORS = {
     exit: 1,
     status: 503,
   },
+  NODE_TWIN: {
+    title: "two nodes have one id",
+    cause: "two hosts were launched with the same id, or one is a clone of the other's disk",
+    hint: "launch one of the two with another id",
+    exit: 1,
+    status: 409,
+  },
   INTERNAL: {
     title: "unexpected failure",
     cause: "a defect in hansa, or the host refused something that it never refuses",
@@ -135,6 +142,14 @@ export const ERRORS = {
     title: "the address cannot be given",
     cause: "the address is outside the fixed and dynamic parts of the subnet, or belongs to a node",
     hint: "choose an address of the fixed part, see hansa status --ipam",
+    exit: 1,
+    status: 409,
+  },
+  IPAM_ADDRESS_TWICE: {
+    title: "an address was claimed twice",
+    cause:
+      "two nodes hold records of one address range that contradict each other: a restored disk image, a second birth in isolation, or a node that was taken over while it lived",
+    hint: "compare hansa status --ipam on both nodes, and restart the containers that show the same address",
     exit: 1,
     status: 409,
   },

@@ -1,0 +1,398 @@
+/**
+ * One running node: builds the loops, ties each one's news to the others, and answers the API.
+ *
+ * Wiring only. What is decided is decided in the cores; what is done is done in the loops.
+ */
+import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { inspectionOf } from "../api/inspection.ts";
+import type { Inspection } from "../api/inspection-schema.ts";
+import type { NodePort } from "../api/node-port.ts";
+import type { Status } from "../api/status-schema.ts";
+import { VERSION, type Version } from "../api/version.ts";
+import { HttpEngine } from "../docker/engine-http.ts";
+import { ERRORS, type ErrorCode } from "../errors.ts";
+import { systemClock } from "../host/clock.ts";
+import { systemCommand } from "../host/command.ts";
+import type { Logger } from "../host/logger.ts";
+import { type Identity, identityKeys } from "../identity/identity.ts";
+import { saveIdentity } from "../identity/identity-file.ts";
+import { type AddressPlan, addressPlan, nodeAddress } from "../ipam/address-plan.ts";
+import { decodeIpamMessage, encodeIpamMessage } from "../ipam/message-codec.ts";
+import { decodeEntries, encodeEntries } from "../ipam/ring-codec.ts";
+import type { RingEntry } from "../ipam/step.ts";
+import { dockerNetwork } from "../overlay/docker-network.ts";
+import { LinuxOverlay } from "../overlay/linux-overlay.ts";
+import type { OverlayInput } from "../overlay/overlay-config.ts";
+import { type NodeFile, saveNodeFile } from "../processes/node-file.ts";
+import type { Paths } from "../processes/paths.ts";
+import { TUNNEL_DEVICE } from "../processes/process-list.ts";
+import type { Endpoint } from "../values/endpoint.ts";
+import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
+import { AddressLoop } from "./address-loop.ts";
+import { DockerLoop } from "./docker-loop.ts";
+import type { Envelope } from "./envelope.ts";
+import { MembershipLoop } from "./membership-loop.ts";
+import { OverlayLoop } from "./overlay-loop.ts";
+import { heardPeers, type Roster } from "./roster.ts";
+import { SerialQueue } from "./serial-queue.ts";
+import { statusOf } from "./status-view.ts";
+import { TunnelLoop } from "./tunnel-loop.ts";
+import { interfaceOf, overlayBlock } from "./underlay.ts";
+
+const BRIDGE = "hansa0";
+/** Records in one gossiped message, so that it fits a packet. */
+const RECORDS_IN_A_MESSAGE = 60;
+/** Taken where the interface's own cannot be read. */
+const ETHERNET_MTU = 1500;
+
+export interface ClusterNodeOptions {
+  readonly node: NodeFile;
+  readonly identity: Identity;
+  readonly paths: Paths;
+  readonly logger: Logger;
+}
+
+export class ClusterNode implements NodePort {
+  readonly #options: ClusterNodeOptions;
+  readonly #plan: AddressPlan;
+  readonly #writes: SerialQueue;
+  #node: NodeFile;
+  #membership!: MembershipLoop;
+  #addresses!: AddressLoop;
+  #overlay!: OverlayLoop;
+  #docker!: DockerLoop;
+  #tunnels!: TunnelLoop;
+  #isStarted = false;
+  readonly #waiting = new Set<() => void>();
+
+  static async start(options: ClusterNodeOptions): Promise<ClusterNode> {
+    const node = new ClusterNode(options);
+    await node.#start();
+    return node;
+  }
+
+  private constructor(options: ClusterNodeOptions) {
+    this.#options = options;
+    this.#node = options.node;
+    this.#plan = addressPlan(options.node.subnet);
+    this.#writes = new SerialQueue((error) =>
+      options.logger.error("writing node state failed", { error: `${error}` }),
+    );
+  }
+
+  async #start(): Promise<void> {
+    const { node, identity, paths, logger } = this.#options;
+    const keys = identityKeys(identity);
+    this.#tunnels = new TunnelLoop({
+      self: node.id,
+      nodeAddress: (id) => nodeAddress(this.#plan, id),
+      mtu: () => this.#overlay.mtu,
+      send: (kind, body, to) => this.#membership.sendPacket(this.#inside(to), kind, body),
+      changed: () => this.#changed(),
+    });
+    this.#addresses = await AddressLoop.start({
+      self: node.id,
+      plan: this.#plan,
+      ringPath: join(paths.stateDir, "ring.json"),
+      controlPath: paths.controlSocket,
+      logger: logger.child({ part: "addresses" }),
+      send: (to, message) =>
+        this.#membership.send(to, "ipam", encodeIpamMessage(this.#plan, message)),
+      broadcast: (entries) => this.#broadcastRing(entries),
+      changed: () => this.#changed(),
+    });
+    this.#membership = await MembershipLoop.start({
+      node,
+      identity,
+      keys,
+      version: VERSION.version,
+      path: join(paths.stateDir, "membership.json"),
+      logger: logger.child({ part: "membership" }),
+      rings: () => encodeEntries(this.#plan, this.#addresses.entries()),
+      takeRings: (bytes) => this.#takeRings(bytes),
+      receive: (envelope, from) => this.#receive(envelope, from),
+      changed: () => this.#changed(),
+      settled: () => this.#addresses.input({ type: "settled" }),
+      rebound: (binding) =>
+        this.#writes.add(() => saveIdentity(paths.stateDir, { ...identity, binding })),
+    });
+    this.#docker = new DockerLoop({
+      engine: new HttpEngine(),
+      logger: logger.child({ part: "docker" }),
+      network: () => {
+        const input = this.#overlayInput();
+        return input && dockerNetwork(input);
+      },
+      pluginConnected: () => this.#addresses.pluginConnected,
+      leases: () => this.#addresses.leases(),
+      free: (addresses) => this.#addresses.free(addresses),
+      changed: () => this.#changed(),
+    });
+    this.#overlay = new OverlayLoop({
+      overlay: new LinuxOverlay({
+        command: systemCommand,
+        clock: systemClock,
+        bridge: BRIDGE,
+        tunnel: TUNNEL_DEVICE,
+      }),
+      input: () => this.#overlayInput(),
+      secrets: (publicKeys) => ({
+        privateKey: keys.wireguard.privateKey,
+        pairKeys: Object.fromEntries(publicKeys.map((key) => [key, keys.pairKey(key)])),
+      }),
+      logger: logger.child({ part: "overlay" }),
+      applied: (peers) => this.#tunnels.configured(peers),
+    });
+    this.#isStarted = true;
+    this.#changed();
+  }
+
+  async close(): Promise<void> {
+    this.#tunnels.close();
+    await Promise.all([this.#overlay.close(), this.#docker.close()]);
+    await this.#membership.close();
+    await this.#addresses.close();
+    await this.#writes.drained();
+  }
+
+  version(): Version {
+    return VERSION;
+  }
+
+  async status(): Promise<Status> {
+    const drift = Date.now() - performance.now();
+    return statusOf({
+      node: this.#node,
+      version: VERSION.version,
+      endpoint: this.#membership.endpoint,
+      engineId: this.#docker.info?.id,
+      roster: this.#membership.roster(),
+      remembered: this.#membership.remembered,
+      targets: this.#membership.targets(),
+      rejections: this.#membership.rejections(),
+      rows: this.#membership.rows,
+      addresses: this.#addresses.view(),
+      mtu: this.#overlay.mtu,
+      tunnel: (id) => this.#tunnels.view(id),
+      hasDialled: (ip) => this.#membership.hasDialled(ip),
+      wallTime: (monotonicMs) => new Date(monotonicMs + drift),
+      warnings: this.#warnings(),
+    });
+  }
+
+  async connect(
+    targets: readonly string[],
+    replace: boolean,
+  ): Promise<{ readonly targets: string[] }> {
+    this.#membership.connect(targets, replace);
+    return await this.#saveTargets();
+  }
+
+  async forget(targets: readonly string[]): Promise<{ readonly targets: string[] }> {
+    this.#membership.forget(targets);
+    return await this.#saveTargets();
+  }
+
+  async prime(signal: AbortSignal): Promise<{ readonly id: number }> {
+    while (!this.#canGiveAddress()) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiting.delete(wake);
+          signal.removeEventListener("abort", wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
+        signal.addEventListener("abort", wake);
+      });
+    }
+    return { id: this.#node.id };
+  }
+
+  async inspect(): Promise<Inspection> {
+    const { segments } = this.#addresses.view();
+    const versions = new Map(
+      this.#addresses.entries().map(({ start, version }) => [start, version]),
+    );
+    return inspectionOf(await this.status(), {
+      port: this.#node.ports.gossip,
+      interface: TUNNEL_DEVICE,
+      ring: segments.dynamic.map(({ start, owner }) => ({
+        start,
+        owner,
+        version: versions.get(start) ?? 0,
+      })),
+    });
+  }
+
+  /** Ready to start containers: Docker has the network, and an address is there or can be had from a node in reach. */
+  #canGiveAddress(): boolean {
+    if (!this.#docker.hasNetwork || !this.#addresses.pluginConnected) return false;
+    const { ready, fenced, free, entries } = this.#addresses.view();
+    if (fenced) return false;
+    if (ready && free > 0) return true;
+    const heard = heardPeers(this.#membership.roster());
+    return entries.some((entry) => entry.born && entry.free > 0 && heard.includes(entry.id));
+  }
+
+  async #saveTargets(): Promise<{ readonly targets: string[] }> {
+    const targets = this.#membership.targets().map(({ target }) => target);
+    this.#node = { ...this.#node, targets };
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // In order, so that of two calls at once the later one's list is what stays.
+    this.#writes.add(() =>
+      saveNodeFile(this.#options.paths.nodeFile, this.#node).then(resolve, reject),
+    );
+    await promise;
+    return { targets };
+  }
+
+  /** Anything changed that others of our parts look at. Cheap: each part asks itself whether it matters. */
+  #changed(): void {
+    if (!this.#isStarted) return;
+    const roster = this.#membership.roster();
+    const heard = heardPeers(roster);
+    this.#addresses.input({ type: "reachable", nodes: heard });
+    this.#addresses.input({ type: "fenced", fenced: roster.usurper !== undefined });
+    this.#tunnels.setPeers(heard);
+    this.#membership.setEngineId(this.#docker.info?.id ?? "");
+    this.#tellConnections(roster);
+    this.#overlay.changed();
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  #tellConnections(roster: Roster): void {
+    const mtu = this.#overlay.mtu;
+    this.#membership.setConnections(
+      roster.peers
+        .filter(({ metadata }) => heardPeers(roster).includes(metadata.id))
+        .map(({ metadata }) => {
+          const { proved, rttMs } = this.#tunnels.view(metadata.id);
+          return {
+            peer: metadata.id,
+            keyFingerprint: metadata.keyFingerprint,
+            state: proved ? ("established" as const) : ("pending" as const),
+            rttMs,
+            mtu,
+            backend: proved ? ("wireguard" as const) : ("none" as const),
+          };
+        }),
+    );
+  }
+
+  #takeRings(bytes: Uint8Array): void {
+    const decoded = decodeEntries(this.#plan, bytes);
+    if (decoded.ok) {
+      this.#addresses.input({ type: "entries", entries: decoded.entries });
+    } else {
+      this.#options.logger.warn("address records of another kind were not taken", {
+        reason: decoded.reason,
+      });
+    }
+  }
+
+  #broadcastRing(entries: readonly RingEntry[]): void {
+    for (let at = 0; at < entries.length; at += RECORDS_IN_A_MESSAGE) {
+      const part = entries.slice(at, at + RECORDS_IN_A_MESSAGE);
+      const key = `ring:${part.map(({ start }) => start).join()}`;
+      this.#membership.broadcast(key, "ring", encodeEntries(this.#plan, part));
+    }
+  }
+
+  #receive(envelope: Envelope, from: Endpoint): void {
+    if (envelope.kind === "ipam") {
+      const message = decodeIpamMessage(this.#plan, envelope.body);
+      if (message) this.#addresses.input({ type: "message", from: envelope.sender, message });
+    } else {
+      this.#tunnels.receive(envelope, from.ip);
+    }
+  }
+
+  #overlayInput(): OverlayInput | undefined {
+    const info = this.#docker.info;
+    if (!info) return undefined;
+    const { node } = this.#options;
+    const { segments } = this.#addresses.view();
+    return {
+      self: {
+        id: node.id,
+        address: nodeAddress(this.#plan, node.id),
+        listenPort: node.ports.overlay,
+      },
+      subnet: overlayBlock(node.subnet),
+      bridge: BRIDGE,
+      tunnel: TUNNEL_DEVICE,
+      linkMtu: this.#linkMtu(),
+      peers: this.#membership.remembered.map(({ id, wireguardKey, endpoint }) => ({
+        id,
+        address: nodeAddress(this.#plan, id),
+        publicKey: wireguardKey,
+        endpoint,
+      })),
+      segments: [...segments.fixed, ...segments.dynamic],
+      docker: {
+        version: info.version,
+        firewallBackend: info.firewall === "nftables" ? "nftables" : "iptables",
+      },
+    };
+  }
+
+  #linkMtu(): number {
+    const name = interfaceOf(networkInterfaces(), this.#membership.endpoint.ip);
+    if (name === undefined) return ETHERNET_MTU;
+    try {
+      return Number(readFileSync(`/sys/class/net/${name}/mtu`, "utf8")) || ETHERNET_MTU;
+    } catch (error) {
+      this.#options.logger.debug("the interface's MTU cannot be read", { name, error: `${error}` });
+      return ETHERNET_MTU;
+    }
+  }
+
+  #warnings(): Status["warnings"] {
+    const roster = this.#membership.roster();
+    const { usurper } = roster;
+    const { conflicts } = this.#addresses.view();
+    const warnings: Status["warnings"] = [];
+    if (usurper) {
+      const at = `${usurper.metadata.name}, ${usurper.member.endpoint.ip}`;
+      warnings.push(
+        warning(
+          "NODE_TWIN",
+          `another node (${at}) has the id ${this.#node.id}: cloned disk? This node gives no addresses`,
+        ),
+      );
+    }
+    for (const twin of roster.twins.filter((node) => node !== roster.self)) {
+      const at = `${twin.metadata.name}, ${twin.member.endpoint.ip}`;
+      warnings.push(
+        warning("NODE_TWIN", `a second node (${at}) has the id ${twin.metadata.id}: cloned disk?`),
+      );
+    }
+    if (conflicts > 0) {
+      warnings.push(
+        warning("IPAM_ADDRESS_TWICE", `${conflicts} address records contradicted ours`),
+      );
+    }
+    if (!this.#addresses.pluginConnected) {
+      warnings.push(warning("IPAM_PLUGIN_UNREACHABLE", "the address plugin does not answer"));
+    }
+    for (const problem of [
+      ...this.#overlay.problems,
+      ...(this.#docker.problem ? [this.#docker.problem] : []),
+    ]) {
+      const [, code = "INTERNAL", text = problem] = /^([A-Z_]+): (.*)$/s.exec(problem) ?? [];
+      warnings.push(warning(code in ERRORS ? (code as ErrorCode) : "INTERNAL", text));
+    }
+    return warnings;
+  }
+
+  #inside(address: Ipv4): Endpoint {
+    return { ip: formatIpv4(address), port: this.#node.ports.gossip };
+  }
+}
+
+function warning(code: ErrorCode, message: string): Status["warnings"][number] {
+  return { code, message, hint: ERRORS[code].hint };
+}

@@ -1,0 +1,191 @@
+/**
+ * The daemon's eyes on Docker: keeps the network `hansa` in being, and mends what Docker lost or gave up on.
+ *
+ * Everything here happens outside of Docker's requests to the plugin, so that Docker never waits for somebody who waits for Docker.
+ */
+import type { Container, Engine, EngineInfo } from "../docker/engine.ts";
+import { HansaError, isHansaError } from "../errors.ts";
+import type { Logger } from "../host/logger.ts";
+import {
+  DOCKER_NETWORK_NAME,
+  type DockerNetworkBody,
+  dockerNetworkDiffers,
+} from "../overlay/docker-network.ts";
+import { type Ipv4, parseIpv4 } from "../values/ipv4.ts";
+import { Debounced } from "./debounced.ts";
+import { reconcileSteps, type SeenContainer, type SeenLease } from "./reconcile-plan.ts";
+
+/** After an event: containers of one compose file come in bursts. */
+const DELAY_MS = 100;
+const EVERY_MS = 30_000;
+/** Events after which leases and containers may differ, or Docker may have given up. */
+const ACTIONS = new Set(["die", "destroy", "connect", "disconnect", "create", "remove"]);
+
+export interface DockerLoopOptions {
+  readonly engine: Engine;
+  readonly logger: Logger;
+  /** The network as it should be; undefined while that is not known. */
+  readonly network: (info: EngineInfo) => DockerNetworkBody | undefined;
+  readonly pluginConnected: () => boolean;
+  readonly leases: () => Promise<{ readonly leases: readonly SeenLease[] }>;
+  readonly free: (addresses: readonly Ipv4[]) => Promise<number>;
+  /** Docker came, went, or has another version. */
+  readonly changed: () => void;
+}
+
+export class DockerLoop {
+  readonly #options: DockerLoopOptions;
+  readonly #runs: Debounced;
+  readonly #closing = new AbortController();
+  #info: EngineInfo | undefined;
+  #hasNetwork = false;
+  #problem: string | undefined;
+
+  constructor(options: DockerLoopOptions) {
+    this.#options = options;
+    this.#runs = new Debounced({
+      job: () => this.#reconcile(),
+      delayMs: DELAY_MS,
+      everyMs: EVERY_MS,
+      failed: (error) => this.#failed(error),
+    });
+    void this.#follow();
+  }
+
+  /** The Engine as last seen; undefined until it was reached once. */
+  get info(): EngineInfo | undefined {
+    return this.#info;
+  }
+
+  /** True while Docker answers and has our network. */
+  get hasNetwork(): boolean {
+    return this.#hasNetwork;
+  }
+
+  /** Why Docker is not as it should be, in one sentence. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** What a reconciliation looks at changed. */
+  wake(): void {
+    this.#runs.request();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#runs.close();
+  }
+
+  async #follow(): Promise<void> {
+    for await (const event of this.#options.engine.events(this.#closing.signal)) {
+      if (event.kind === "lost") {
+        this.#hasNetwork = false;
+        this.#options.changed();
+      } else if (event.kind === "resync") {
+        await this.#resync();
+      } else if (ACTIONS.has(event.action)) {
+        this.#runs.request();
+      }
+    }
+  }
+
+  /** Docker (again) answers: look at all of it at once, the network first. */
+  async #resync(): Promise<void> {
+    try {
+      this.#info = await this.#options.engine.info();
+      await this.#ensureNetwork(this.#info);
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#options.changed();
+    this.#runs.request();
+  }
+
+  async #ensureNetwork(info: EngineInfo): Promise<void> {
+    const { engine, logger } = this.#options;
+    const body = this.#options.network(info);
+    // Docker asks the plugin while it makes the network, and waits 15 s for one that is not there.
+    if (!body || !this.#options.pluginConnected()) return;
+    const existing = await engine.inspectNetwork(DOCKER_NETWORK_NAME);
+    if (existing) {
+      const differs = dockerNetworkDiffers(body, {
+        Driver: existing.driver,
+        IPAM: {
+          Driver: existing.ipamDriver,
+          Config: [{ Subnet: existing.subnet, Gateway: existing.gateway }],
+        },
+        Options: existing.options,
+      });
+      if (differs.length === 0) {
+        this.#hasNetwork = true;
+        this.#problem = undefined;
+        return;
+      }
+      if (existing.endpoints.length > 0) {
+        this.#hasNetwork = true;
+        throw new HansaError(
+          "DOCKER_NETWORK_DIFFERS",
+          `the Docker network ${DOCKER_NETWORK_NAME} has another ${differs.join(", ")} than it should and containers are on it`,
+        );
+      }
+      logger.info("making the Docker network anew", { differs });
+      await engine.removeNetwork(DOCKER_NETWORK_NAME);
+    }
+    const { IPAM, Options } = body;
+    await engine.createNetwork({
+      name: body.Name,
+      driver: body.Driver,
+      ipamDriver: IPAM.Driver,
+      subnet: IPAM.Config[0].Subnet,
+      gateway: IPAM.Config[0].Gateway,
+      options: Options,
+      labels: {},
+    });
+    logger.info("made the Docker network", { name: body.Name });
+    this.#hasNetwork = true;
+    this.#problem = undefined;
+    this.#options.changed();
+  }
+
+  async #reconcile(): Promise<void> {
+    const { engine, logger } = this.#options;
+    if (!this.#info || !this.#options.pluginConnected()) return;
+    await this.#ensureNetwork(this.#info);
+    // Leases first: whoever takes one after this look is not missed by the second, but younger than the grace.
+    const { leases } = await this.#options.leases();
+    const containers = await this.#containers();
+    for (const step of reconcileSteps(leases, containers, Date.now())) {
+      if (step.type === "free") {
+        const freed = await this.#options.free(step.addresses);
+        logger.warn("freed addresses that no container holds", { freed });
+      } else {
+        logger.warn("starting a container that Docker gave up on", { name: step.name });
+        await engine.startContainer(step.id);
+      }
+    }
+  }
+
+  async #containers(): Promise<SeenContainer[]> {
+    const { engine } = this.#options;
+    const summaries = await engine.listContainers({ network: DOCKER_NETWORK_NAME });
+    const seen: SeenContainer[] = [];
+    for (const { id } of summaries) {
+      const container = await engine.inspectContainer(id);
+      if (container) seen.push(seenContainer(container));
+    }
+    return seen;
+  }
+
+  #failed(error: unknown): void {
+    const sentence = isHansaError(error) ? `${error.code}: ${error.message}` : `${error}`;
+    this.#problem = sentence;
+    this.#options.logger.warn("Docker is not as it should be", { error: sentence });
+  }
+}
+
+function seenContainer(container: Container): SeenContainer {
+  const { id, name, running, error, restartPolicy, attachments } = container;
+  const ours = attachments.find(({ network }) => network === DOCKER_NETWORK_NAME);
+  return { id, name, running, error, restartPolicy, address: parseIpv4(ours?.address ?? "") };
+}

@@ -1,0 +1,40 @@
+/** The role `hansa daemon`: loads what launch wrote, runs the node, serves the API, and ends orderly on SIGTERM. */
+import { once } from "node:events";
+import { createApi } from "../api/create-api.ts";
+import { serveUnix } from "../api/serve-unix.ts";
+import { HansaError } from "../errors.ts";
+import { createLogger } from "../host/logger.ts";
+import { loadIdentity } from "../identity/identity-file.ts";
+import { loadNodeFile } from "../processes/node-file.ts";
+import { hansaPaths } from "../processes/paths.ts";
+import { ensureSupervisor } from "../processes/supervisor.ts";
+import { ClusterNode } from "./cluster-node.ts";
+
+/** How often the daemon looks whether its own supervisor still lives. */
+const SUPERVISOR_CHECK_MS = 2_000;
+
+/** Resolves to the exit code. Throws HansaError when the host was never launched or the state is damaged. */
+export async function runDaemon(): Promise<number> {
+  const paths = hansaPaths();
+  const logger = createLogger({ fields: { process: "daemon" } });
+  const [node, identity] = await Promise.all([
+    loadNodeFile(paths.nodeFile),
+    loadIdentity(paths.stateDir),
+  ]);
+  if (!node || !identity) {
+    throw new HansaError("NODE_NOT_LAUNCHED", "this host was never launched as a node");
+  }
+  const clusterNode = await ClusterNode.start({ node, identity, paths, logger });
+  const listener = await serveUnix(createApi(clusterNode), { path: paths.apiSocket });
+  logger.info("the node runs", { id: node.id, cluster: node.cluster });
+  const watch = setInterval(() => {
+    ensureSupervisor().catch((error: unknown) =>
+      logger.warn("the supervisor could not be started", { error: `${error}` }),
+    );
+  }, SUPERVISOR_CHECK_MS);
+  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  clearInterval(watch);
+  await listener.close();
+  await clusterNode.close();
+  return 0;
+}

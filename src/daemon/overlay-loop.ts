@@ -1,0 +1,84 @@
+/**
+ * Keeps the host's network as members and rings say: computes the desired state and sets it whole, soon after something changed, when the
+ * tunnel's process came back, and every so often to repair what others changed.
+ */
+import { isHansaError } from "../errors.ts";
+import type { Logger } from "../host/logger.ts";
+import { desiredOverlay } from "../overlay/desired-overlay.ts";
+import type { Overlay } from "../overlay/overlay.ts";
+import type { OverlayInput, OverlaySecrets } from "../overlay/overlay-config.ts";
+import { Debounced } from "./debounced.ts";
+
+/** Changes come in bursts (a join brings member, ring and row): one set for all of a burst. */
+const DELAY_MS = 15;
+const REPAIR_MS = 10_000;
+
+export interface OverlayLoopOptions {
+  readonly overlay: Overlay;
+  /** The input of this moment; undefined while it is not known yet (no Docker seen so far). */
+  readonly input: () => OverlayInput | undefined;
+  readonly secrets: (publicKeys: readonly string[]) => OverlaySecrets;
+  readonly logger: Logger;
+  /** The desired state was set; the peers are those with a tunnel now. */
+  readonly applied: (peers: readonly number[]) => void;
+}
+
+export class OverlayLoop {
+  readonly #options: OverlayLoopOptions;
+  readonly #runs: Debounced;
+  readonly #unwatch: () => void;
+  #problems: readonly string[] = [];
+  #mtu = 1280;
+
+  constructor(options: OverlayLoopOptions) {
+    this.#options = options;
+    this.#runs = new Debounced({
+      job: () => this.#set(),
+      delayMs: DELAY_MS,
+      everyMs: REPAIR_MS,
+      failed: (error) => this.#failed(error),
+    });
+    this.#unwatch = options.overlay.watch(() => this.#runs.request());
+    this.#runs.request();
+  }
+
+  /** Something that the desired state is made of may have changed. */
+  changed(): void {
+    this.#runs.request();
+  }
+
+  /** What keeps the overlay from being as wanted, one sentence each. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** The tunnel's MTU as last set, in bytes. */
+  get mtu(): number {
+    return this.#mtu;
+  }
+
+  async close(): Promise<void> {
+    this.#unwatch();
+    await this.#runs.close();
+  }
+
+  async #set(): Promise<void> {
+    const input = this.#options.input();
+    if (!input) return;
+    const config = desiredOverlay(input);
+    const keys = config.wireguard.peers.map(({ publicKey }) => publicKey);
+    const report = await this.#options.overlay.set(config, this.#options.secrets(keys));
+    this.#mtu = config.mtu;
+    this.#problems = report.problems;
+    if (report.changed.length > 0) {
+      this.#options.logger.info("overlay set", { changed: report.changed });
+      this.#options.applied(config.wireguard.peers.map(({ id }) => id));
+    }
+  }
+
+  #failed(error: unknown): void {
+    const sentence = isHansaError(error) ? `${error.code}: ${error.message}` : `${error}`;
+    this.#problems = [sentence];
+    this.#options.logger.warn("overlay not set", { error: sentence });
+  }
+}

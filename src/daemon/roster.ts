@@ -1,0 +1,83 @@
+/**
+ * The members that gossip knows, as nodes: metadata read, twins decided, foreigners told apart. Pure.
+ */
+import type { MemberView } from "../membership/machine.ts";
+import { decodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
+import { findTwins, loses } from "../membership/twins.ts";
+import type { NodeId } from "../values/node-id.ts";
+
+export interface RosterNode {
+  readonly member: MemberView;
+  readonly metadata: NodeMetadata;
+}
+
+export interface Roster {
+  readonly self: RosterNode;
+  /** One node for each id but ours, ascending: of twins the one that won. */
+  readonly peers: readonly RosterNode[];
+  /** Twins that lost their id, ours among them when that is we. */
+  readonly twins: readonly RosterNode[];
+  /** The twin that has our id; undefined while the id is ours. */
+  readonly usurper: RosterNode | undefined;
+  /** Plain members of the protocol: listed, given nothing. */
+  readonly foreign: readonly MemberView[];
+}
+
+/** Reading metadata costs, and members rarely change: kept as long as the bytes are. */
+const decoded = new WeakMap<Uint8Array, NodeMetadata | false>();
+
+function metadataOf(member: MemberView): NodeMetadata | undefined {
+  let metadata = decoded.get(member.meta);
+  if (metadata === undefined) {
+    metadata = decodeMetadata(member.meta) ?? false;
+    decoded.set(member.meta, metadata);
+  }
+  return metadata === false || !member.name.startsWith(`${metadata.id}-`) ? undefined : metadata;
+}
+
+/** True while the member has neither left nor was it declared dead. */
+export function isHeard({ member }: RosterNode): boolean {
+  return member.state === "alive" || member.state === "suspect";
+}
+
+/** `ownName` must be among the members. Who has left is nobody's twin. */
+export function rosterOf(members: readonly MemberView[], ownName: string): Roster {
+  const nodes: RosterNode[] = [];
+  const foreign: MemberView[] = [];
+  for (const member of members) {
+    const metadata = metadataOf(member);
+    if (metadata) nodes.push({ member, metadata });
+    else foreign.push(member);
+  }
+  const self = nodes.find(({ member }) => member.name === ownName);
+  if (!self) throw new RangeError(`${ownName} is not among the members`);
+  const present = nodes.filter(({ member }) => member.state !== "left");
+  const groups = findTwins(present.map(({ metadata }) => metadata));
+  const lost = new Set(groups.flatMap(({ losers }) => losers));
+  const usurper = loses(
+    self.metadata,
+    present.map(({ metadata }) => metadata),
+  );
+  return {
+    self,
+    peers: nodes
+      .filter(
+        (node) =>
+          node !== self && node.metadata.id !== self.metadata.id && !lost.has(node.metadata),
+      )
+      .filter(
+        (node) =>
+          node.member.state !== "left" ||
+          !present.some((other) => other.metadata.id === node.metadata.id),
+      )
+      .sort((a, b) => a.metadata.id - b.metadata.id),
+    twins: nodes.filter(({ metadata }) => lost.has(metadata)),
+    usurper: nodes.find(({ metadata }) => metadata === usurper),
+    foreign,
+  };
+}
+
+/** The ids of peers that gossip hears now. */
+export function heardPeers(roster: Roster): NodeId[] {
+  return roster.peers.filter(isHeard).map(({ metadata }) => metadata.id);
+}

@@ -1,0 +1,90 @@
+/**
+ * Sends the probes that prove tunnels, answers those of others, and takes only answers that came out of the tunnel.
+ *
+ * A probe goes to the peer's node address, which is routed into the tunnel only; our firewall drops such a source from anywhere else. So an
+ * answer from that address is proof of the whole path both ways: keys, routes and rules.
+ */
+import { randomInt } from "node:crypto";
+import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
+import type { NodeId } from "../values/node-id.ts";
+import type { Envelope } from "./envelope.ts";
+import { TunnelProofs, type TunnelView } from "./tunnel-proof.ts";
+
+/** IPv4 and UDP headers, the envelope, and what gossip adds: label, nonce, tag, message type. */
+const PACKET_OVERHEAD = 120;
+const NONCE_BYTES = 4;
+
+export interface TunnelLoopOptions {
+  readonly self: NodeId;
+  readonly nodeAddress: (id: NodeId) => Ipv4;
+  /** The tunnel's MTU now, in bytes. */
+  readonly mtu: () => number;
+  readonly send: (kind: Envelope["kind"], body: Uint8Array, to: Ipv4) => void;
+  /** A tunnel was proved or lost. */
+  readonly changed: () => void;
+}
+
+export class TunnelLoop {
+  readonly #options: TunnelLoopOptions;
+  readonly #proofs = new TunnelProofs(randomInt(2 ** 32));
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: TunnelLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Whose tunnels to prove: the peers that gossip holds alive. */
+  setPeers(peers: readonly NodeId[]): void {
+    this.#proofs.setPeers(peers, performance.now());
+    this.#arm();
+  }
+
+  /** The tunnel's configuration was applied: what is not proved is tried at once. */
+  configured(peers: readonly NodeId[]): void {
+    for (const peer of peers) this.#proofs.restart(peer, performance.now());
+    this.#arm();
+  }
+
+  view(peer: NodeId): TunnelView {
+    return this.#proofs.view(peer, performance.now());
+  }
+
+  /** Takes a probe or an answer that arrived from `ip`. */
+  receive(envelope: Envelope, ip: string): void {
+    const fromPeer = this.#options.nodeAddress(envelope.sender);
+    if (ip !== formatIpv4(fromPeer) || envelope.body.length < NONCE_BYTES) return;
+    if (envelope.kind === "probe") {
+      this.#options.send("probe-reply", envelope.body, fromPeer);
+      return;
+    }
+    const nonce = Buffer.from(envelope.body.subarray(0, NONCE_BYTES)).readUInt32BE(0);
+    if (this.#proofs.answered(envelope.sender, nonce, performance.now())) this.#options.changed();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const next = this.#proofs.nextTickMs();
+    if (this.#closed || next === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.ceil(next - performance.now())));
+  }
+
+  #tick(): void {
+    const { probes, lost } = this.#proofs.tick(performance.now());
+    for (const { peer, nonce, full } of probes) {
+      const size = full
+        ? Math.max(NONCE_BYTES, this.#options.mtu() - PACKET_OVERHEAD)
+        : NONCE_BYTES;
+      const body = Buffer.alloc(size);
+      body.writeUInt32BE(nonce, 0);
+      this.#options.send("probe", body, this.#options.nodeAddress(peer));
+    }
+    if (lost.length > 0) this.#options.changed();
+    this.#arm();
+  }
+}
