@@ -1,0 +1,180 @@
+/**
+ * The benchmarks of a running cluster, each against a peer in the same run on the same playground hosts.
+ *
+ * `npm run bench` prints the table; `npm run bench -- --json` the rows. Runs alternate ours and theirs, so that what else the
+ * machine does falls on both.
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { type Host, Playground } from "../src/playground/playground.ts";
+import { addressRequests } from "./ipam-plugin.ts";
+import { median, percentile, type Row, table } from "./samples.ts";
+
+const HANSA = join(import.meta.dirname, "../dist/hansa");
+const TOKEN = "my-cluster-password";
+const HOSTS = [1, 2, 3, 4];
+
+async function must(host: Host, ...argv: string[]): Promise<string> {
+  const answer = await host.exec(argv, { timeoutMs: 120_000 });
+  if (answer.status !== 0) throw new Error(`${argv.join(" ")}: ${answer.stdout}${answer.stderr}`);
+  return answer.stdout.trim();
+}
+
+async function seconds(job: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await job();
+  return (performance.now() - started) / 1000;
+}
+
+async function untilMesh(playground: Playground): Promise<void> {
+  for (;;) {
+    const states = await Promise.all(
+      HOSTS.map(async (id) =>
+        JSON.parse(await must(playground.host(id), "hansa", "status", "-o", "json")),
+      ),
+    );
+    const done = states.every(
+      (state) =>
+        state.connections.filter((row: { state: string }) => row.state === "established").length ===
+        3,
+    );
+    if (done) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Seconds from four launches side by side until every node is in a full mesh and primed, less one key derivation. */
+async function formHansa(playground: Playground): Promise<number> {
+  const targets = HOSTS.map((id) => `host${id}`);
+  return seconds(async () => {
+    await Promise.all(
+      HOSTS.map((id) =>
+        must(playground.host(id), "hansa", "launch", "--id", `${id}`, "--token", TOKEN, ...targets),
+      ),
+    );
+    await Promise.all(HOSTS.map((id) => must(playground.host(id), "hansa", "prime")));
+    await untilMesh(playground);
+  });
+}
+
+async function formSwarm(playground: Playground): Promise<number> {
+  const [first, ...others] = HOSTS.map((id) => playground.host(id));
+  if (!first) throw new Error("no host");
+  const took = await seconds(async () => {
+    await must(first, "docker", "swarm", "init", "--advertise-addr", first.ip(0));
+    const token = await must(first, "docker", "swarm", "join-token", "-q", "worker");
+    await Promise.all(
+      others.map((host) =>
+        must(host, "docker", "swarm", "join", "--token", token, `${first.ip(0)}:2377`),
+      ),
+    );
+  });
+  for (const host of [...others, first]) await must(host, "docker", "swarm", "leave", "--force");
+  return took;
+}
+
+async function derivationSeconds(): Promise<number> {
+  const { deriveRoot } = await import("../src/identity/roots.ts");
+  const samples: number[] = [];
+  for (let round = 0; round < 5; round += 1)
+    samples.push(await seconds(() => deriveRoot(TOKEN, "hansa")));
+  return median(samples);
+}
+
+function commandSeconds(argv: readonly string[], rounds: number): number[] {
+  const [program = "", ...args] = argv;
+  return Array.from({ length: rounds }, () => {
+    const started = performance.now();
+    spawnSync(program, args);
+    return (performance.now() - started) / 1000;
+  });
+}
+
+const rows: Row[] = [];
+const derivation = await derivationSeconds();
+
+{
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    await using playground = await Playground.up({
+      name: "benchf",
+      hosts: 4,
+      links: 1,
+      binary: HANSA,
+    });
+    theirs.push(await formSwarm(playground));
+    ours.push((await formHansa(playground)) - derivation);
+  }
+  rows.push({
+    figure: "4 hosts launched side by side to mesh and prime, less one key derivation",
+    ours: median(ours),
+    peer: median(theirs),
+    peerName: "swarm init + 3 joins",
+    unit: "s",
+    compare: "ratio",
+    target: 1,
+    samples: ours.length,
+  });
+}
+
+await using playground = await Playground.up({ name: "bench", hosts: 4, links: 1, binary: HANSA });
+await formHansa(playground);
+const host = playground.host(2);
+
+{
+  const run = (network: string) =>
+    seconds(() => must(host, "docker", "run", "--rm", "--network", network, "busybox", "true"));
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < 20; round += 1) {
+    theirs.push(await run("bridge"));
+    ours.push(await run("hansa"));
+  }
+  rows.push({
+    figure: "docker run --network hansa",
+    ours: median(ours),
+    peer: median(theirs),
+    peerName: "default bridge",
+    unit: "s",
+    compare: "ratio",
+    target: 1.15,
+    samples: ours.length,
+  });
+}
+
+for (const command of ["version", "status"]) {
+  const inHost = (argv: string[]) => playground.inHost(2, argv);
+  const ours = commandSeconds(inHost(["hansa", command]), 20);
+  const theirs = commandSeconds(inHost(["docker", command === "version" ? "version" : "ps"]), 20);
+  rows.push({
+    figure: `hansa ${command}`,
+    ours: median(ours) * 1000,
+    peer: median(theirs) * 1000,
+    peerName: command === "version" ? "docker version" : "docker ps",
+    unit: "ms",
+    compare: "difference",
+    target: 50,
+    samples: ours.length,
+  });
+}
+
+{
+  const samples = await addressRequests(1000);
+  rows.push({
+    figure: "address request at the plugin, p99",
+    ours: percentile(samples, 0.99),
+    peer: Number.NaN,
+    peerName: "-",
+    unit: "ms",
+    compare: "absolute",
+    target: 2,
+    samples: samples.length,
+  });
+}
+
+process.stdout.write(
+  process.argv.includes("--json")
+    ? `${JSON.stringify({ derivationSeconds: derivation, rows }, null, 2)}\n`
+    : `key derivation, once a launch: ${derivation.toFixed(3)} s\n${table(rows)}\n`,
+);

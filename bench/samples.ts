@@ -1,0 +1,54 @@
+/** Figures of a benchmark: medians and percentiles of samples, and rows that set ours against a peer's in one run. */
+
+export interface Row {
+  readonly figure: string;
+  /** Seconds, or as `unit` says. */
+  readonly ours: number;
+  readonly peer: number;
+  readonly peerName: string;
+  readonly unit: string;
+  /** How `ours` is held against `peer`. */
+  readonly compare: "ratio" | "difference" | "absolute";
+  /** What the comparison should not exceed. */
+  readonly target: number;
+  readonly samples: number;
+}
+
+export function percentile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+export function median(samples: readonly number[]): number {
+  return percentile(samples, 0.5);
+}
+
+export function compared(row: Row): number {
+  if (row.compare === "ratio") return row.ours / row.peer;
+  return row.compare === "difference" ? row.ours - row.peer : row.ours;
+}
+
+/** The rows as an aligned table with a verdict each. */
+export function table(rows: readonly Row[]): string {
+  const cells = rows.map((row) => [
+    row.figure,
+    `${row.ours.toFixed(3)} ${row.unit}`,
+    row.compare === "absolute" ? "-" : `${row.peer.toFixed(3)} ${row.unit} (${row.peerName})`,
+    `${compared(row).toFixed(3)}${row.compare === "ratio" ? " x" : ` ${row.unit}`}`,
+    `<= ${row.target}`,
+    compared(row) <= row.target ? "met" : "NOT MET",
+    `n=${row.samples}`,
+  ]);
+  const all = [["figure", "ours", "peer", "compared", "target", "", ""], ...cells];
+  const widths = (all[0] ?? []).map((_, column) =>
+    Math.max(...all.map((row) => row[column]?.length ?? 0)),
+  );
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

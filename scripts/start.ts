@@ -1,0 +1,104 @@
+/**
+ * The tour: builds, brings up four real Docker hosts on this machine, forms a cluster of them as the first example does, starts a
+ * container on each, shows every one reaching every other, and says how to go on. Run again, it only does what is missing.
+ */
+import { spawnSync } from "node:child_process";
+import { globSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, runSteps } from "./steps.ts";
+
+const HOSTS = [1, 2, 3, 4];
+const HANSA = join(ROOT, "dist/hansa");
+const TOKEN = "my-cluster-password";
+const TARGETS = HOSTS.map((host) => `host${host}`);
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Runs `hansa playground …` and returns its standard output; ends the tour with the command's own words when it fails. */
+function playground(...args: string[]): string {
+  const result = spawnSync(HANSA, ["playground", ...args], { encoding: "utf8" });
+  if (result.status !== 0) {
+    process.stderr.write(`hansa playground ${args.join(" ")}\n${result.stdout}${result.stderr}`);
+    process.exit(1);
+  }
+  return result.stdout;
+}
+
+function isBuilt(): boolean {
+  const built = statSync(HANSA, { throwIfNoEntry: false });
+  if (!built) return false;
+  const sources = [
+    ...globSync("src/**/*.ts", { cwd: ROOT }),
+    "package-lock.json",
+    "scripts/build.ts",
+  ];
+  return sources.every((file) => statSync(join(ROOT, file)).mtimeMs < built.mtimeMs);
+}
+
+/** True when the playground stands and runs the executable that was just built. */
+function isUp(): boolean {
+  const list = spawnSync(HANSA, ["playground", "list"], { encoding: "utf8" });
+  if (list.status !== 0 || !HOSTS.every((host) => list.stdout.includes(`host${host}`)))
+    return false;
+  const version = spawnSync(HANSA, ["playground", "x", "1", "hansa", "version"], {
+    encoding: "utf8",
+  });
+  const ours = spawnSync(HANSA, ["version"], { encoding: "utf8" });
+  return version.status === 0 && version.stdout === ours.stdout;
+}
+
+await runSteps([
+  { title: "system packages", argv: ["sh", "scripts/setup-host.sh"] },
+  ...(isBuilt() ? [] : [{ title: "build dist/hansa", argv: ["node", "scripts/build.ts"] }]),
+]);
+
+if (isUp()) {
+  say("four hosts are up");
+} else {
+  say("bringing up four Docker hosts");
+  playground("up", "4");
+}
+
+for (const host of HOSTS) {
+  const command = ["hansa", "launch", "--id", `${host}`, "--token", TOKEN, ...TARGETS];
+  say(`host${host} > ${command.join(" ")}`);
+  say(`  ${playground("x", `${host}`, ...command).trim()}`);
+}
+for (const host of HOSTS) playground("x", `${host}`, "hansa", "prime");
+
+for (const host of HOSTS) {
+  const running = playground("d", `${host}`, "ps", "-q", "-f", `name=^web${host}$`).trim() !== "";
+  if (running) continue;
+  say(`host${host} > docker run -d --name web${host} --network hansa busybox httpd -f`);
+  playground("d", `${host}`, "rm", "-f", `web${host}`);
+  const serve = `echo "hello from web${host} on host${host}" > index.html && exec httpd -f`;
+  playground(
+    ...["d", `${host}`, "run", "-d", "--name", `web${host}`, "--network", "hansa"],
+    ...["busybox", "sh", "-c", serve],
+  );
+}
+
+const addresses = HOSTS.map((host) => {
+  const format = "{{.NetworkSettings.Networks.hansa.IPAddress}}";
+  return playground("d", `${host}`, "inspect", "-f", format, `web${host}`).trim();
+});
+for (const from of HOSTS) {
+  const answers = HOSTS.filter((to) => to !== from).map((to) => {
+    const url = `http://${addresses[to - 1]}/`;
+    return playground("d", `${from}`, "exec", `web${from}`, "wget", "-qO-", "-T", "5", url).trim();
+  });
+  say(`web${from} (${addresses[from - 1]}) hears: ${answers.join(", ")}`);
+}
+
+say("\nhost1 > hansa status");
+process.stdout.write(playground("x", "1", "hansa", "status"));
+say(`
+Go on with, for example:
+  dist/hansa playground x 2 hansa status --connections    a command on host2
+  dist/hansa playground d 3 run --rm -it --network hansa busybox sh
+  dist/hansa playground part 1,2 3,4                      split the cluster; heal it with: heal
+  dist/hansa playground kill 4                            a power cut; back with: boot 4
+  dist/hansa playground down                              remove it all
+On your own machines: README.md, "On your own hosts".`);
