@@ -1,5 +1,5 @@
 /**
- * The two shell scripts of a host: what its pid 1 does at power-on, and what keeps its dockerd running.
+ * The shell scripts of a host: how its pid 1 comes to be, what it starts, and what keeps its dockerd running.
  *
  * They are constants; everything that varies comes in by environment variables, so no value is ever parsed as shell.
  * Shell and not Node, because a host's pid 1 must cost nothing and the mounts must be made by the process that then becomes it.
@@ -57,21 +57,28 @@ mount -t tmpfs -o mode=755 tmpfs lib-all/hansa-playground
 
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs /run
 mkdir -p /run/lock /run/playground
-cp "\${disk%/*}/docker.sh" /run/playground/docker.sh
+cp "\${disk%/*}/init.sh" "\${disk%/*}/docker.sh" /run/playground/
 echo "$HPG_CGROUP" >/run/playground/cgroup
 mount --rbind lib-all /var/lib
 cd /
 
 echo "$HPG_NAME $HPG_HOST" >/run/playground/ready
-exec tini -- sh -c '
-  # Power-on order of a real host: what Docker needs, Docker, the rest.
-  isLaunched() { [ -e /var/lib/hansa/node.json ] && [ -x /usr/local/bin/hansa ]; }
-  if isLaunched; then timeout 30 hansa boot early >>/var/log/hansa-boot.log 2>&1 </dev/null || :; fi
-  setsid sh /run/playground/docker.sh </dev/null >/dev/null 2>&1 &
-  until [ -e /run/playground/dockerd.pid ]; do sleep 0.01; done
-  if isLaunched; then hansa boot late >>/var/log/hansa-boot.log 2>&1 </dev/null || :; fi
-  exec sleep infinity
-'
+exec tini -- sh /run/playground/init.sh
+`;
+
+/**
+ * The only child of tini: starts what a launched host starts, in the order of a real one, and then just stays.
+ *
+ * A file of its own, so that pid 1's command line does not hold words by which somebody looks for processes.
+ */
+export const INIT_SCRIPT = `#!/bin/sh
+# Power-on order of a real host: what Docker needs, Docker, the rest.
+isLaunched() { [ -e /var/lib/hansa/node.json ] && [ -x /usr/local/bin/hansa ]; }
+if isLaunched; then timeout 30 hansa boot early >>/var/log/hansa-boot.log 2>&1 </dev/null || :; fi
+setsid sh /run/playground/docker.sh </dev/null >/dev/null 2>&1 &
+until [ -e /run/playground/dockerd.pid ]; do sleep 0.01; done
+if isLaunched; then hansa boot late >>/var/log/hansa-boot.log 2>&1 </dev/null || :; fi
+exec sleep infinity
 `;
 
 /**
@@ -99,7 +106,11 @@ rm -f /run/playground/docker-keeper.pid
 /** Stops dockerd on purpose and waits for its end, as `systemctl stop docker` does. Runs in the host. */
 export const STOP_DOCKER_SCRIPT = `
 touch /run/playground/docker-stopped
-read -r pid </run/playground/dockerd.pid && kill -TERM "$pid"
+# Its keeper may be about to start it again, or already be on its way out.
+while [ -e /run/playground/docker-keeper.pid ] && [ ! -e /run/playground/dockerd.pid ]; do
+  sleep 0.05
+done
+[ ! -e /run/playground/dockerd.pid ] || read -r pid </run/playground/dockerd.pid && kill -TERM "$pid"
 while [ -e /run/playground/docker-keeper.pid ]; do sleep 0.05; done
 `;
 

@@ -8,7 +8,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isSea } from "node:sea";
 import { HansaError } from "../errors.ts";
-import { BOOT_SCRIPT, DOCKER_SCRIPT } from "./boot-scripts.ts";
+import { BOOT_SCRIPT, DOCKER_SCRIPT, INIT_SCRIPT } from "./boot-scripts.ts";
 import { busyboxTar } from "./busybox-image.ts";
 import { applyDelays, routeDelays } from "./delay.ts";
 import { type ExecOptions, type ExecResult, Host } from "./host.ts";
@@ -98,6 +98,7 @@ export class Playground {
       await sweep(name);
       await mkdir(playgroundDir(name), { recursive: true, mode: 0o711 });
       await writeFile(join(playgroundDir(name), "boot.sh"), BOOT_SCRIPT);
+      await writeFile(join(playgroundDir(name), "init.sh"), INIT_SCRIPT);
       await writeFile(join(playgroundDir(name), "docker.sh"), DOCKER_SCRIPT);
       await writeState(name, state);
     });
