@@ -213,7 +213,7 @@ export class Addresses {
     this.#heldFree = undefined;
     this.#free = free;
     if (this.#fenced || this.#rings.ownedDynamic().length === 0) return;
-    const told = this.#rings.freeHints().get(this.#self) ?? 0;
+    const told = this.#rings.ownHint();
     const crossed = free < LOW_FREE !== told < LOW_FREE || (free === 0) !== (told === 0);
     const difference = Math.abs(free - told);
     if (!crossed && difference <= Math.max(HINT_STEP, told / 10)) return;
@@ -283,7 +283,7 @@ export class Addresses {
       out,
     );
     if (this.#free !== undefined) this.#free = Math.max(0, this.#free - granted);
-    this.#asker.advance(nowMs, this.#need(), this.#reachable, this.#rings.freeHints(), out);
+    this.#asker.advance(nowMs, this.#need(), this.#reachable, () => this.#rings.freeHints(), out);
     if (out.persists) this.#saveAtMs = Number.POSITIVE_INFINITY;
   }
 

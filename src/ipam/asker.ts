@@ -51,7 +51,7 @@ export class Asker {
     nowMs: number,
     need: Need | undefined,
     reachable: ReadonlySet<NodeId>,
-    hints: ReadonlyMap<NodeId, number>,
+    hints: () => ReadonlyMap<NodeId, number>,
     out: Outbox,
   ): void {
     if (this.#asked && nowMs >= this.#asked.untilMs) this.#asked = undefined;
@@ -63,7 +63,7 @@ export class Asker {
     if (!this.#round || nowMs >= this.#round.startedMs + ROUND_MS) {
       this.#round = { startedMs: nowMs, tried: new Set() };
     }
-    const node = this.#choose(need, this.#round.tried, reachable, hints);
+    const node = this.#choose(need, this.#round.tried, reachable, hints());
     if (node === undefined) return;
     this.#round.tried.add(node);
     this.#asked = { node, request: this.#nextRequest++, untilMs: nowMs + ANSWER_MS };

@@ -123,7 +123,7 @@ function leave(cluster: SimulatedCluster): void {
 const FORTY = [...Array(40).keys()];
 
 const first = Number(process.env["IPAM_SEED"] ?? Math.floor(Date.now() % 1e6));
-const SEEDS = Number(process.env["IPAM_SEEDS"] ?? 12);
+const SEEDS = Number(process.env["IPAM_SEEDS"] ?? 8);
 
 test(`no address is ever in the space of two nodes (seeds ${first} to ${first + SEEDS - 1})`, () => {
   let granted = 0;

@@ -149,7 +149,8 @@ export interface MergeResult {
 
 /**
  * The join of `ring` and `incoming`, which may be a part, unsorted or repeated. Entries out of bounds are
- * ignored, and so is all that would make the ring larger than its limit. O(ring + incoming log incoming).
+ * ignored, and so is all that would make the ring larger than its limit. O(incoming log ring) when nothing is new, else a
+ * copy of the ring as well.
  */
 export function merge(ring: Ring, incoming: readonly RingEntry[]): MergeResult {
   const contested: { won: RingRecord; lost: RingRecord }[] = [];
@@ -169,22 +170,28 @@ export function merge(ring: Ring, incoming: readonly RingEntry[]): MergeResult {
     news.set(record.start, other ? join(other, record) : record);
   }
   const changed: RingRecord[] = [];
-  const records: RingRecord[] = [];
-  for (const ours of ring.records) {
-    const theirs = news.get(ours.start);
-    const won = theirs ? join(ours, theirs) : ours;
-    if (won !== ours) changed.push(won);
-    records.push(won);
-    news.delete(ours.start);
+  const added: RingRecord[] = [];
+  const replaced = new Map<number, RingRecord>();
+  for (const record of news.values()) {
+    const index = indexAt(ring, record.start);
+    const ours = ring.records[index];
+    if (ours?.start !== record.start) {
+      changed.push(record);
+      added.push(record);
+    } else if (join(ours, record) === record) {
+      changed.push(record);
+      replaced.set(index, record);
+    }
   }
-  if (news.size > 0) {
-    changed.push(...news.values());
-    records.push(...news.values());
+  const tooMany = ring.records.length + added.length > MAX_RING_RECORDS;
+  if (changed.length === 0 || tooMany) return { ring, changed: [], contested };
+  const records = [...ring.records];
+  for (const [index, record] of replaced) records[index] = record;
+  if (added.length > 0) {
+    records.push(...added);
     records.sort((a, b) => a.start - b.start);
   }
-  return changed.length === 0 || records.length > MAX_RING_RECORDS
-    ? { ring, changed: [], contested }
-    : { ring: { range: ring.range, records }, changed, contested };
+  return { ring: { range: ring.range, records }, changed, contested };
 }
 
 /**

@@ -122,6 +122,15 @@ export class Rings {
     return hints;
   }
 
+  /** What we advertise as free. */
+  ownHint(): number {
+    let free = 0;
+    for (const record of this.#rings.dynamic.records) {
+      if (record.owner === this.#self) free += record.free;
+    }
+    return free;
+  }
+
   /** Joins what others say. Always merged, so that all nodes end with one ring; what contradicts is reported. */
   merge(entries: readonly RingEntry[]): MergeReport {
     const before = this.owned();
@@ -149,6 +158,7 @@ export class Rings {
         conflicts.push({ range: rangeOf(won), other });
       }
     }
+    if (!touchedOwn) return { changed, touchedOwn, conflicts };
     this.#owned = undefined;
     const lost = subtractRanges(before, this.owned());
     for (const name of RING_NAMES) {
