@@ -21,6 +21,8 @@ export class Counters {
   streamsRefused = 0;
   /** Streams that did not bring a whole message within the deadline, or broke off. */
   streamsCut = 0;
+  /** Answers that were larger than a stream may be. */
+  answersTooLarge = 0;
   socketErrors = 0;
 
   reject(reason: "authentication" | "malformed" | "label"): void {

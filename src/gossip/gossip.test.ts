@@ -34,6 +34,63 @@ test("five nodes that only know the first find each other, with metadata and sta
   assert.deepEqual(first.delegate.incarnations, [1]);
 });
 
+test("eight nodes that join at the same moment, each over another, agree", async () => {
+  await using stack = new AsyncDisposableStack();
+  const nodes: Node[] = [];
+  for (let id = 1; id <= 8; id++) {
+    const ip = `127.0.0.${id + 1}`;
+    const options = { bind: { ip, port: 0 }, advertise: { ip, port: 0 } };
+    nodes.push(stack.use(await startNode(`n${id}`, options)));
+  }
+  const results = await Promise.all(
+    nodes.map((node, index) => node.gossip.join(nodes[(index + 1) % 8]?.at ?? node.at)),
+  );
+  assert.ok(
+    results.every((result) => result.ok),
+    JSON.stringify(results),
+  );
+  await eventually("all see all alive", () =>
+    nodes.every((node) => view(node).split(" alive").length === 9),
+  );
+});
+
+test("an incarnation is written down before it is sent, also when a delegate calls back", async () => {
+  class Restless extends RecordingDelegate {
+    node: Gossip | undefined;
+    override memberEvent(): void {
+      const at = this.node?.member("r")?.endpoint;
+      const meta = Buffer.from(`after ${this.incarnations.length}`);
+      if (at !== undefined && this.incarnations.length < 5) this.node?.announce(meta, at);
+    }
+  }
+  const delegate = new Restless();
+  await using restless = await startNode("r", { delegate, incarnation: 7 });
+  delegate.node = restless.gossip;
+  await using other = await startNode("o");
+  assert.ok((await restless.gossip.join(other.at)).ok);
+  await eventually("the last announcement", () => {
+    const seen = other.gossip.member("r");
+    return seen?.incarnation === delegate.incarnations.at(-1) && seen?.incarnation !== 8;
+  });
+  assert.deepEqual(
+    delegate.incarnations,
+    delegate.incarnations.map((_, index) => 8 + index),
+  );
+});
+
+test("a state too large for a stream is an answer, not a crash", async () => {
+  await using a = await startNode("a");
+  await using b = await startNode("b");
+  a.delegate.state = "x".repeat(11 * 1024 * 1024);
+  const ours = await a.gossip.join(b.at);
+  assert.ok(
+    !ours.ok && ours.reason === "protocol" && /above/.test(ours.message),
+    ours.ok ? "" : ours.message,
+  );
+  const theirs = await b.gossip.join(a.at);
+  assert.ok(!theirs.ok && /the other side says: a pushPull of/.test(theirs.message));
+});
+
 test("a node that vanishes is held dead, one that leaves is held left", async () => {
   await using stack = new AsyncDisposableStack();
   const [a, b, c, d] = [
@@ -174,6 +231,7 @@ test("keys, names and metadata that cannot be are refused before anything is ope
   await assert.rejects(start([], new Uint8Array(0)), RangeError);
   await assert.rejects(start([new Uint8Array(5)], new Uint8Array(0)), RangeError);
   await assert.rejects(start([KEY], new Uint8Array(513)), RangeError);
+  await assert.rejects(startNode("a", { advertise: { ip: "host1", port: 1 } }), RangeError);
 });
 
 test("a node on the wildcard address of both families talks to IPv4", async () => {

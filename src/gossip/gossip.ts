@@ -5,8 +5,9 @@
  * driver, so that an incarnation is on disk before anything that relies on it is sent. Nothing unauthenticated reaches the machine.
  */
 import { randomBytes } from "node:crypto";
+import { isIP } from "node:net";
 import { Membership } from "../membership/machine.ts";
-import type { Message, PushPull } from "../membership/message.ts";
+import type { Message } from "../membership/message.ts";
 import type { MembershipInput, MembershipOutput } from "../membership/step.ts";
 import { MAX_PACKET } from "../membership/wire/limits.ts";
 import {
@@ -19,44 +20,54 @@ import {
   sizeOfMessage,
 } from "../membership/wire/packet.ts";
 import { makeKeyring, NONCE_SIZE } from "../membership/wire/security.ts";
-import { encodeFrame } from "../membership/wire/stream-frame.ts";
-import type { StreamMessage } from "../membership/wire/stream-message.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { Counters } from "./counters.ts";
 import type { GossipDelegate, GossipOptions, JoinResult, MemberView } from "./gossip-delegate.ts";
 import { PacketSocket } from "./packet-socket.ts";
-import { type ExchangeOptions, StreamDialler } from "./stream-dialler.ts";
-import { StreamListener } from "./stream-listener.ts";
+import { StreamConversations } from "./stream-conversations.ts";
 
-/** Streams that the machine may have under way; syncs and stream pings above that are dropped, it asks again. */
-const MAX_OWN_STREAMS = 64;
+export type {
+  GossipDelegate,
+  GossipOptions,
+  JoinResult,
+  MemberEvent,
+  MemberView,
+  RemoteMember,
+} from "./gossip-delegate.ts";
+export { StreamError } from "./stream-conversations.ts";
+
 /** The largest payload of sendPacket: a probe as large as any tunnel's MTU. */
 const MAX_PROBE = 9_000;
 const BIND_TRIES = 20;
-const NOTHING = new Uint8Array(0);
 
 export class Gossip {
   readonly #delegate: GossipDelegate;
   readonly #counters: Counters;
-  readonly #name: string;
-  readonly #dialler: StreamDialler;
+  readonly #streams: StreamConversations;
   #envelope: Envelope;
   #packets!: PacketSocket;
-  #listener!: StreamListener;
   #machine!: Membership;
+  #isRunning = false;
+  #isClosed = false;
   #outputs: MembershipOutput[] = [];
   #isDraining = false;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
-  #isClosed = false;
   #whenQuiet: (() => void) | undefined;
 
   private constructor(options: GossipOptions) {
     this.#delegate = options.delegate;
-    this.#name = options.name;
     this.#counters = new Counters();
     this.#envelope = makeEnvelope(options.label, makeKeyring(options.keys));
-    this.#dialler = new StreamDialler(() => this.#envelope, this.#counters);
+    this.#streams = new StreamConversations({
+      name: options.name,
+      envelope: () => this.#envelope,
+      counters: this.#counters,
+      delegate: options.delegate,
+      isRunning: () => this.#isRunning,
+      localMembers: () => this.#machine.localMembers(),
+      feed: (input) => this.#feed(input),
+    });
   }
 
   /**
@@ -64,6 +75,7 @@ export class Gossip {
    * key, label, name, metadata or address that cannot be.
    */
   static async start(options: GossipOptions): Promise<Gossip> {
+    refuseName(options.advertise);
     const gossip = new Gossip(options);
     await gossip.#bind(options.bind);
     try {
@@ -85,7 +97,7 @@ export class Gossip {
    * within 10 s always.
    */
   async join(to: Endpoint, signal?: AbortSignal): Promise<JoinResult> {
-    return await this.#sync(to, true, { signal });
+    return await this.#streams.sync(to, true, { signal });
   }
 
   /** Ourselves, then all others in any state. */
@@ -114,15 +126,13 @@ export class Gossip {
    * does not, and counts as failed). Rejects with a StreamError otherwise.
    */
   async sendStream(to: Endpoint, payload: Uint8Array): Promise<void> {
-    const answer = await this.#exchange(to, { type: "user", payload });
-    if (!answer.ok) throw new StreamError(answer.message);
-    if (answer.message.type === "error") throw new StreamError(answer.message.text);
-    if (answer.message.type !== "ack") throw new StreamError("the answer was not an ack");
+    await this.#streams.sendUser(to, payload);
   }
 
-  /** Announces our own new metadata and address. Throws RangeError for metadata above 512 bytes. */
+  /** Announces our own new metadata and address. Throws RangeError for metadata above 512 bytes or an address that is none; port 0 stands for the port that is bound. */
   announce(meta: Uint8Array, endpoint: Endpoint): void {
-    this.#feed({ type: "announce", meta, endpoint });
+    refuseName(endpoint);
+    this.#feed({ type: "announce", meta, endpoint: this.#withPort(endpoint) });
   }
 
   /** From now on the first of `keys` encrypts and all decrypt. */
@@ -134,11 +144,13 @@ export class Gossip {
   async leave(timeoutMs: number): Promise<void> {
     this.#feed({ type: "leave" });
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      this.#whenQuiet = () => {
+      const done = () => {
         clearTimeout(timer);
+        this.#whenQuiet = undefined;
         resolve();
       };
+      const timer = setTimeout(done, timeoutMs);
+      this.#whenQuiet = done;
       this.#checkQuiet();
     });
     await this.#packets.flush();
@@ -158,10 +170,10 @@ export class Gossip {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#isRunning = false;
     clearTimeout(this.#timer);
     this.#whenQuiet?.();
-    this.#dialler.close();
-    await Promise.all([this.#packets.close(), this.#listener.close()]);
+    await Promise.all([this.#packets.close(), this.#streams.close()]);
   }
 
   async #bind(at: Endpoint): Promise<void> {
@@ -170,17 +182,7 @@ export class Gossip {
         this.#onPacket(bytes, from),
       );
       try {
-        this.#listener = await StreamListener.listen(
-          { ip: at.ip, port: this.#packets.port },
-          {
-            envelope: () => this.#envelope,
-            counters: this.#counters,
-            handler: {
-              message: (message, from) => this.#onStream(message, from),
-              rejected: (from, reason) => this.#delegate.rejected(from, reason),
-            },
-          },
-        );
+        await this.#streams.listen({ ip: at.ip, port: this.port });
         return;
       } catch (error) {
         await this.#packets.close();
@@ -194,7 +196,7 @@ export class Gossip {
     this.#machine = new Membership(
       {
         name,
-        endpoint: { ip: advertise.ip, port: advertise.port === 0 ? this.port : advertise.port },
+        endpoint: this.#withPort(advertise),
         meta,
         incarnation,
         ...(timing === undefined ? {} : { timing }),
@@ -204,11 +206,16 @@ export class Gossip {
       },
       performance.now(),
     );
+    this.#isRunning = true;
     this.#feed({ type: "tick" });
   }
 
+  #withPort({ ip, port }: Endpoint): Endpoint {
+    return { ip, port: port === 0 ? this.port : port };
+  }
+
   #feed(input: MembershipInput): void {
-    if (this.#isClosed) return;
+    if (!this.#isRunning) return;
     for (const output of this.#machine.handle(input, performance.now())) this.#outputs.push(output);
     this.#drain();
   }
@@ -236,10 +243,8 @@ export class Gossip {
         this.#sendMessages(output.to, output.messages);
         return;
       case "sync":
-        if (this.#dialler.open < MAX_OWN_STREAMS) void this.#sync(output.to, false);
-        return;
       case "stream-ping":
-        if (this.#dialler.open < MAX_OWN_STREAMS) void this.#streamPing(output);
+        this.#streams.wish(output);
         return;
       case "user":
         this.#delegate.userMessage(output.payload, output.from, "packet");
@@ -255,7 +260,7 @@ export class Gossip {
 
   /** One timer, at the machine's next deadline or before it: an early one only looks again. */
   #arm(): void {
-    if (this.#isClosed) return;
+    if (!this.#isRunning) return;
     const dueMs = this.#machine.nextTickMs();
     if (dueMs >= this.#timerAtMs || dueMs === Number.POSITIVE_INFINITY) return;
     clearTimeout(this.#timer);
@@ -274,17 +279,16 @@ export class Gossip {
     if (this.#whenQuiet === undefined) return;
     if (this.#machine.queued > 0 && this.#machine.liveCount > 0) return;
     this.#whenQuiet();
-    this.#whenQuiet = undefined;
   }
 
   #sendMessages(to: Endpoint, messages: readonly Message[]): void {
-    if (this.#isClosed) return;
+    if (!this.#isRunning) return;
     const nonce = randomBytes(NONCE_SIZE);
     this.#packets.send(encodePacket(messages, this.#envelope, { nonce }), to);
   }
 
   #onPacket(bytes: Uint8Array, from: Endpoint): void {
-    if (this.#isClosed || this.#machine === undefined) return;
+    if (!this.#isRunning) return;
     const packet =
       bytes.length > MAX_PACKET
         ? ({ ok: false, reason: "malformed" } as const)
@@ -301,80 +305,9 @@ export class Gossip {
     this.#counters.reject(reason);
     this.#delegate.rejected(from, reason);
   }
-
-  /** Answers like memberlist: our half of a push/pull is what we knew before theirs. */
-  #onStream(message: StreamMessage, from: Endpoint): Uint8Array | undefined {
-    if (this.#isClosed || this.#machine === undefined) return undefined;
-    switch (message.type) {
-      case "pushPull": {
-        const answer = this.#answer({
-          type: "pushPull",
-          state: this.#localState(message.state.join),
-        });
-        this.#merge(message.state, from);
-        return answer;
-      }
-      case "user":
-        this.#delegate.userMessage(message.payload, from, "stream");
-        return this.#answer({ type: "ack", seq: 0, payload: NOTHING });
-      case "ping":
-        if (message.node !== "" && message.node !== this.#name) return undefined;
-        return this.#answer({ type: "ack", seq: message.seq, payload: NOTHING });
-      default:
-        this.#counters.messagesIgnored += 1;
-        return undefined;
-    }
-  }
-
-  #answer(message: StreamMessage): Uint8Array {
-    return encodeFrame(message, this.#envelope, false, randomBytes(NONCE_SIZE));
-  }
-
-  #localState(join: boolean): PushPull {
-    const userState = this.#delegate.localState(join);
-    return { join, members: this.#machine.localMembers(), userState };
-  }
-
-  #merge(state: PushPull, from: Endpoint): void {
-    this.#feed({ type: "remote-state", from, state });
-    if (state.userState.length > 0) {
-      this.#delegate.mergeRemoteState(state.userState, state.join, from);
-    }
-    this.#delegate.synced(from, state.members);
-  }
-
-  async #sync(to: Endpoint, join: boolean, options: ExchangeOptions = {}): Promise<JoinResult> {
-    if (this.#isClosed) return { ok: false, reason: "closed", message: "hansa is stopping" };
-    const local: StreamMessage = { type: "pushPull", state: this.#localState(join) };
-    const answer = await this.#exchange(to, local, options);
-    if (!answer.ok) return answer;
-    if (this.#isClosed) return { ok: false, reason: "closed", message: "hansa is stopping" };
-    const { message } = answer;
-    if (message.type === "error") {
-      return { ok: false, reason: "protocol", message: `the other side says: ${message.text}` };
-    }
-    if (message.type !== "pushPull") {
-      return { ok: false, reason: "protocol", message: `unexpected answer "${message.type}"` };
-    }
-    this.#merge({ ...message.state, join }, to);
-    return { ok: true, members: message.state.members };
-  }
-
-  async #streamPing(output: MembershipOutput & { type: "stream-ping" }): Promise<void> {
-    if (output.ping.type !== "ping") return;
-    const totalMs = Math.max(1, output.deadlineMs - performance.now());
-    const answer = await this.#exchange(output.to, output.ping, { totalMs });
-    if (!answer.ok || answer.message.type !== "ack") return;
-    this.#feed({ type: "packet", from: output.to, message: answer.message, reliable: true });
-  }
-
-  #exchange(to: Endpoint, message: StreamMessage, options: ExchangeOptions = {}) {
-    const frame = encodeFrame(message, this.#envelope, true, randomBytes(NONCE_SIZE));
-    return this.#dialler.exchange(to, frame, options);
-  }
 }
 
-/** A stream message did not arrive, or nobody confirmed it. */
-export class StreamError extends Error {
-  override readonly name = "StreamError";
+/** Throws RangeError unless `endpoint` has an IP literal: a name could not be put into any packet. */
+function refuseName(endpoint: Endpoint): void {
+  if (isIP(endpoint.ip) === 0) throw new RangeError(`"${endpoint.ip}" is no IP address`);
 }

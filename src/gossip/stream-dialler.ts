@@ -117,6 +117,7 @@ export class StreamDialler {
       });
       // Whoever cannot decrypt us says nothing and ends the stream: that is how memberlist refuses a key.
       socket.on("end", () => finish(failure("authentication", WRONG_KEY)));
+      // A reset says less: too many streams there, or a process that died.
       socket.on("error", (error) => finish(connectFailure(error, where, isConnected)));
       socket.on("close", () => finish(failure("closed", `${where} closed the connection`)));
     });

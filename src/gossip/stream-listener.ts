@@ -70,6 +70,11 @@ export class StreamListener {
     return this.#sockets.size;
   }
 
+  /** `ip` has shown a key elsewhere, on a stream that we dialled: it is no stranger. */
+  know(ip: string): void {
+    this.#admission.know(ip, performance.now());
+  }
+
   /** Stops listening and breaks what is open. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { makeEnvelope } from "./packet.ts";
 import { makeKeyring } from "./security.ts";
-import { encodeFrame, FrameReader } from "./stream-frame.ts";
+import { encodeFrame, FrameReader, FrameTooLarge } from "./stream-frame.ts";
 import { decodeStreamMessage, encodeStreamMessage, type StreamMessage } from "./stream-message.ts";
 import { anyPushPull, comparable } from "./test-messages.ts";
 
@@ -104,7 +104,7 @@ test("a claimed length costs no memory before the bytes are there", () => {
 
 test("a message larger than 10 MiB is not written", () => {
   const payload = new Uint8Array(10 * 1024 * 1024);
-  assert.throws(() => encodeFrame({ type: "user", payload }, ENVELOPE, true, NONCE), RangeError);
+  assert.throws(() => encodeFrame({ type: "user", payload }, ENVELOPE, true, NONCE), FrameTooLarge);
 });
 
 test("a member of an unknown state is left out, the others stay", () => {

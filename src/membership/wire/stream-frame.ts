@@ -14,9 +14,14 @@ import { decodeStreamMessage, encodeStreamMessage, type StreamMessage } from "./
 
 const HEADER = 5;
 
+/** A message is larger than any receiver takes (10 MiB). */
+export class FrameTooLarge extends RangeError {
+  override readonly name = "FrameTooLarge";
+}
+
 /**
- * The bytes of `message` on a stream; `dialled` adds the label. `nonce` has 12 random bytes. Throws RangeError when it is larger
- * than a receiver takes (10 MiB), or has no encoding.
+ * The bytes of `message` on a stream; `dialled` adds the label. `nonce` has 12 random bytes. Throws FrameTooLarge above 10 MiB,
+ * and RangeError for values that have no encoding.
  */
 export function encodeFrame(
   message: StreamMessage,
@@ -27,7 +32,11 @@ export function encodeFrame(
   if (envelope.keyring === undefined) throw new RangeError("streams are always encrypted");
   const plain = encodeStreamMessage(message);
   const size = plain.length + ENCRYPTION_OVERHEAD;
-  if (size > MAX_STREAM) throw new RangeError(`a stream message of ${size} bytes`);
+  if (size > MAX_STREAM) {
+    throw new FrameTooLarge(
+      `a ${message.type} of ${size} bytes is above the ${MAX_STREAM} of a stream`,
+    );
+  }
   const header = Buffer.allocUnsafe(HEADER);
   header[0] = MESSAGE_TYPE.encrypt;
   header.writeUInt32BE(size, 1);
