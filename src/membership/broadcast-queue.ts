@@ -15,6 +15,8 @@ interface Entry {
 
 /** Entries passed over in one tier because they do not fit any more, before the tier is given up. */
 const MISSES = 8;
+/** No message is smaller: with less room the search ends. */
+const LEAST_BYTES = 8;
 
 export class BroadcastQueue {
   readonly #capacity: number;
@@ -66,7 +68,7 @@ export class BroadcastQueue {
     for (const tier of this.#tiers) {
       let misses = 0;
       for (const entry of tier.values()) {
-        if (taken.length >= maxCount || misses >= MISSES) break;
+        if (taken.length >= maxCount || misses >= MISSES || room - used < LEAST_BYTES) break;
         if (used + entry.bytes > room) {
           misses++;
           continue;

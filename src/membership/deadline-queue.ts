@@ -62,26 +62,29 @@ export class DeadlineQueue {
 
   #up(start: number): void {
     const heap = this.#heap;
+    const moving = heap[start]!;
     let index = start;
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (heap[parent]!.dueMs <= heap[index]!.dueMs) return;
-      [heap[parent], heap[index]] = [heap[index]!, heap[parent]!];
+      if (heap[parent]!.dueMs <= moving.dueMs) break;
+      heap[index] = heap[parent]!;
       index = parent;
     }
+    heap[index] = moving;
   }
 
   #down(start: number): void {
     const heap = this.#heap;
+    const moving = heap[start]!;
     let index = start;
     for (;;) {
-      let least = index;
-      for (const child of [2 * index + 1, 2 * index + 2]) {
-        if (child < heap.length && heap[child]!.dueMs < heap[least]!.dueMs) least = child;
-      }
-      if (least === index) return;
-      [heap[least], heap[index]] = [heap[index]!, heap[least]!];
-      index = least;
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && heap[child + 1]!.dueMs < heap[child]!.dueMs) child++;
+      if (heap[child]!.dueMs >= moving.dueMs) break;
+      heap[index] = heap[child]!;
+      index = child;
     }
+    heap[index] = moving;
   }
 }

@@ -111,8 +111,9 @@ export class SimulatedNetwork {
   feed(member: SimulatedMember, input: MembershipInput): void {
     if (!member.isUp) return;
     for (const output of member.machine.handle(input, this.nowMs)) this.#carry(member, output);
-    this.#queue.cancel(member.tick);
     const next = member.machine.nextTickMs();
+    if (member.tick?.action !== undefined && member.tick.dueMs === next) return;
+    this.#queue.cancel(member.tick);
     if (next === Number.POSITIVE_INFINITY) return;
     member.tick = this.#queue.at(next, () => this.feed(member, { type: "tick" }));
   }

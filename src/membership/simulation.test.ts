@@ -268,3 +268,56 @@ test("the same seed gives the same run", () => {
   assert.deepEqual(run(), run());
   assert.notEqual(seeded(1)(), seeded(2)());
 });
+
+test("after any kills, restarts, splits and losses a network made whole converges", () => {
+  forSeeds(
+    (seed) => {
+      const network = new SimulatedNetwork({ seed, latencyMs: [0.5, 60] });
+      const pick = (below: number) => Math.floor(network.random() * below);
+      const members = whole(network, 3 + pick(14));
+      for (let step = 0; step < 25; step++) {
+        const member = members[pick(members.length)]!;
+        const action = pick(6);
+        if (action === 0 && member.isUp) network.kill(member);
+        if (action === 1 && !member.isUp) {
+          network.restart(member, pick(3) === 0 ? 0 : member.writtenIncarnation);
+          network.sync(member, members[pick(members.length)]!.endpoint);
+        }
+        if (action === 2) for (const one of members) one.group = pick(2);
+        if (action === 3) for (const one of members) one.group = 0;
+        if (action === 4) network.loss = pick(3) * 0.1;
+        if (action === 5) {
+          const { endpoint } = member;
+          network.feed(member, { type: "announce", meta: Uint8Array.of(step, seed), endpoint });
+        }
+        network.run(pick(20_000));
+      }
+      network.loss = 0;
+      for (const member of members) {
+        member.group = 0;
+        if (member.isUp) continue;
+        network.restart(member);
+      }
+      // The dialer's part: whoever started with an empty memory dials somebody.
+      for (const member of members) {
+        if (member.machine.liveCount === 0)
+          network.sync(member, members[pick(members.length)]!.endpoint);
+      }
+      assert.ok(
+        network.run(90_000, () => network.isWhole()),
+        "not whole again",
+      );
+      network.run(60_000);
+      assert.ok(network.isWhole(), "not whole for long");
+      for (const member of members) {
+        const [own] = member.machine.members();
+        for (const other of members) {
+          const held = other.machine.member(member.name);
+          assert.equal(held?.incarnation, own?.incarnation, `${other.name} of ${member.name}`);
+          assert.deepEqual(held?.meta, own?.meta);
+        }
+      }
+    },
+    Array.from({ length: 40 }, (_, index) => index + 100),
+  );
+});
