@@ -3,11 +3,13 @@
  *
  * As a program, `fake-node.ts ROLE` is that role; FAKE_FAILS beside node.json makes the daemon die with a log record.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type LaunchOptions, launch } from "./launch.ts";
 import { hansaPaths, type Paths, pidFile } from "./paths.ts";
 import { readPidFile } from "./pid-file.ts";
 import { processList } from "./process-list.ts";
@@ -81,6 +83,27 @@ export async function eventually<T>(
   }
 }
 
+/** Runs a launch in a process of its own, to be killed at will. The options hold the test's token. */
+export function launchApart(options: LaunchOptions): ChildProcess {
+  const [node = "", file = ""] = PROGRAM;
+  return spawn(node, [file, "launch", JSON.stringify(options)], { stdio: "inherit" });
+}
+
+/** How many processes with that role and this root run. */
+export function copiesOf(host: ThisHost, role: string): number {
+  return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isRole(host, pid, role)).length;
+}
+
+function isRole(host: ThisHost, pid: string, role: string): boolean {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    return words[2] === role && environment.includes(`HANSA_ROOT=${host.paths.prefix}`);
+  } catch {
+    return false; // It ended while we looked.
+  }
+}
+
 /** The running process with that role and this root, found by its command line alone. */
 export function findRole(host: ThisHost, role: string): number | undefined {
   return processByArgv([...PROGRAM, role], host.paths.prefix)?.pid;
@@ -97,7 +120,9 @@ async function main(role: string): Promise<void> {
   // Whatever goes wrong in a test, its processes end with its directory.
   setInterval(() => existsSync(root) || process.exit(0), 500).unref();
   const host = fakeHost(root);
-  if (role === "supervise") {
+  if (role === "launch") {
+    await launch(JSON.parse(process.argv[3] ?? "") as LaunchOptions, host);
+  } else if (role === "supervise") {
     process.exitCode = await runSupervisor(host);
   } else if (role === "daemon") {
     if (existsSync(join(root, "FAKE_FAILS"))) {

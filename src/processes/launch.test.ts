@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -7,9 +8,10 @@ import { afterEach, beforeEach, test } from "node:test";
 import { type ErrorCode, type HansaError, isHansaError } from "../errors.ts";
 import { createIdentity } from "../identity/identity.ts";
 import { loadIdentity, saveIdentity } from "../identity/identity-file.ts";
-import { eventually, makeFakeHost, pidOf } from "./fake-node.ts";
+import { copiesOf, eventually, launchApart, makeFakeHost, pidOf } from "./fake-node.ts";
 import { type LaunchOptions, launch } from "./launch.ts";
 import { loadNodeFile } from "./node-file.ts";
+import { pidFile } from "./paths.ts";
 import { daemonAnswers, socketAccepts } from "./readiness.ts";
 import { stopNode } from "./stop.ts";
 import type { ThisHost } from "./this-host.ts";
@@ -89,11 +91,10 @@ test("the same launch again is idempotent and hands its targets to the daemon; a
   const addTargets = async (targets: readonly string[]): Promise<void> => {
     added.push(...targets);
   };
-  const again = await launch({ ...OPTIONS, targets: ["host3"], addTargets }, host);
+  const least = { id: 7, token: OPTIONS.token, targets: ["host3"] };
+  const again = await launch({ ...least, addTargets }, host);
   assert.equal(again.already, true);
   assert.deepEqual(added, ["host3"]);
-  const least = { id: 7, token: OPTIONS.token, targets: [] };
-  assert.equal((await launch(least, host)).already, true);
   assert.deepEqual(
     ["daemon", "ipam-plugin"].map((name) => pidOf(host.paths, name)),
     pids,
@@ -110,23 +111,38 @@ test("the same launch again is idempotent and hands its targets to the daemon; a
   await refused({ ...OPTIONS, ports: { gossip: 9 } }, "LAUNCH_DIFFERS", /gossip port/);
 });
 
-test("a launch that died half way is mended by the same launch", async () => {
-  await saveIdentity(
-    host.paths.stateDir,
-    await createIdentity({ token: OPTIONS.token, cluster: "hansa" }),
-  );
-  const left = await loadIdentity(host.paths.stateDir);
+test("a launch onto a stopped node starts it again with the targets added, and repairs the plugin spec", async () => {
   await launch(OPTIONS, host);
-  assert.deepEqual(await loadIdentity(host.paths.stateDir), left);
   await stopNode(host);
   await rm(host.paths.pluginSpec);
-  const again = await launch({ ...OPTIONS, targets: ["host9"] }, host);
+  const again = await launch({ ...OPTIONS, targets: ["host9", "host1"] }, host);
   assert.equal(again.already, true);
   assert.ok(existsSync(host.paths.pluginSpec));
   assert.equal(await daemonAnswers(host.paths.apiSocket), true);
   const stored = await loadNodeFile(host.paths.nodeFile);
   assert.deepEqual(stored?.targets, ["host1", "host2:7000", "host9"]);
 });
+
+for (const [moment, path] of [
+  ["its identity is written", (on: ThisHost) => join(on.paths.stateDir, "identity.json")],
+  ["node.json is written", (on: ThisHost) => on.paths.nodeFile],
+  ["the daemon is started", (on: ThisHost) => pidFile(on.paths, "daemon")],
+] as const) {
+  test(`a launch killed as ${moment} is mended by the same launch, with one copy of each process`, async () => {
+    const first = launchApart(OPTIONS);
+    await eventually(moment, () => existsSync(path(host)));
+    first.kill("SIGKILL");
+    await once(first, "exit");
+    const left = await loadIdentity(host.paths.stateDir);
+    await launch(OPTIONS, host);
+    assert.deepEqual(await loadIdentity(host.paths.stateDir), left);
+    assert.equal(await daemonAnswers(host.paths.apiSocket), true);
+    assert.equal(readFileSync(host.paths.pluginSpec, "utf8"), `unix://${host.paths.ipamSocket}`);
+    await eventually("all run", () =>
+      ["supervise", "daemon", "ipam-plugin"].every((role) => copiesOf(host, role) === 1),
+    );
+  });
+}
 
 test("a half launch with another token is nobody's, and is replaced", async () => {
   await saveIdentity(host.paths.stateDir, await createIdentity({ token: "x", cluster: "hansa" }));

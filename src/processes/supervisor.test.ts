@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
-import { eventually, findRole, makeFakeHost, pidOf } from "./fake-node.ts";
+import { copiesOf, eventually, findRole, makeFakeHost, pidOf } from "./fake-node.ts";
 import { type NodeFile, saveNodeFile } from "./node-file.ts";
 import { logFile, pidFile } from "./paths.ts";
 import { makeDirectories, startProcess } from "./start-process.ts";
@@ -89,22 +89,9 @@ test("many who start at once make one supervisor and one copy of each process", 
   );
   await allRun();
   for (const role of ["supervise", ...ROLES]) {
-    const copies = readdirSync("/proc")
-      .filter((entry) => /^\d+$/.test(entry))
-      .filter((pid) => isRole(pid, role));
-    assert.equal(copies.length, 1, `${role}: ${copies}`);
+    assert.equal(copiesOf(host, role), 1, role);
   }
 });
-
-function isRole(pid: string, role: string): boolean {
-  try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-    return words[2] === role && environment.includes(`HANSA_ROOT=${host.paths.prefix}`);
-  } catch {
-    return false; // It ended while we looked.
-  }
-}
 
 test("a process whose pid file was lost is found by its command line instead of started twice", async () => {
   const [spec] = host.processes(NODE);
