@@ -106,7 +106,10 @@ export class Addresses {
     return this.#rings.persisted();
   }
 
-  /** All records that differ from birth, for push/pull. */
+  /**
+   * All records that differ from birth, as they are in memory: a "persist" for some may still be under way, and nobody may
+   * hear of those yet. For push/pull take `entriesOf` of the rings that are on disk.
+   */
   entries(): readonly RingEntry[] {
     return this.#rings.written();
   }

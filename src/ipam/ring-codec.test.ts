@@ -6,6 +6,7 @@ import { birthRing, merge, type RingRecord } from "./ring.ts";
 import {
   decodeEntries,
   encodeEntries,
+  entriesOf,
   parsePersistedRings,
   ringToRows,
   rowsToRing,
@@ -102,6 +103,7 @@ test("rings survive JSON and damage is seen", () => {
   const read = parsePersistedRings(plan, JSON.parse(JSON.stringify(rings)));
   assert.deepEqual(read, rings);
   assert.deepEqual(rowsToRing(plan.dynamic, read?.dynamic ?? []), dynamic);
+  assert.deepEqual(read && entriesOf(read).map((entry) => entry.version), [3]);
   const damaged = [
     null,
     7,

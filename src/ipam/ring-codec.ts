@@ -97,6 +97,12 @@ export function ringToRows(ring: Ring): PersistedRecord[] {
   });
 }
 
+/** What of persisted rings differs from birth. Once they are on disk, all of it may be told in a push/pull. */
+export function entriesOf(rings: PersistedRings): RingRecord[] {
+  const rows = [...rings.fixed, ...rings.dynamic].filter(([, , , version]) => version > 0);
+  return rows.map(([start, end, owner, version, free]) => ({ start, end, owner, version, free }));
+}
+
 /**
  * The rings that parsed JSON holds for this plan, or undefined when damaged, of another format or subnet.
  * The caller compares `self`.

@@ -11,7 +11,7 @@ import { type AddressPlan, nodeAddress } from "./address-plan.ts";
 import { Addresses, type PersistedRings } from "./addresses.ts";
 import { applyRecord, LeaseBook } from "./lease-book.ts";
 import type { LeaseRecord } from "./lease-record.ts";
-import { decodeEntries, encodeEntries } from "./ring-codec.ts";
+import { decodeEntries, encodeEntries, entriesOf } from "./ring-codec.ts";
 import type { IpamInput, IpamMessage, IpamOutput, RingEntry } from "./step.ts";
 
 export interface SimulationOptions {
@@ -121,7 +121,8 @@ export class SimulatedCluster {
   pushPull(a: NodeId, b: NodeId): void {
     if (!this.#connected(a, b)) return;
     const [left, right] = [this.host(a), this.host(b)];
-    const [fromLeft, fromRight] = [left.addresses.entries(), right.addresses.entries()];
+    const fromLeft = left.disk ? entriesOf(left.disk) : [];
+    const fromRight = right.disk ? entriesOf(right.disk) : [];
     this.#mail(a, b, { type: "entries", entries: this.#overTheWire(fromLeft) });
     this.#mail(b, a, { type: "entries", entries: this.#overTheWire(fromRight) });
   }
