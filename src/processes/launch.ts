@@ -48,7 +48,7 @@ export interface LaunchOptions {
   readonly targets: readonly string[];
   /** Told what takes time, in a few words each. */
   readonly onProgress?: ((text: string) => void) | undefined;
-  /** Hands targets to the running daemon; without it they are refused while it runs. */
+  /** Hands the targets to the running daemon, which owns them; not called while it does not run. */
   readonly addTargets?: ((targets: readonly string[]) => Promise<void>) | undefined;
 }
 

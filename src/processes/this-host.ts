@@ -34,7 +34,7 @@ export function thisHost(): ThisHost {
     isRoot: process.getuid?.() === 0,
     kernelHasWireguard: hasWireguard,
     folders,
-    dockerHost: process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock",
+    dockerHost: process.env["DOCKER_HOST"] || "unix:///var/run/docker.sock",
     program,
     processes(node) {
       if (node.encryption === "none") return processList({ program, tunnel: "none" });
