@@ -115,7 +115,7 @@ function parseBody(json: string): Body {
   } catch (cause) {
     throw new HansaError("USAGE", "the request is not JSON", { cause });
   }
-  if (typeof value === "object" && value !== null) return value as Body;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Body;
   throw new HansaError("USAGE", "the request is not a JSON object");
 }
 
