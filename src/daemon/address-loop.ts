@@ -3,12 +3,13 @@
  *
  * Outputs are carried out strictly in order, one at a time, so nothing about a new ring leaves before the ring is on disk.
  */
+import { setTimeout } from "node:timers/promises";
 import { HansaError } from "../errors.ts";
 import { atomicWrite, readJson } from "../host/files.ts";
 import type { Logger } from "../host/logger.ts";
 import { type AddressPlan, nodeAddress } from "../ipam/address-plan.ts";
 import { Addresses, type AddressesView, type PersistedRings } from "../ipam/addresses.ts";
-import { parsePersistedRings } from "../ipam/ring-codec.ts";
+import { entriesOf, parsePersistedRings } from "../ipam/ring-codec.ts";
 import type { Cession, IpamInput, IpamMessage, IpamOutput, RingEntry } from "../ipam/step.ts";
 import type { ClaimResult } from "../plugin/address-desk.ts";
 import { ControlClient } from "../plugin/control-client.ts";
@@ -29,6 +30,9 @@ export interface AddressLoopOptions {
   readonly changed: () => void;
 }
 
+/** Between two tries to write the rings, when the disk is full or refuses. */
+const PERSIST_AGAIN_MS = 1000;
+
 interface WaitingClaim {
   readonly address: Ipv4 | undefined;
   readonly settle: (result: ClaimResult) => void;
@@ -41,7 +45,13 @@ export class AddressLoop {
   readonly #control: ControlClient;
   readonly #claims = new Map<number, WaitingClaim>();
   #nextClaim = 1;
+  /** As last decided and on disk: what a plugin that says hello is given. */
   #space: { ready: boolean; ranges: readonly Range[] } = { ready: false, ranges: [] };
+  /** As on disk: what others may hear of. */
+  #written: PersistedRings;
+  #problem: string | undefined;
+  /** Closed with rings unwritten: what follows from them must not happen. */
+  #halted = false;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -64,6 +74,7 @@ export class AddressLoop {
     );
     const { self, plan } = options;
     this.#machine = new Addresses({ self, plan, random: Math.random }, persisted);
+    this.#written = this.#machine.persisted();
     this.#control = ControlClient.connect(options.controlPath, {
       hello: () => this.#queue.add(() => this.#setSpace()),
       usage: ({ free, active }) => this.input({ type: "usage", free, active }),
@@ -81,20 +92,21 @@ export class AddressLoop {
     return this.#machine.view();
   }
 
-  /** The records to tell others of in a push/pull. */
+  /** The records to tell others of in a push/pull: only what is on disk, so that no crash makes us forget a grant that others heard of. */
   entries(): readonly RingEntry[] {
-    return this.#machine.entries();
+    return entriesOf(this.#written);
+  }
+
+  /** Why the rings cannot be written down, while they cannot. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** Feeds the machine and carries out what follows. */
   input(input: IpamInput): void {
     if (this.#closed) return;
     const outputs = this.#machine.handle(input, performance.now());
-    for (const output of outputs) {
-      // The latest space is what a plugin that says hello must get, also while older outputs wait.
-      if (output.type === "space") this.#space = { ready: output.ready, ranges: output.ranges };
-      this.#queue.add(() => this.#carryOut(output));
-    }
+    for (const output of outputs) this.#queue.add(() => this.#carryOut(output));
     if (outputs.length > 0 || input.type === "usage") this.#options.changed();
     this.#arm();
   }
@@ -121,13 +133,14 @@ export class AddressLoop {
     const next = this.#machine.nextTickMs();
     if (next === Number.POSITIVE_INFINITY || this.#closed) return;
     const waitMs = Math.max(1, Math.ceil(next - performance.now()));
-    this.#timer = setTimeout(() => this.input({ type: "tick" }), waitMs);
+    this.#timer = globalThis.setTimeout(() => this.input({ type: "tick" }), waitMs);
   }
 
   async #carryOut(output: IpamOutput): Promise<void> {
+    if (this.#halted) return;
     switch (output.type) {
       case "persist":
-        await atomicWrite(this.#options.ringPath, JSON.stringify(this.#machine.persisted()), 0o600);
+        await this.#persist();
         return;
       case "send":
         // Not awaited: an unreachable node must not hold up our own disk and plugin; the machine asks again.
@@ -142,6 +155,7 @@ export class AddressLoop {
         this.#options.broadcast(output.entries);
         return;
       case "space":
+        this.#space = { ready: output.ready, ranges: output.ranges };
         await this.#setSpace();
         return;
       case "cede":
@@ -160,6 +174,25 @@ export class AddressLoop {
         });
         return;
     }
+  }
+
+  /** Writes the rings down, for as long as it takes: nothing that follows may happen before. */
+  async #persist(): Promise<void> {
+    while (!this.#closed) {
+      const rings = this.#machine.persisted();
+      try {
+        await atomicWrite(this.#options.ringPath, JSON.stringify(rings), 0o600);
+        this.#written = rings;
+        this.#problem = undefined;
+        return;
+      } catch (error) {
+        this.#problem = `STATE_UNWRITABLE: ${this.#options.ringPath} cannot be written, so no address space is given or taken`;
+        this.#options.logger.error("the rings cannot be written", { error: `${error}` });
+        this.#options.changed();
+        await setTimeout(PERSIST_AGAIN_MS);
+      }
+    }
+    this.#halted = true;
   }
 
   async #setSpace(): Promise<void> {

@@ -12,7 +12,6 @@ import type { NodePort } from "../api/node-port.ts";
 import type { Status } from "../api/status-schema.ts";
 import { VERSION, type Version } from "../api/version.ts";
 import { HttpEngine } from "../docker/engine-http.ts";
-import { ERRORS, type ErrorCode } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import { systemCommand } from "../host/command.ts";
 import type { Logger } from "../host/logger.ts";
@@ -34,6 +33,7 @@ import { AddressLoop } from "./address-loop.ts";
 import { DockerLoop } from "./docker-loop.ts";
 import type { Envelope } from "./envelope.ts";
 import { MembershipLoop } from "./membership-loop.ts";
+import { nodeWarnings } from "./node-warnings.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
 import { heardPeers, type Roster } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
@@ -178,7 +178,13 @@ export class ClusterNode implements NodePort {
       tunnel: (id) => this.#tunnels.view(id),
       hasDialled: (ip) => this.#membership.hasDialled(ip),
       wallTime: (monotonicMs) => new Date(monotonicMs + drift),
-      warnings: this.#warnings(),
+      warnings: nodeWarnings({
+        id: this.#node.id,
+        roster: this.#membership.roster(),
+        conflicts: this.#addresses.view().conflicts,
+        pluginConnected: this.#addresses.pluginConnected,
+        problems: [this.#addresses.problem, ...this.#overlay.problems, this.#docker.problem],
+      }),
     });
   }
 
@@ -254,8 +260,8 @@ export class ClusterNode implements NodePort {
     if (!this.#isStarted) return;
     const roster = this.#membership.roster();
     const heard = heardPeers(roster);
-    this.#addresses.input({ type: "reachable", nodes: heard });
     this.#addresses.input({ type: "fenced", fenced: roster.usurper !== undefined });
+    this.#addresses.input({ type: "reachable", nodes: heard });
     this.#tunnels.setPeers(heard);
     this.#membership.setEngineId(this.#docker.info?.id ?? "");
     this.#tellConnections(roster);
@@ -350,49 +356,7 @@ export class ClusterNode implements NodePort {
     }
   }
 
-  #warnings(): Status["warnings"] {
-    const roster = this.#membership.roster();
-    const { usurper } = roster;
-    const { conflicts } = this.#addresses.view();
-    const warnings: Status["warnings"] = [];
-    if (usurper) {
-      const at = `${usurper.metadata.name}, ${usurper.member.endpoint.ip}`;
-      warnings.push(
-        warning(
-          "NODE_TWIN",
-          `another node (${at}) has the id ${this.#node.id}: cloned disk? This node gives no addresses`,
-        ),
-      );
-    }
-    for (const twin of roster.twins.filter((node) => node !== roster.self)) {
-      const at = `${twin.metadata.name}, ${twin.member.endpoint.ip}`;
-      warnings.push(
-        warning("NODE_TWIN", `a second node (${at}) has the id ${twin.metadata.id}: cloned disk?`),
-      );
-    }
-    if (conflicts > 0) {
-      warnings.push(
-        warning("IPAM_ADDRESS_TWICE", `${conflicts} address records contradicted ours`),
-      );
-    }
-    if (!this.#addresses.pluginConnected) {
-      warnings.push(warning("IPAM_PLUGIN_UNREACHABLE", "the address plugin does not answer"));
-    }
-    for (const problem of [
-      ...this.#overlay.problems,
-      ...(this.#docker.problem ? [this.#docker.problem] : []),
-    ]) {
-      const [, code = "INTERNAL", text = problem] = /^([A-Z_]+): (.*)$/s.exec(problem) ?? [];
-      warnings.push(warning(code in ERRORS ? (code as ErrorCode) : "INTERNAL", text));
-    }
-    return warnings;
-  }
-
   #inside(address: Ipv4): Endpoint {
     return { ip: formatIpv4(address), port: this.#node.ports.gossip };
   }
-}
-
-function warning(code: ErrorCode, message: string): Status["warnings"][number] {
-  return { code, message, hint: ERRORS[code].hint };
 }
