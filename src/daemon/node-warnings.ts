@@ -1,0 +1,53 @@
+/** What is wrong with a node though it runs: a sentence each with its code and what to do. Pure. */
+import type { Status } from "../api/status-schema.ts";
+import { ERRORS, type ErrorCode } from "../errors.ts";
+import type { NodeId } from "../values/node-id.ts";
+import type { Roster, RosterNode } from "./roster.ts";
+
+export interface WarningFacts {
+  readonly id: NodeId;
+  readonly roster: Roster;
+  /** Address records that contradicted ours since the start. */
+  readonly conflicts: number;
+  readonly pluginConnected: boolean;
+  /** Sentences of the loops, with `CODE: ` before them where they have one. */
+  readonly problems: readonly (string | undefined)[];
+}
+
+type Warning = Status["warnings"][number];
+
+export function nodeWarnings(facts: WarningFacts): Warning[] {
+  const { roster, conflicts } = facts;
+  const warnings: Warning[] = [];
+  if (roster.usurper) {
+    const at = place(roster.usurper);
+    const text = `another node (${at}) has the id ${facts.id}: cloned disk? This node gives no addresses`;
+    warnings.push(warning("NODE_TWIN", text));
+  }
+  for (const twin of roster.twins.filter((node) => node !== roster.self)) {
+    const text = `a second node (${place(twin)}) has the id ${twin.metadata.id}: cloned disk?`;
+    warnings.push(warning("NODE_TWIN", text));
+  }
+  if (conflicts > 0) {
+    const text = `${conflicts} address records contradicted this node's`;
+    warnings.push(warning("IPAM_ADDRESS_TWICE", text));
+  }
+  if (!facts.pluginConnected) {
+    warnings.push(warning("IPAM_PLUGIN_UNREACHABLE", "the address plugin does not answer"));
+  }
+  for (const problem of facts.problems) if (problem !== undefined) warnings.push(coded(problem));
+  return warnings;
+}
+
+function place({ member, metadata }: RosterNode): string {
+  return `${metadata.name}, ${member.endpoint.ip}`;
+}
+
+function coded(problem: string): Warning {
+  const [, code = "", text = problem] = /^([A-Z_]+): (.*)$/s.exec(problem) ?? [];
+  return code in ERRORS ? warning(code as ErrorCode, text) : warning("INTERNAL", problem);
+}
+
+function warning(code: ErrorCode, message: string): Warning {
+  return { code, message, hint: ERRORS[code].hint };
+}
