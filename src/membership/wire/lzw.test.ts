@@ -35,6 +35,15 @@ test("what Go compressed comes out as it went in", () => {
   assert.ok(big && xorshiftBytes(20_000).equals(big));
 });
 
+test("a full table stays as it is until a clear, which Go's own writer never lets happen", () => {
+  // A run of one letter: each code is the one just being defined, until the last of the 4096 is, and is then used again.
+  const codes = [97, ...Array.from({ length: 3838 }, (_, index) => 258 + index), 4095, 4095];
+  const letters = (3839 * 3840) / 2 + 2 * 3839;
+  const plain = decompressLzw(writeCodes([...codes, 256, 98, 257]), 2 ** 23);
+  const expected = Buffer.concat([Buffer.alloc(letters, "a"), Buffer.from("b")]);
+  assert.ok(plain && expected.equals(plain));
+});
+
 test("output beyond the limit is refused", () => {
   assert.equal(decompressLzw(golden("lzw of 1000 a"), 999), undefined);
 });
@@ -52,3 +61,16 @@ test("cut off or garbled input gives undefined or other bytes, never an exceptio
     }),
   );
 });
+
+/** Codes as bits, least significant first, as wide as a reader that defines one code each time expects them. */
+function writeCodes(codes: readonly number[]): Buffer {
+  const bytes: number[] = [];
+  let [bits, bitCount, width, next] = [0, 0, 9, 257];
+  for (const code of codes) {
+    bits |= code << bitCount;
+    for (bitCount += width; bitCount >= 8; bitCount -= 8, bits >>>= 8) bytes.push(bits & 255);
+    next = code === 256 ? 257 : Math.min(next + 1, 4096);
+    width = code === 256 ? 9 : Math.min(12, Math.max(width, next.toString(2).length));
+  }
+  return Buffer.from([...bytes, bits & 255]);
+}
