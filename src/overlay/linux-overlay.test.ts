@@ -10,6 +10,7 @@ import { desiredOverlay } from "./desired-overlay.ts";
 import { LabHost } from "./lab/lab-host.ts";
 import type { OverlayObservation, OverlayReport } from "./overlay.ts";
 import type { OverlayConfig, OverlaySecrets } from "./overlay-config.ts";
+import { planDevice } from "./wireguard-plan.ts";
 
 const TRANSFER = join(import.meta.dirname, "lab/transfer.ts");
 const SUBNET: Cidr = { base: ip("10.32.0.0"), prefix: 12 };
@@ -50,6 +51,8 @@ before(async () => {
     await switchHost.must("ip", "link", "set", `p${number}`, "master", "sw0", "up");
     await host.must("ip", "address", "add", `10.9.0.${number}/24`, "dev", "eth0");
     await host.must("ip", "link", "set", "eth0", "up");
+    // As on any host: what has no better route leaves by the underlay, where the switch can see it.
+    await host.must("ip", "route", "add", "default", "via", "10.9.0.254");
     await host.makeBridge(`10.32.0.${number}/12`);
     await host.ask({ op: "start-tunnel" });
   }
@@ -114,23 +117,27 @@ test("a container reaches the outside under its host's address", async () => {
 
 test("an outsider on the underlay reaches neither containers nor node addresses", async () => {
   await switchHost.must("ip", "route", "replace", "10.32.0.0/12", "via", "10.9.0.1");
-  await failsToPing(switchHost, "10.40.0.5");
-  await failsToPing(switchHost, "10.32.0.1");
+  await Promise.all([failsToPing(switchHost, "10.40.0.5"), failsToPing(switchHost, "10.32.0.1")]);
   // With a source of the subnet it must not get answers by way of the tunnel either.
   await switchHost.must("ip", "address", "add", "10.44.0.99/32", "dev", "lo");
-  await failsToPing(switchHost, "10.40.0.5", "-I", "10.44.0.99");
-  await failsToPing(switchHost, "10.9.0.1", "-I", "10.44.0.99");
+  await Promise.all(
+    ["10.40.0.5", "10.9.0.1"].map((to) => failsToPing(switchHost, to, "-I", "10.44.0.99")),
+  );
 });
 
 test("a container cannot send under an address that is not its host's", async () => {
-  for (const forged of ["10.44.0.77", "10.32.0.2", "192.0.2.1"]) {
+  const cases = [
+    ["10.44.0.77", "10.44.0.5", () => received(b, "c1")],
+    ["10.32.0.2", "10.44.0.5", () => received(b, "c1")],
+    ["192.0.2.1", "10.44.0.5", () => received(b, "c1")],
+    ["192.0.2.1", "10.9.0.254", () => received(switchHost)],
+  ] as const;
+  for (const [forged, target, counters] of cases) {
     await a.must("ip", "-n", "c1", "address", "add", `${forged}/32`, "dev", "lo");
-    const before = await received(b, "c1");
-    assert.notEqual(
-      (await a.inside("c1", "ping", "-c1", "-W1", "-I", forged, "10.44.0.5")).status,
-      0,
-    );
-    assert.equal(await received(b, "c1"), before, `${forged} arrived`);
+    const before = await counters();
+    const ping = await a.inside("c1", "ping", "-c1", "-W0.5", "-I", forged, target);
+    assert.notEqual(ping.status, 0);
+    assert.equal(await counters(), before, `${forged} arrived at ${target}`);
     await a.must("ip", "-n", "c1", "address", "delete", `${forged}/32`, "dev", "lo");
   }
 });
@@ -155,7 +162,7 @@ test("a published port is reached from outside through its translation", async (
 });
 
 test("a second equal set changes nothing, in this process and after a restart of the daemon", async () => {
-  const monitor = a.run("timeout", "2", "ip", "monitor", "link", "address", "route");
+  const monitor = a.run("timeout", "1", "ip", "monitor", "link", "address", "route");
   await delay(200);
   const before = await snapshot(a);
   for (let round = 0; round < 2; round += 1) {
@@ -292,8 +299,25 @@ test("cleanUp leaves the rule set byte for byte as it was", async () => {
   assert.equal(await state(host), before);
 });
 
+test("wg, for the kernel's tunnel, is told by a file that is gone afterwards, and reads the same as the socket", async () => {
+  await using host = await LabHost.start("by-wg");
+  await host.ask({ op: "start-tunnel" });
+  const ready = async (): Promise<boolean> =>
+    (await host.run("wg", "show", "hansa-wg")).status === 0;
+  await until("the tunnel", ready);
+  const { wireguard } = configOf("a");
+  const empty = { privateKey: "", listenPort: 0, peers: new Map() };
+  const change = planDevice(wireguard, secretsOf("a"), empty, new Map(), Date.now());
+  assert.ok(change);
+  const [byWg, bySocket] = await host.ask({ op: "by-wg", change });
+  assert.deepEqual(byWg, bySocket);
+  const state = { ...byWg, peers: new Map(byWg.peers) };
+  assert.equal(planDevice(wireguard, secretsOf("a"), state, new Map(), Date.now()), undefined);
+  assert.equal(await host.must("ls", "-A", "/run/hansa/wireguard"), "");
+});
+
 test("without a tunnel, set protects all the same and says what is missing", async () => {
-  await using host = await LabHost.start("bare");
+  await using host = await LabHost.start("bare", 200);
   await assert.rejects(set(host, configOf("a")), {
     code: "OVERLAY_TUNNEL_MISSING",
     message: /tunnel hansa-wg does not exist/,
@@ -372,7 +396,7 @@ async function pings(
 }
 
 async function failsToPing(host: LabHost, to: string, ...more: string[]): Promise<void> {
-  assert.notEqual((await host.run("ping", "-c1", "-W1", ...more, to)).status, 0, `reached ${to}`);
+  assert.notEqual((await host.run("ping", "-c1", "-W0.7", ...more, to)).status, 0, `reached ${to}`);
 }
 
 async function transfer(
@@ -413,8 +437,12 @@ async function listening(
   });
 }
 
-async function received(host: LabHost, container: string): Promise<string> {
-  const { stdout } = await host.inside(container, "cat", "/proc/net/snmp");
+/** The host's or container's counters of ICMP messages. */
+async function received(host: LabHost, container?: string): Promise<string> {
+  const argv = ["cat", "/proc/net/snmp"];
+  const { stdout } = await (container === undefined
+    ? host.run(...argv)
+    : host.inside(container, ...argv));
   return /^Icmp: \d+.*$/m.exec(stdout)?.[0] ?? "";
 }
 

@@ -7,8 +7,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { systemClock } from "../../host/clock.ts";
 import { systemCommand } from "../../host/command.ts";
+import { KernelWireguard } from "../kernel-wireguard.ts";
 import { LinuxOverlay } from "../linux-overlay.ts";
 import type { OverlayConfig, OverlaySecrets } from "../overlay-config.ts";
+import { UapiWireguard } from "../uapi-wireguard.ts";
+import type { DeviceChange } from "../wireguard-plan.ts";
 
 export type LabRequest =
   | { readonly op: "run"; readonly argv: readonly string[]; readonly stdin?: string }
@@ -16,6 +19,8 @@ export type LabRequest =
   | { readonly op: "observe" | "clean-up" | "restart-daemon" | "start-tunnel" | "kill-tunnel" }
   /** Start watching, then restore at each change; "restored" tells how long the last restoration took. */
   | { readonly op: "heal"; readonly config: OverlayConfig; readonly secrets: OverlaySecrets }
+  /** `change` by way of the program wg, which speaks to wireguard-go as well; then what wg and the socket tell. */
+  | { readonly op: "by-wg"; readonly change: DeviceChange }
   | { readonly op: "cpu" };
 
 const options = {
@@ -23,7 +28,7 @@ const options = {
   clock: systemClock,
   bridge: "hansa0",
   tunnel: "hansa-wg",
-  tunnelDeadlineMs: 3000,
+  tunnelDeadlineMs: Number(process.argv[2] ?? 5000),
 };
 let overlay = new LinuxOverlay(options);
 let tunnel: ChildProcess | undefined;
@@ -82,6 +87,13 @@ async function carryOut(request: LabRequest): Promise<unknown> {
       tunnel?.once("exit", () => resolve());
       tunnel?.kill("SIGKILL");
       return promise;
+    }
+    case "by-wg": {
+      const device = new KernelWireguard("hansa-wg", systemCommand, "/run/hansa/wireguard");
+      await device.apply(request.change);
+      const uapi = new UapiWireguard("/run/wireguard/hansa-wg.sock");
+      const states = await Promise.all([device.read(), uapi.read()]);
+      return states.map((state) => state && { ...state, peers: [...state.peers] });
     }
     case "cpu": {
       const own = process.cpuUsage();

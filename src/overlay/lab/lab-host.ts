@@ -22,10 +22,10 @@ export class LabHost implements AsyncDisposable {
   }
 
   /** Starts a host; its loopback is up. Throws when namespaces are not to be had, for example without root. */
-  static async start(name: string): Promise<LabHost> {
+  static async start(name: string, tunnelDeadlineMs = 5000): Promise<LabHost> {
     const unshare = ["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"];
     const script = join(import.meta.dirname, "host-process.ts");
-    const child = spawn("unshare", [...unshare, process.execPath, script], {
+    const child = spawn("unshare", [...unshare, process.execPath, script, `${tunnelDeadlineMs}`], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     const host = new LabHost(name, child);

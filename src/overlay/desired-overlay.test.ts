@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { cidrRange, contains, overlaps, parseCidr, type Range } from "../values/cidr.ts";
+import { parseIpv4 } from "../values/ipv4.ts";
+import { desiredOverlay } from "./desired-overlay.ts";
+import { dockerNetwork } from "./docker-network.ts";
+import { sampleInput, sampleKey } from "./lab/sample-input.ts";
+import type { DockerFacts, OverlayConfig, OverlayInput, Segment } from "./overlay-config.ts";
+
+const DOCKERS: Readonly<Record<string, DockerFacts>> = {
+  "docker-20": { version: "20.10.24+dfsg1", firewallBackend: "iptables" },
+  "docker-28": { version: "28.5.1", firewallBackend: "iptables" },
+  "docker-29": { version: "29.0.2", firewallBackend: "nftables" },
+};
+
+for (const [name, docker] of Object.entries(DOCKERS)) {
+  test(`the complete rule set for ${name} is the recorded one`, () => {
+    const file = join(import.meta.dirname, `golden/${name}.golden`);
+    const text = describe(sampleInput(docker));
+    if (process.env["UPDATE_GOLDEN"]) writeFileSync(file, text);
+    assert.equal(text, readFileSync(file, "utf8"));
+  });
+}
+
+test("Docker 29 with its iptables backend gets the rules of 28", () => {
+  const of = (version: string): string =>
+    describe(sampleInput({ version, firewallBackend: "iptables" }));
+  assert.equal(of("29.0.2"), of("28.5.1"));
+});
+
+test("each address of the subnet has exactly one route decision, that of its owner", () => {
+  fc.assert(
+    fc.property(clusters(), fc.array(fc.nat(2 ** 20 - 1), { maxLength: 30 }), (input, offsets) => {
+      const { routes } = desiredOverlay(input);
+      assert.equal(new Set(routes.map((route) => route.destination)).size, routes.length);
+      const edges = input.segments.flatMap(({ start, end }) => [start, end - 1]);
+      const nodes = input.peers.map((peer) => peer.address);
+      const picked = offsets.map((offset) => input.subnet.base + offset);
+      for (const address of [...edges, ...nodes, ...picked]) {
+        if (address === input.self.address) continue;
+        assert.equal(decision(routes, address), expected(input, address), `${address}`);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("allowed IPs of different peers never overlap and are what each owns", () => {
+  fc.assert(
+    fc.property(clusters(), (input) => {
+      const { wireguard } = desiredOverlay(input);
+      const blocks = wireguard.peers.flatMap((peer) =>
+        peer.allowedIps.map((text) => ({ id: peer.id, range: rangeOf(text) })),
+      );
+      for (const [index, one] of blocks.entries()) {
+        for (const other of blocks.slice(index + 1)) {
+          assert.ok(!overlaps(one.range, other.range));
+        }
+      }
+      for (const peer of input.peers) {
+        const size = (ranges: readonly Range[]): number =>
+          ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+        const owned = input.segments.filter((segment) => segment.owner === peer.id);
+        const allowed = blocks.filter((block) => block.id === peer.id).map(({ range }) => range);
+        assert.equal(size(allowed), size(owned) + 1);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("the order of peers and segments does not matter", () => {
+  fc.assert(
+    fc.property(clusters(), (input) => {
+      const reversed = {
+        ...input,
+        peers: input.peers.toReversed(),
+        segments: input.segments.toReversed(),
+      };
+      assert.deepEqual(desiredOverlay(reversed), desiredOverlay(input));
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("hostile gossip costs only its own peer the tunnel", () => {
+  const good = sampleInput(DOCKERS["docker-20"]!);
+  const [first, ...rest] = good.peers;
+  const bad = (publicKey: string): OverlayConfig =>
+    desiredOverlay({ ...good, peers: [{ ...first!, publicKey }, ...rest] });
+  for (const key of ["", "x", `${sampleKey(5)}\nremove=true`, `${sampleKey(5)}=`, sampleKey(2)]) {
+    const config = bad(key);
+    assert.deepEqual(
+      config.wireguard.peers.map(({ id }) => id),
+      [2, 3],
+    );
+    assert.equal(decision(config.routes, parseIpv4("10.32.0.5")!), null);
+  }
+  const endpoint = { ip: "1.2.3.4\nreplace_peers=true", port: 1 };
+  const config = desiredOverlay({ ...good, peers: [{ ...first!, endpoint }, ...rest] });
+  assert.equal(config.wireguard.peers.at(-1)?.endpoint, null);
+});
+
+test("an owner of the whole subnet does not replace the kernel's own on-link route", () => {
+  const input = sampleInput(DOCKERS["docker-20"]!);
+  const { start, end } = cidrRange(input.subnet);
+  const { routes } = desiredOverlay({ ...input, peers: [], segments: [{ start, end, owner: 1 }] });
+  assert.deepEqual(routes, [
+    { destination: "10.32.0.0/13", device: "hansa0" },
+    { destination: "10.40.0.0/13", device: "hansa0" },
+  ]);
+});
+
+test("the config is plain data and holds nothing but what the input says", () => {
+  const config = desiredOverlay(sampleInput(DOCKERS["docker-28"]!));
+  assert.deepEqual(JSON.parse(JSON.stringify(config)), config);
+});
+
+/** The longest route that has the address. */
+function decision(routes: OverlayConfig["routes"], address: number): string | null | undefined {
+  let best: { readonly size: number; readonly device: string | null } | undefined;
+  for (const { destination, device } of routes) {
+    const range = rangeOf(destination);
+    const size = range.end - range.start;
+    if (contains(range, address) && (best === undefined || size < best.size))
+      best = { size, device };
+  }
+  return best?.device;
+}
+
+function expected(input: OverlayInput, address: number): string | null {
+  if (input.peers.some((peer) => peer.address === address)) return input.tunnel;
+  const owner = input.segments.find((segment) => contains(segment, address))?.owner;
+  if (owner === input.self.id) return input.bridge;
+  return input.peers.some((peer) => peer.id === owner) ? input.tunnel : null;
+}
+
+function rangeOf(text: string): Range {
+  const cidr = parseCidr(text);
+  assert.ok(cidr, text);
+  return cidrRange(cidr);
+}
+
+/** Clusters of up to 8 ids, some unknown, with any partition of the space behind the node addresses. */
+function clusters(): fc.Arbitrary<OverlayInput> {
+  const base = parseIpv4("10.32.0.0")!;
+  const [first, last] = [base + 2 ** 16, base + 2 ** 20];
+  return fc
+    .record({
+      known: fc.uniqueArray(fc.integer({ min: 2, max: 8 }), { maxLength: 7 }),
+      cuts: fc.array(
+        fc.record({
+          at: fc.oneof(
+            fc.integer({ min: first, max: last - 1 }),
+            fc.integer({ min: 2, max: 31 }).map((n) => base + n * 2 ** 15),
+          ),
+          owner: fc.integer({ min: 0, max: 8 }),
+        }),
+        { maxLength: 25 },
+      ),
+    })
+    .map(({ known, cuts }) => {
+      const sorted = [...new Map(cuts.map((cut) => [cut.at, cut.owner]))].toSorted(
+        ([a], [b]) => a - b,
+      );
+      const segments: Segment[] = sorted
+        .map(([start, owner], index) => ({ start, end: sorted[index + 1]?.[0] ?? last, owner }))
+        // Owner 0 stands for a gap in what we know of the ring.
+        .filter((segment) => segment.owner > 0);
+      return {
+        ...sampleInput(DOCKERS["docker-20"]!),
+        peers: known.map((id) => ({
+          id,
+          address: base + id,
+          publicKey: sampleKey(id),
+          endpoint: undefined,
+        })),
+        segments,
+      };
+    });
+}
+
+function describe(input: OverlayInput): string {
+  const config = desiredOverlay(input);
+  const section = (title: string, lines: readonly string[]): string =>
+    `== ${title}\n${lines.length === 0 ? "(none)" : lines.join("\n")}\n`;
+  return [
+    section("nftables", [config.firewall.trimEnd()]),
+    section(
+      "iptables DOCKER-USER",
+      config.dockerUser.map((rule) => rule.join(" ")),
+    ),
+    section(
+      "sysctls",
+      config.sysctls.map(({ path, value, rule }) => `${path} ${rule} ${value}`),
+    ),
+    section(
+      `routes (src ${config.address})`,
+      config.routes.map(({ destination, device }) => `${destination} ${device ?? "unreachable"}`),
+    ),
+    section(
+      `wireguard port ${config.wireguard.listenPort} mtu ${config.mtu}`,
+      config.wireguard.peers.map(
+        (peer) => `${peer.id} ${peer.endpoint ?? "-"} ${peer.allowedIps.join(" ")}`,
+      ),
+    ),
+    section("docker network", [JSON.stringify(dockerNetwork(input), null, 2)]),
+  ].join("\n");
+}
