@@ -24,6 +24,16 @@ export async function makePluginPaths(): Promise<PluginPaths> {
   };
 }
 
+/** What `node -e` runs. */
+export function pluginScript(
+  { socket, control, stateDir }: PluginPaths,
+  options: { readonly deadlineMs?: number },
+): string {
+  const main = new URL("./main.ts", import.meta.url).href;
+  const all = { socket, control, stateDir, bridge: "no-such-bridge", ...options };
+  return `import(${JSON.stringify(main)}).then((m) => m.runIpamPlugin(${JSON.stringify(all)}));`;
+}
+
 export class PluginProcess implements AsyncDisposable {
   readonly paths: PluginPaths;
   readonly child: ChildProcess;
@@ -40,9 +50,7 @@ export class PluginProcess implements AsyncDisposable {
 
   /** Starts it and waits until it serves Docker's socket. */
   static async start(paths: PluginPaths, deadlineMs = 10_000): Promise<PluginProcess> {
-    const main = new URL("./main.ts", import.meta.url).href;
-    const options = JSON.stringify({ ...paths, deadlineMs, bridge: "no-such-bridge" });
-    const script = `import(${JSON.stringify(main)}).then((m) => m.runIpamPlugin(${options}))`;
+    const script = pluginScript(paths, { deadlineMs });
     const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "inherit", "pipe"] });
     const plugin = new PluginProcess(paths, child);
     const until = performance.now() + 20_000;
