@@ -22,7 +22,10 @@ export interface GossipDelegate {
   memberEvent(event: MemberEvent): void;
   /** Must be on disk when it returns: what is sent next relies on it. */
   persistIncarnation(value: number): void;
-  /** After each completed push/pull. `from` is the address dialled, or where the dialler's connection came from (its port is of no use then). */
+  /**
+   * After each completed push/pull. `from` is the address that we dialled, or where the other side's connection came
+   * from: its port is of no use then.
+   */
   synced(from: Endpoint, members: readonly RemoteMember[]): void;
   /** Something was dropped unread. May come thousands of times a second; the caller bounds its rows. */
   rejected(from: Endpoint, reason: Refusal): void;

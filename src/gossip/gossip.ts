@@ -129,7 +129,10 @@ export class Gossip {
     await this.#streams.sendUser(to, payload);
   }
 
-  /** Announces our own new metadata and address. Throws RangeError for metadata above 512 bytes or an address that is none; port 0 stands for the port that is bound. */
+  /**
+   * Announces our own new metadata and address; port 0 stands for the port that is bound. Throws RangeError for metadata
+   * above 512 bytes or an address that is none.
+   */
   announce(meta: Uint8Array, endpoint: Endpoint): void {
     refuseName(endpoint);
     this.#feed({ type: "announce", meta, endpoint: this.#withPort(endpoint) });
