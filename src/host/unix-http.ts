@@ -48,7 +48,11 @@ export async function unixRequest(options: UnixRequest): Promise<UnixResponse> {
       });
     }, reject);
   });
-  const timer = setTimeout(() => outgoing.destroy(timedOut(options, timeoutMs)), timeoutMs);
+  // Rejected first: destroying tells the body's reader only that the connection ended.
+  const timer = setTimeout(() => {
+    reject(timedOut(options, timeoutMs));
+    outgoing.destroy();
+  }, timeoutMs);
   outgoing.on("error", reject);
   try {
     return await promise;
@@ -67,7 +71,11 @@ export async function unixStream(options: UnixRequest): Promise<IncomingMessage>
   const timeoutMs = options.timeoutMs ?? 10_000;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const outgoing = send(options, resolve);
-  const timer = setTimeout(() => outgoing.destroy(timedOut(options, timeoutMs)), timeoutMs);
+  // Rejected first: destroying tells the body's reader only that the connection ended.
+  const timer = setTimeout(() => {
+    reject(timedOut(options, timeoutMs));
+    outgoing.destroy();
+  }, timeoutMs);
   outgoing.on("error", reject);
   try {
     return await promise;
