@@ -6,7 +6,6 @@ import {
   allReachAll,
   eventually,
   fullMesh,
-  hansa,
   hosts,
   launch,
   must,
@@ -44,7 +43,7 @@ test("a seed node alone gives addresses, also with targets that are absent", asy
   await launch(host, 1, "host1", "host2", "no-such-host");
   assert.equal(await must(host, "hansa", "prime"), "[1] Node ready");
   containers.push({ host, name: "c1", address: await serve(host, "c1") });
-  assert.ok(containers[0]?.address.startsWith("10.40."), containers[0]?.address);
+  assert.match(containers[0]?.address ?? "", /^10\.40\./);
   const { ipam } = await status(host);
   assert.deepEqual(
     ipam.entries.map(({ id, addresses, reachable }) => [id, addresses, reachable]),
@@ -98,8 +97,6 @@ test("five nodes, and each half of a split goes on starting containers; after th
     .exec(["docker", "run", "--rm", ...NETWORK, "--ip", "10.33.0.9", "busybox", "true"], {
       timeoutMs: 20_000,
     });
-  const fixedOwner = (await hansa(playground.host(3), "inspect")).stdout;
-  assert.ok(fixedOwner.length > 0);
   assert.notEqual(refused.status, 0, "10.33.0.9 belongs to node 1, which is on the other side");
   assert.match(refused.stderr, /IPAM_OWNER_UNREACHABLE/);
   await playground.heal();

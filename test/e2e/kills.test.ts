@@ -60,7 +60,7 @@ async function whileTrafficFlows(
   action: () => Promise<void>,
 ): Promise<number> {
   const url = `http://${to.address}/`;
-  const loop = `while :; do wget -qO- -T 1 ${url} >/dev/null && date +%s.%N; usleep 50000; done`;
+  const loop = `while :; do wget -qO- -T 1 ${url} >/dev/null && echo heard; usleep 50000; done`;
   const traffic = await from.host.spawn(["docker", "exec", from.name, "sh", "-c", loop]);
   let last = performance.now();
   let longest = 0;
