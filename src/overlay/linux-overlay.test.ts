@@ -1,24 +1,30 @@
 /** Two real hosts with wireguard-go between them, and an outsider who is their switch: what holds on the kernel itself. */
 import assert from "node:assert/strict";
-import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cidr } from "../values/cidr.ts";
-import { parseIpv4 } from "../values/ipv4.ts";
-import { desiredOverlay } from "./desired-overlay.ts";
 import { LabHost } from "./lab/lab-host.ts";
-import type { OverlayObservation, OverlayReport } from "./overlay.ts";
-import type { OverlayConfig, OverlaySecrets } from "./overlay-config.ts";
+import {
+  configOf,
+  endpoint,
+  failsToPing,
+  keys,
+  listening,
+  MTU,
+  move,
+  pings,
+  received,
+  secretsOf,
+  set,
+  snapshot,
+  state,
+  TRANSFER,
+  transfer,
+  UNDERLAY_MTU,
+  until,
+} from "./lab/two-hosts.ts";
+import type { OverlayObservation } from "./overlay.ts";
 import { planDevice } from "./wireguard-plan.ts";
 
-const TRANSFER = join(import.meta.dirname, "lab/transfer.ts");
-const SUBNET: Cidr = { base: ip("10.32.0.0"), prefix: 12 };
-const UNDERLAY_MTU = 1500;
-const MTU = 1440;
-
-const keys = { a: keyPair(), b: keyPair() };
-const pairKey = randomBytes(32).toString("base64");
 let switchHost: LabHost;
 let a: LabHost;
 let b: LabHost;
@@ -76,10 +82,11 @@ test("containers of two hosts, and the hosts, reach one another", async () => {
   await a.must("ping", "-c1", "-W3", "10.40.0.5");
 });
 
-test("the first packet does not wait for proxy ARP", async () => {
+test("the first packet does not wait for proxy ARP", async (t) => {
   await a.inside("c1", "ip", "neighbour", "flush", "dev", "eth0");
   const { stdout } = await a.inside("c1", "ping", "-c1", "-W3", "10.44.0.5");
   const rtt = Number(/time=([\d.]+) ms/.exec(stdout)?.[1]);
+  t.diagnostic(`first ping took ${rtt} ms`);
   assert.ok(rtt < 60, `first ping took ${rtt} ms`);
 });
 
@@ -242,7 +249,7 @@ test("an endpoint where a working peer roamed to stays, and is replaced when our
   assert.equal(await endpoint(a), "10.9.0.23:6784");
 });
 
-test("when wireguard-go is killed and started again, the tunnel is restored at once", async () => {
+test("when wireguard-go is killed and started again, the tunnel is restored at once", async (t) => {
   const config = configOf("a", { peerIp: "10.9.0.22" });
   await set(a, config);
   await a.ask({ op: "heal", config, secrets: secretsOf("a") });
@@ -259,7 +266,7 @@ test("when wireguard-go is killed and started again, the tunnel is restored at o
     async () => (await a.inside("c1", "ping", "-c1", "-W1", "10.44.0.5")).status === 0,
   );
   const took = performance.now() - started;
-  process.stderr.write(`restored after ${took.toFixed(0)} ms\n`);
+  t.diagnostic(`traffic again ${took.toFixed(0)} ms after the interface`);
   assert.ok(took < 3000);
 });
 
@@ -272,7 +279,7 @@ test("observe tells traffic and the age of the handshake", async () => {
   assert.ok(peers[0]!.handshakeAgeMs! < 60_000);
 });
 
-test("a set with nothing to change is cheap", async () => {
+test("a set with nothing to change is cheap", async (t) => {
   const config = configOf("a", { peerIp: "10.9.0.22" });
   await set(a, config);
   const before = await a.ask({ op: "cpu" });
@@ -281,7 +288,7 @@ test("a set with nothing to change is cheap", async () => {
   const now = await a.ask({ op: "cpu" });
   const own = (now.ownMs - before.ownMs) / rounds;
   const children = (now.childrenMs - before.childrenMs) / rounds;
-  process.stderr.write(`idle set: ${own.toFixed(1)} ms own, ${children.toFixed(1)} ms programs\n`);
+  t.diagnostic(`idle set: ${own.toFixed(1)} ms own, ${children.toFixed(1)} ms programs`);
   assert.ok(own + children < 40, `${own} + ${children} ms`);
 });
 
@@ -328,155 +335,3 @@ test("without a tunnel, set protects all the same and says what is missing", asy
   );
   assert.match(await host.must("ip", "route"), /unreachable 10\.40\.0\.0\/13/);
 });
-
-function configOf(self: "a" | "b", change: { peerIp?: string } = {}): OverlayConfig {
-  const [number, other] = self === "a" ? [1, 2] : [2, 1];
-  return desiredOverlay({
-    self: { id: number, address: ip(`10.32.0.${number}`), listenPort: 6784 },
-    subnet: SUBNET,
-    bridge: "hansa0",
-    tunnel: "hansa-wg",
-    linkMtu: UNDERLAY_MTU,
-    peers: [
-      {
-        id: other,
-        address: ip(`10.32.0.${other}`),
-        publicKey: keys[self === "a" ? "b" : "a"].publicKey,
-        endpoint: { ip: change.peerIp ?? `10.9.0.${other}`, port: 6784 },
-      },
-    ],
-    segments: [
-      { start: ip("10.40.0.0"), end: ip("10.42.0.0"), owner: 1 },
-      { start: ip("10.42.0.0"), end: ip("10.44.0.0"), owner: 3 },
-      { start: ip("10.44.0.0"), end: ip("10.47.0.0"), owner: 2 },
-    ],
-    docker: { version: "20.10.24+dfsg1", firewallBackend: "iptables" },
-  });
-}
-
-function secretsOf(self: "a" | "b"): OverlaySecrets {
-  const other = self === "a" ? "b" : "a";
-  return { privateKey: keys[self].privateKey, pairKeys: { [keys[other].publicKey]: pairKey } };
-}
-
-function set(host: LabHost, config: OverlayConfig): Promise<OverlayReport> {
-  return host.ask({ op: "set", config, secrets: secretsOf(host === b ? "b" : "a") });
-}
-
-function keyPair(): { publicKey: string; privateKey: string } {
-  const pair = generateKeyPairSync("x25519");
-  const raw = (part: string | undefined): string =>
-    Buffer.from(part ?? "", "base64url").toString("base64");
-  const jwk = pair.privateKey.export({ format: "jwk" });
-  return { publicKey: raw(jwk.x), privateKey: raw(jwk.d) };
-}
-
-function ip(text: string): number {
-  const address = parseIpv4(text);
-  assert.ok(address !== undefined);
-  return address;
-}
-
-/** Moves an interface into another host; its process ids are those of the test's own namespace. */
-async function move(from: LabHost, device: string, to: LabHost): Promise<void> {
-  const { spawnSync } = await import("node:child_process");
-  const argv = ["-t", `${from.pid}`, "-n", "ip", "link", "set", device, "netns", `${to.pid}`];
-  const moved = spawnSync("nsenter", argv, { encoding: "utf8" });
-  assert.equal(moved.status, 0, moved.stderr);
-}
-
-async function pings(
-  host: LabHost,
-  container: string,
-  to: string,
-  ...more: string[]
-): Promise<void> {
-  const result = await host.inside(container, "ping", "-c1", "-W3", ...more, to);
-  assert.equal(result.status, 0, `${host.name}/${container} -> ${to}: ${result.stdout}`);
-}
-
-async function failsToPing(host: LabHost, to: string, ...more: string[]): Promise<void> {
-  assert.notEqual((await host.run("ping", "-c1", "-W0.7", ...more, to)).status, 0, `reached ${to}`);
-}
-
-async function transfer(
-  from: LabHost,
-  container: string,
-  to: LabHost,
-  target: string | undefined,
-  address: string,
-  bytes: number,
-): Promise<{ bytes: number; from: string }> {
-  const receive = [process.execPath, TRANSFER, "receive", "7000"];
-  const received = target === undefined ? to.run(...receive) : to.inside(target, ...receive);
-  await listening(to, target, 7000);
-  const sent = await from.inside(
-    container,
-    process.execPath,
-    TRANSFER,
-    "send",
-    address,
-    "7000",
-    String(bytes),
-  );
-  assert.equal(sent.status, 0, sent.stderr);
-  const [count, sender = ""] = (await received).stdout.trim().split(" ");
-  return { bytes: Number(count), from: sender };
-}
-
-async function listening(
-  host: LabHost,
-  container: string | undefined,
-  port: number,
-): Promise<void> {
-  const ss = ["ss", "-Hltn", `sport = :${port}`];
-  await until(`port ${port}`, async () => {
-    const result =
-      container === undefined ? await host.run(...ss) : await host.inside(container, ...ss);
-    return result.stdout !== "";
-  });
-}
-
-/** The host's or container's counters of ICMP messages. */
-async function received(host: LabHost, container?: string): Promise<string> {
-  const argv = ["cat", "/proc/net/snmp"];
-  const { stdout } = await (container === undefined
-    ? host.run(...argv)
-    : host.inside(container, ...argv));
-  return /^Icmp: \d+.*$/m.exec(stdout)?.[0] ?? "";
-}
-
-async function endpoint(host: LabHost): Promise<string | null | undefined> {
-  const observation: OverlayObservation = await host.ask({ op: "observe" });
-  return observation.peers[0]?.endpoint;
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(performance.now() < end, `waited 10 s for ${what}`);
-    await delay(20);
-  }
-}
-
-/** All that `set` decides, as the host's own tools print it, without counters. */
-async function snapshot(host: LabHost): Promise<string> {
-  const parts = [
-    await host.must("ip", "-details", "address", "show", "dev", "hansa-wg"),
-    await host.must("ip", "address", "show", "dev", "hansa0"),
-    await host.must("ip", "route", "show", "table", "all"),
-    await host.must("nft", "-s", "list", "ruleset"),
-    await host.must("wg", "showconf", "hansa-wg"),
-    await host.must("cat", "/proc/sys/net/ipv4/conf/hansa0/proxy_arp"),
-  ];
-  return parts.join("\n");
-}
-
-async function state(host: LabHost): Promise<string> {
-  const parts = [
-    await host.must("nft", "-s", "list", "ruleset"),
-    await host.must("ip", "route", "show", "table", "all"),
-    await host.must("ip", "-o", "-4", "address"),
-  ];
-  return parts.join("\n");
-}

@@ -8,7 +8,9 @@ import { formatUapi, parseUapi } from "./uapi-wireguard.ts";
 import { type DevicePeer, type DeviceState, isKey, planDevice } from "./wireguard-plan.ts";
 
 const NOW = 1_700_000_000_000;
-const [PRIVATE, A, B, PSK] = [sampleKey(90), sampleKey(2), sampleKey(3), sampleKey(91)];
+// In the clamped form, as a device shows it.
+const PRIVATE = `${"A".repeat(41)}EA=`;
+const [A, B, PSK] = [sampleKey(2), sampleKey(3), sampleKey(91)];
 const secrets: OverlaySecrets = { privateKey: PRIVATE, pairKeys: { [A]: PSK, [B]: PSK } };
 const wanted: OverlayConfig["wireguard"] = {
   listenPort: 6784,
@@ -43,6 +45,14 @@ const plan = (state: DeviceState, sent: ReadonlyMap<string, string> = SENT) =>
 
 test("a device as wanted needs no change, in whatever order it lists addresses", () => {
   assert.equal(plan(device()), undefined);
+});
+
+test("a private key that is not in WireGuard's own form is not set again and again", () => {
+  const loose = `Bw${"A".repeat(39)}MA=`;
+  assert.equal(
+    planDevice(wanted, { ...secrets, privateKey: loose }, device(), SENT, NOW),
+    undefined,
+  );
 });
 
 test("a new device gets everything", () => {

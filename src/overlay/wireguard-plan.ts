@@ -137,13 +137,25 @@ export function planDevice(
   }
   const wantedKeys = new Set(peers.map((peer) => peer.publicKey));
   const remove = [...state.peers.keys()].filter((key) => !wantedKeys.has(key));
+  const privateKey = clamp(secrets.privateKey);
   const interfaceChanged =
-    state.privateKey !== secrets.privateKey || state.listenPort !== wanted.listenPort;
+    state.privateKey !== privateKey || state.listenPort !== wanted.listenPort;
   if (!interfaceChanged && remove.length === 0 && !peers.some((peer) => peer.changed)) {
     return undefined;
   }
   const { listenPort } = wanted;
-  return { privateKey: secrets.privateKey, listenPort, interfaceChanged, peers, remove };
+  return { privateKey, listenPort, interfaceChanged, peers, remove };
+}
+
+/**
+ * The form of a Curve25519 private key in which WireGuard keeps and shows it (RFC 7748, section 5). Any 32 bytes are a key, but
+ * one set in another form would look changed each time, and setting it again ends all sessions.
+ */
+function clamp(key: string): string {
+  const bytes = Buffer.from(key, "base64");
+  bytes[0] = (bytes[0] ?? 0) & 248;
+  bytes[31] = ((bytes[31] ?? 0) & 127) | 64;
+  return bytes.toString("base64");
 }
 
 function endpointToSend(
