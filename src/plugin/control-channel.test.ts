@@ -91,7 +91,7 @@ test("the daemon is greeted with what the plugin holds, and sets the space", asy
   assert.deepEqual(hellos, [{ space: undefined, leases: [], epoch: stage.journal.epoch }]);
   assert.equal(client.connected, true);
   assert.deepEqual(await client.setSpace(SPACE), { kept: [] });
-  await until(() => usages.some(({ free }) => free === 256));
+  assert.deepEqual(usages.at(-1), { free: 256, active: 0 });
   const address = await stage.desk.take("any", 1000, NEVER);
   const { leases, free, active } = await client.leases();
   assert.deepEqual([leases.length, leases[0]?.address, leases[0]?.fixed], [1, address, false]);

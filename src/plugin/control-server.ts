@@ -75,7 +75,12 @@ export class ControlServer implements Claims {
       return;
     }
     const channel = new LineChannel(socket, {
-      request: (op, fields) => serve(desk, op, fields),
+      request: (op, fields) => {
+        const answer = serve(desk, op, fields);
+        // The daemon plans with these counts, and hears of its own order's effect before the answer.
+        if (op === "set-space" || op === "cede") this.#report();
+        return answer;
+      },
       note: (op) => this.#logger.warn("an unknown note on the control channel", { op }),
       closed: (reason) => {
         this.#channels.delete(channel);

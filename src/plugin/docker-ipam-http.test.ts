@@ -310,6 +310,19 @@ test("while the leases cannot be read every request says so", async () => {
   }
 });
 
+test("a request whose body never comes is cut off", async () => {
+  await onStage(async ({ socketPath }) => {
+    const socket = connect(socketPath);
+    socket.write(
+      "POST /IpamDriver.RequestAddress HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+    );
+    const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+    socket.resume();
+    const late = pause(DEADLINE_MS * 10).then(() => assert.fail("the connection stays open"));
+    await Promise.race([closed, late]);
+  });
+});
+
 test("garbage is answered or cut off, and the next request is served", async () => {
   await onStage(async ({ ask, desk, socketPath }) => {
     desk.setSpace(space("10.40.0.0", 16));

@@ -30,7 +30,8 @@ const GATEWAY = "com.docker.network.gateway";
 /** The server, not yet listening. */
 export function createDockerIpam(options: DockerIpamOptions): Server {
   const deadlineMs = options.deadlineMs ?? 10_000;
-  const server = createServer((request, response) => {
+  const connectionsCheckingInterval = Math.min(deadlineMs, 5000);
+  const server = createServer({ connectionsCheckingInterval }, (request, response) => {
     void exchange(options, request, response, deadlineMs);
   });
   // Docker keeps its connections; one that we close under it costs it an error and a retry.

@@ -205,6 +205,27 @@ test("on a full disk an append throws and changes nothing, and works again when 
   });
 });
 
+test("a record that reached the file before the disk failed is taken back", () => {
+  withDirectory((directory) => {
+    let broken = false;
+    const write = (file: number, bytes: Uint8Array): number => {
+      const written = writeSync(file, bytes);
+      if (broken) throw Object.assign(new Error("i/o error"), { code: "EIO" });
+      return written;
+    };
+    const journal = open(directory, { write });
+    giveSpace(journal);
+    const before = journal.book.snapshot();
+    broken = true;
+    assert.throws(
+      () => lease(journal, 1001),
+      (error) => isHansaError(error, "STATE_UNWRITABLE"),
+    );
+    assert.deepEqual(journal.book.snapshot(), before);
+    journal.close();
+  });
+});
+
 test("a directory that cannot be written is STATE_UNWRITABLE, and leaves nothing", () => {
   withDirectory((directory) => {
     const file = join(directory, "file");
