@@ -1,0 +1,23 @@
+/** All commands, in the order of help. Their heavy parts are imported when they run. */
+import type { Command } from "./command.ts";
+import { connect } from "./commands/connect.ts";
+import { forget } from "./commands/forget.ts";
+import { inspect } from "./commands/inspect.ts";
+import { launch } from "./commands/launch.ts";
+import { playground } from "./commands/playground.ts";
+import { prime } from "./commands/prime.ts";
+import { resume } from "./commands/resume.ts";
+import { status } from "./commands/status.ts";
+import { version } from "./commands/version.ts";
+
+export const COMMANDS: readonly Command[] = [
+  launch,
+  connect,
+  forget,
+  status,
+  prime,
+  inspect,
+  resume,
+  playground,
+  version,
+];

@@ -1,0 +1,61 @@
+/** What a command is: data for parser, help and reference, and a function to run. */
+import type { NodeClient } from "../client/node-client.ts";
+
+export interface OptionSpec {
+  /** Long name without dashes. */
+  readonly name: string;
+  /** One letter, for `-o`. */
+  readonly short?: string;
+  /** What its value is called in help; a flag has none. */
+  readonly value?: string;
+  readonly summary: string;
+  /** In help it stands with the option before it. */
+  readonly hidden?: boolean;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  readonly summary: string;
+  /** More than the summary tells, in whole sentences. */
+  readonly details?: string;
+  /** What may follow the options; without it nothing may. */
+  readonly operands?: { readonly name: string; readonly min: number; readonly max: number };
+  readonly options: readonly OptionSpec[];
+  /** Complete command lines without the program's name. */
+  readonly examples: readonly string[];
+  /** All words go to `run` as they are, also --help. */
+  readonly raw?: boolean;
+}
+
+/** A command line that fits its spec. */
+export interface Words {
+  readonly flags: ReadonlySet<string>;
+  readonly values: ReadonlyMap<string, string>;
+  readonly operands: readonly string[];
+}
+
+/** The world as commands see it. */
+export interface Context {
+  /** The name that the program was called by: "hansa", or a predecessor's. */
+  readonly program: ProgramName;
+  /** Data: standard output. */
+  out(text: string): void;
+  /** Everything else: standard error, one line with the program's name before it. */
+  note(line: string): void;
+  readonly isRoot: boolean;
+  /** Whether standard output takes colours. */
+  readonly colour: boolean;
+  readonly debug: boolean;
+  readonly client: NodeClient;
+  nowMs(): number;
+  /** Standard input to its end, at most `maxBytes`. */
+  readStdin(maxBytes: number): Promise<string>;
+}
+
+export const PROGRAM_NAMES = ["hansa", "overnode"] as const;
+export type ProgramName = (typeof PROGRAM_NAMES)[number];
+
+export interface Command extends CommandSpec {
+  /** Resolves to the exit status, or throws. */
+  run(words: Words, context: Context): Promise<number>;
+}

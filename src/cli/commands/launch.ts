@@ -1,0 +1,187 @@
+/** `hansa launch`: checks what was typed, then hands over to processes/launch. */
+import { readFileSync, statSync } from "node:fs";
+import { isIP } from "node:net";
+import { HansaError, isErrno } from "../../errors.ts";
+import { parseCidr } from "../../values/cidr.ts";
+import { parseTarget } from "../../values/endpoint.ts";
+import { MAX_NODE_ID, parseNodeId } from "../../values/node-id.ts";
+import type { Command, Context, OptionSpec, Words } from "../command.ts";
+import { withProgress } from "../output/progress.ts";
+import { requireRoot } from "../require-root.ts";
+
+const MAX_TOKEN_BYTES = 4096;
+
+const LINKS: readonly OptionSpec[] = Array.from({ length: 8 }, (_, index) => ({
+  name: `link${index}`,
+  value: "IP",
+  summary: "address of this host that peers use, the first found by default; up to --link7",
+  hidden: index > 0,
+}));
+
+export const launch: Command = {
+  name: "launch",
+  summary: "make this host a node of the cluster, and start it",
+  details: `HOST[:PORT] are nodes to connect to. They need not run yet, nor exist, and may include this host itself.
+Launching again with the same id and token changes nothing, but adds the hosts given.
+A token on the command line is visible to other users of the host for a moment: prefer --token-file.`,
+  operands: { name: "HOST", min: 0, max: 1024 },
+  options: [
+    {
+      name: "id",
+      value: "N",
+      summary: `number of this node, 1-${MAX_NODE_ID}, unique in the cluster`,
+    },
+    { name: "token", value: "TOKEN", summary: "secret of the cluster, the same on all its nodes" },
+    {
+      name: "token-file",
+      value: "FILE",
+      summary: "file that holds the token; - is standard input",
+    },
+    { name: "cluster", value: "NAME", summary: "name of the cluster, default hansa" },
+    { name: "subnet", value: "CIDR", summary: "addresses for containers, default 10.32.0.0/12" },
+    { name: "name", value: "NODE", summary: "name of this node, default the host's name" },
+    ...LINKS,
+    { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
+    { name: "overlay-port", value: "PORT", summary: "UDP, default 6784" },
+  ],
+  examples: [
+    "launch --id 1 --token-file /root/token host1 host2 host3 host4",
+    "launch --id 5 --token-file - --name edge --link0 192.0.2.5 host1",
+  ],
+  async run(words, context) {
+    const request = launchRequest(words);
+    requireRoot(context, "launch");
+    const token = await tokenOf(words, context);
+    const { launch: launchNode } = await import("../../processes/launch.ts");
+    const { already } = await withProgress(context.note, "launching", ({ step }) =>
+      launchNode({
+        ...request,
+        token,
+        onProgress: step,
+        addTargets: async (targets) => {
+          await context.client.connect(targets, false);
+        },
+      }),
+    );
+    if (already) context.note("the node was launched before: it keeps its state");
+    else await warnOfWeakToken(token, context);
+    context.out(`[${request.id}] Node launched\n`);
+    return 0;
+  },
+};
+
+export interface LaunchRequest {
+  readonly id: number;
+  readonly cluster: string | undefined;
+  readonly subnet: string | undefined;
+  readonly name: string | undefined;
+  readonly links: readonly string[] | undefined;
+  readonly ports: { readonly gossip?: number; readonly overlay?: number };
+  readonly targets: readonly string[];
+}
+
+/** Everything but the token, checked. Pure. Throws USAGE naming the parameter. */
+export function launchRequest({ values, operands }: Words): LaunchRequest {
+  const idText = values.get("id");
+  if (idText === undefined) missing("id");
+  if (!values.has("token") && !values.has("token-file")) missing("token");
+  if (values.has("token") && values.has("token-file")) {
+    throw new HansaError("USAGE", "give either --token or --token-file, not both");
+  }
+  const id = parseNodeId(idText);
+  if (id === undefined) bad("id", `number [1-${MAX_NODE_ID}]`, idText);
+  const subnet = values.get("subnet");
+  if (subnet !== undefined && parseCidr(subnet) === undefined) {
+    bad("subnet", "an IPv4 block such as 10.32.0.0/12", subnet);
+  }
+  for (const target of operands) {
+    if (parseTarget(target) === undefined) bad("HOST", "HOST[:PORT]", target);
+  }
+  const gossip = portOf(values, "gossip-port");
+  const overlay = portOf(values, "overlay-port");
+  return {
+    id,
+    subnet,
+    cluster: values.get("cluster"),
+    name: values.get("name"),
+    links: linksOf(values),
+    ports: {
+      ...(gossip === undefined ? {} : { gossip }),
+      ...(overlay === undefined ? {} : { overlay }),
+    },
+    targets: operands,
+  };
+}
+
+function linksOf(values: ReadonlyMap<string, string>): string[] | undefined {
+  const links: string[] = [];
+  for (const [index, { name }] of LINKS.entries()) {
+    const address = values.get(name);
+    if (address === undefined) continue;
+    if (index > links.length) missing(`link${links.length}`);
+    if (isIP(address) === 0) bad(name, "an IP address of this host", address);
+    links.push(address);
+  }
+  return links.length === 0 ? undefined : links;
+}
+
+function portOf(values: ReadonlyMap<string, string>, name: string): number | undefined {
+  const text = values.get(name);
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,4}$/.test(text) || Number(text) > 65535) bad(name, "number [1-65535]", text);
+  return Number(text);
+}
+
+async function tokenOf({ values }: Words, context: Context): Promise<string> {
+  const given = values.get("token");
+  const file = given === "-" ? "-" : values.get("token-file");
+  if (file === undefined) return given || missing("token");
+  const text = file === "-" ? await context.readStdin(MAX_TOKEN_BYTES) : readTokenFile(file);
+  const token = text.replace(/\r?\n$/, "");
+  const where = file === "-" ? "standard input" : file;
+  if (token === "") throw new HansaError("USAGE", `there is no token in ${where}`);
+  if (/[\r\n]/.test(token)) {
+    throw new HansaError("USAGE", `the token in ${where} has more than one line`);
+  }
+  return token;
+}
+
+function readTokenFile(path: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size <= MAX_TOKEN_BYTES) return readFileSync(path, "utf8");
+  } catch (cause) {
+    const known: readonly (readonly [string, string])[] = [
+      ["ENOENT", "there is no such file"],
+      ["EACCES", "permission denied"],
+      ["EISDIR", "it is a directory"],
+    ];
+    const why = known.find(([errno]) => isErrno(cause, errno))?.[1];
+    if (why === undefined) throw cause;
+    throw new HansaError("USAGE", `cannot read the token from ${path}: ${why}`, { cause });
+  }
+  throw new HansaError(
+    "USAGE",
+    `${path} is longer than ${MAX_TOKEN_BYTES} bytes: that is no token`,
+  );
+}
+
+async function warnOfWeakToken(token: string, context: Context): Promise<void> {
+  const { tokenStrength } = await import("../../identity/token-strength.ts");
+  const { weak, time } = tokenStrength(token);
+  if (!weak) return;
+  context.note(`Warning: the token is weak: one core guesses it in about ${time}`);
+  context.note("Hint: use at least 22 random characters: openssl rand -base64 24");
+}
+
+function missing(parameter: string): never {
+  throw new HansaError("USAGE", `missing required parameter: ${parameter}`, {
+    hint: "see hansa launch --help",
+  });
+}
+
+function bad(what: string, required: string, received: string): never {
+  const shown = JSON.stringify(received.slice(0, 100)).slice(1, -1);
+  const text = `invalid argument: ${what}, required: ${required}, received: ${shown}`;
+  throw new HansaError("USAGE", text, { hint: "see hansa launch --help" });
+}

@@ -1,0 +1,52 @@
+/**
+ * The command line: from words to an exit status.
+ *
+ * Invariant: whatever happens, standard error ends with one clear error block and never with a stack (except --debug).
+ */
+import type { Command, Context } from "./command.ts";
+import { COMMANDS } from "./command-table.ts";
+import { findCommand, helpFor } from "./commands/help.ts";
+import { checkOperands, parseWords, splitCommandLine } from "./parse-words.ts";
+import { reportError } from "./report-error.ts";
+import { commandHelp } from "./usage-text.ts";
+
+/** What the terminal gives: a context without what only the parsed command line tells. */
+export type Terminal = (globals: ReadonlySet<string>) => Context;
+
+/** Runs the command that `argv` (without program and script) names. Never throws. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const globals = new Set<string>(argv.includes("--debug") ? ["debug"] : []);
+  try {
+    return await runCommand(argv, terminal, globals);
+  } catch (error) {
+    const { lines, exit } = reportError(error, globals.has("debug"));
+    const context = terminal(globals);
+    for (const line of lines) context.note(line);
+    return exit;
+  }
+}
+
+async function runCommand(
+  argv: readonly string[],
+  terminal: Terminal,
+  globals: Set<string>,
+): Promise<number> {
+  const line = splitCommandLine(argv);
+  for (const name of line.globals) globals.add(name);
+  const commands: readonly Command[] = [...COMMANDS, helpFor(COMMANDS)];
+  const isHelp = line.command === undefined;
+  const command = findCommand(commands, line.command ?? "help");
+  if (command.raw === true) {
+    const operands = globals.has("help") ? ["--help"] : line.rest;
+    return command.run({ flags: new Set(), values: new Map(), operands }, terminal(globals));
+  }
+  const words = parseWords(command, line.rest);
+  for (const name of words.globals) globals.add(name);
+  const context = terminal(globals);
+  if (globals.has("help") && !isHelp) {
+    context.out(commandHelp(command));
+    return 0;
+  }
+  checkOperands(command, words);
+  return command.run(words, context);
+}

@@ -1,0 +1,59 @@
+/** The real terminal behind commands: this process's streams, environment and user. */
+import { writeSync } from "node:fs";
+import { type NodeClient, nodeClient } from "../client/node-client.ts";
+import { HansaError, isErrno } from "../errors.ts";
+import { hansaPaths } from "../processes/paths.ts";
+import type { Context, ProgramName } from "./command.ts";
+import type { Terminal } from "./main.ts";
+
+/**
+ * The terminal of this process. HANSA_SOCKET names another daemon's socket, NO_COLOR forbids colours. A reader of our output that goes away
+ * ends the program at once, as it does any other.
+ */
+export function thisTerminal(program: ProgramName): Terminal {
+  const socket = process.env["HANSA_SOCKET"] || hansaPaths().apiSocket;
+  const client: NodeClient = nodeClient(socket);
+  return (globals): Context => ({
+    program,
+    client,
+    out: (text) => write(1, text),
+    note: (line) => write(2, `[${program}] ${line}\n`),
+    isRoot: process.geteuid?.() === 0,
+    colour:
+      !globals.has("no-color") &&
+      !process.env["NO_COLOR"] &&
+      process.env["TERM"] !== "dumb" &&
+      process.stdout.isTTY === true,
+    debug: globals.has("debug"),
+    nowMs: () => Date.now(),
+    readStdin,
+  });
+}
+
+/** Writes everything now, so that the program may exit right after. */
+function write(descriptor: 1 | 2, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      if (isErrno(error, "EPIPE")) process.exit(141);
+      // Somebody made the pipe non-blocking and reads slowly.
+      if (!isErrno(error, "EAGAIN")) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+async function readStdin(maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) {
+      throw new HansaError("USAGE", `standard input is longer than ${maxBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
