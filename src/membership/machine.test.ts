@@ -361,8 +361,23 @@ test("an announcement raises the incarnation, and the same again does not", () =
 test("after a standstill nobody is accused for answers that wait unread", () => {
   const member = machine();
   hear(member, alive("b", 2));
-  tickUntil(member, 1_100);
+  tickUntil(member, 5_000, (output) => sent([output]).some(({ type }) => type === "ping"));
+  assert.equal(member.member("b")?.state, "alive");
   const outputs = member.handle({ type: "tick" }, 600_000);
   assert.ok(!kinds(outputs).includes("suspect"));
   assert.ok(member.awareness > 0);
+});
+
+test("news that nobody is left to hear keeps no machine busy", () => {
+  const member = machine();
+  hear(member, alive("b", 2));
+  hear(member, { type: "dead", incarnation: 1, node: "b", from: "c" }, 10);
+  member.handle({ type: "remove", name: "b" }, 20);
+  member.handle({ type: "broadcast", key: "k", payload: Uint8Array.of(1) }, 20);
+  let ticks = 0;
+  while (member.nextTickMs() < 60_000 && ticks < 1_000) {
+    member.handle({ type: "tick" }, member.nextTickMs());
+    ticks++;
+  }
+  assert.ok(ticks < 200, `${ticks} ticks`);
 });

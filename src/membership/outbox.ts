@@ -134,10 +134,11 @@ export class Outbox {
   }
 
   #gossip(nowMs: number): void {
+    // Also a round without an audience counts, or it would be due again at once for ever.
+    this.#lastRoundMs = nowMs;
     const targets = this.#targets(nowMs);
     if (targets.length === 0) return;
     this.#pace.spend(nowMs);
-    this.#lastRoundMs = nowMs;
     for (const slot of targets) {
       const packet: Message[] = [];
       this.#fill(packet, this.#options.packetBudget - COMPOUND_HEADER_BYTES);
