@@ -19,10 +19,8 @@ export async function setSysctls(
       changed.push(`${sysctl.path} = ${sysctl.value}`);
     } catch (error) {
       if (isErrno(error, "ENOENT")) {
-        // Of the required ones only those of an interface can be missing, and the interface is reported itself.
-        if (sysctl.optional) {
-          problems.push(`the setting ${sysctl.path} does not exist in this network namespace`);
-        }
+        // Required ones belong to an interface, whose absence is reported itself. Optional ones exist in the machine's own network
+        // namespace only: in another one they are the machine's to set.
       } else if (isErrno(error, "EACCES") || isErrno(error, "EPERM") || isErrno(error, "EROFS")) {
         problems.push(`the setting ${sysctl.path} = ${sysctl.value} was not allowed`);
       } else throw error;
