@@ -93,7 +93,7 @@ for (const from of HOSTS) {
 }
 
 say("\nhost1 > hansa status");
-process.stdout.write(playground("x", "1", "hansa", "status"));
+spawnSync(HANSA, ["playground", "x", "1", "hansa", "status"], { stdio: "inherit" });
 say(`
 Go on with, for example:
   dist/hansa playground x 2 hansa status --connections    a command on host2

@@ -1,2 +1,54 @@
-/** The executable: hands argv to one of its roles. Heavy parts are imported only when their role is asked for. */
-console.log(process.argv.slice(2).join(" "));
+/**
+ * The executable: hands argv to one of its roles. Each is imported only when it is asked for, because the smallest commands
+ * must start in milliseconds and the address plugin must stay small.
+ */
+import { hideArguments } from "./cli/hide-arguments.ts";
+
+const argv = process.argv.slice(2);
+hideArguments(argv);
+
+/** What the host's processes run as; not for people, so help does not list them. */
+const ROLES: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  daemon: async () => (await import("./daemon/main.ts")).runDaemon(),
+  "ipam-plugin": async () => {
+    const { hansaPaths } = await import("./processes/paths.ts");
+    const { runIpamPlugin } = await import("./plugin/main.ts");
+    const { ipamSocket, controlSocket, stateDir } = hansaPaths();
+    return runIpamPlugin({
+      socket: ipamSocket,
+      control: controlSocket,
+      stateDir: `${stateDir}/ipam`,
+    });
+  },
+  tunnel: async ([name = "hansa-wg"]) =>
+    (await import("./overlay/tunnel-process.ts")).runTunnel(name),
+  supervise: async () => (await import("./processes/run-supervisor.ts")).runSupervisor(),
+  boot: async ([stage]) => (await import("./processes/boot.ts")).runBoot(bootStage(stage)),
+};
+
+const role = ROLES[argv[0] ?? ""];
+process.exit(role === undefined ? await commandLine() : await runRole(role));
+
+async function commandLine(): Promise<number> {
+  const { programName } = await import("./cli/program-name.ts");
+  const { thisTerminal } = await import("./cli/terminal.ts");
+  const { runCli } = await import("./cli/main.ts");
+  return runCli(argv, thisTerminal(programName(process.argv0, process.argv[1])));
+}
+
+/** A role fails in the words of the command line, which its log keeps. */
+async function runRole(run: (argv: readonly string[]) => Promise<number>): Promise<number> {
+  try {
+    return await run(argv.slice(1));
+  } catch (error) {
+    const { reportError } = await import("./cli/report-error.ts");
+    const { lines, exit } = reportError(error, true);
+    for (const line of lines) process.stderr.write(`[hansa ${argv[0]}] ${line}\n`);
+    return exit;
+  }
+}
+
+function bootStage(stage: string | undefined): "early" | "late" {
+  if (stage === "early" || stage === "late") return stage;
+  throw new TypeError("hansa boot early|late: the stage is missing");
+}

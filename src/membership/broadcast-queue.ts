@@ -66,9 +66,10 @@ export class BroadcastQueue {
     const taken: Entry[] = [];
     let used = 0;
     for (const tier of this.#tiers) {
+      if (room - used < LEAST_BYTES) break;
       let misses = 0;
       for (const entry of tier.values()) {
-        if (taken.length >= maxCount || misses >= MISSES || room - used < LEAST_BYTES) break;
+        if (taken.length >= maxCount || misses >= MISSES) break;
         if (used + entry.bytes > room) {
           misses++;
           continue;

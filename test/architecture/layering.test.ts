@@ -10,7 +10,7 @@ const SRC = join(import.meta.dirname, "../../src");
 
 /** What each folder may import, besides itself, `values` and `errors.ts`. */
 const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
-  "main.ts": ["cli", "daemon", "plugin", "processes"],
+  "main.ts": ["cli", "daemon", "overlay", "plugin", "processes"],
   daemon: "everything",
   cli: ["client", "api", "processes", "identity", "playground", "host"],
   playground: ["host", "docker"],
