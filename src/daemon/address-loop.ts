@@ -28,6 +28,8 @@ export interface AddressLoopOptions {
   readonly broadcast: (entries: readonly RingEntry[]) => void;
   /** Rings, readiness or counts changed. */
   readonly changed: () => void;
+  /** The plugin is there and knows its space: Docker may ask it. */
+  readonly pluginReady: () => void;
 }
 
 /** Between two tries to write the rings, when the disk is full or refuses. */
@@ -76,7 +78,11 @@ export class AddressLoop {
     this.#machine = new Addresses({ self, plan, random: Math.random }, persisted);
     this.#written = this.#machine.persisted();
     this.#control = ControlClient.connect(options.controlPath, {
-      hello: () => this.#queue.add(() => this.#setSpace()),
+      hello: () =>
+        this.#queue.add(async () => {
+          await this.#setSpace();
+          options.pluginReady();
+        }),
       usage: ({ free, active }) => this.input({ type: "usage", free, active }),
       claim: (address, deadlineMs) => this.#claim(address, deadlineMs),
       disconnected: () => options.changed(),

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { NodePort } from "../api/node-port.ts";
@@ -102,6 +103,7 @@ export class ClusterNode implements NodePort {
         this.#membership.send(to, "ipam", encodeIpamMessage(this.#plan, message)),
       broadcast: (entries) => this.#broadcastRing(entries),
       changed: () => this.#changed(),
+      pluginReady: () => this.#docker?.wake(),
     });
     this.#membership = await MembershipLoop.start({
       node,
@@ -155,6 +157,11 @@ export class ClusterNode implements NodePort {
     await this.#membership.close();
     await this.#addresses.close();
     await this.#writes.drained();
+  }
+
+  /** Resolves when Docker has the network, at the latest after `withinMs`: Docker may be down. */
+  async networkMade(withinMs: number): Promise<void> {
+    await Promise.race([this.#docker.networkMade, setTimeout(withinMs, undefined, { ref: false })]);
   }
 
   version(): Version {

@@ -26,9 +26,9 @@ export class Debounced {
   }
 
   /** Asks for a run within `delayMs`. */
-  request(): void {
+  request(delayMs: number = this.#delayMs): void {
     if (this.#running) this.#again = true;
-    else this.#arm(this.#delayMs);
+    else this.#arm(delayMs);
   }
 
   async close(): Promise<void> {

@@ -40,6 +40,7 @@ export class DockerLoop {
   #info: EngineInfo | undefined;
   #hasNetwork = false;
   #problem: string | undefined;
+  readonly #network = Promise.withResolvers<void>();
 
   constructor(options: DockerLoopOptions) {
     this.#options = options;
@@ -67,9 +68,14 @@ export class DockerLoop {
     return this.#problem;
   }
 
-  /** What a reconciliation looks at changed. */
+  /** Resolves when Docker has the network for the first time in this life. */
+  get networkMade(): Promise<void> {
+    return this.#network.promise;
+  }
+
+  /** The plugin is there (again): what waited for it is done at once. */
   wake(): void {
-    this.#runs.request();
+    this.#runs.request(0);
   }
 
   async close(): Promise<void> {
@@ -118,8 +124,7 @@ export class DockerLoop {
         Options: existing.options,
       });
       if (differs.length === 0) {
-        this.#hasNetwork = true;
-        this.#problem = undefined;
+        this.#networkIsThere();
         return;
       }
       if (existing.endpoints.length > 0) {
@@ -143,8 +148,14 @@ export class DockerLoop {
       labels: {},
     });
     logger.info("made the Docker network", { name: body.Name });
-    this.#hasNetwork = true;
+    this.#networkIsThere();
+  }
+
+  #networkIsThere(): void {
     this.#problem = undefined;
+    if (this.#hasNetwork) return;
+    this.#hasNetwork = true;
+    this.#network.resolve();
     this.#options.changed();
   }
 

@@ -13,6 +13,9 @@ import { ClusterNode } from "./cluster-node.ts";
 /** How often the daemon looks whether its own supervisor still lives. */
 const SUPERVISOR_CHECK_MS = 2_000;
 
+/** How long the API waits for Docker's network, with Docker perhaps down. */
+const NETWORK_WITHIN_MS = 3_000;
+
 /** Resolves to the exit code. Throws HansaError when the host was never launched or the state is damaged. */
 export async function runDaemon(): Promise<number> {
   const paths = hansaPaths();
@@ -25,6 +28,8 @@ export async function runDaemon(): Promise<number> {
     throw new HansaError("NODE_NOT_LAUNCHED", "this host was never launched as a node");
   }
   const clusterNode = await ClusterNode.start({ node, identity, paths, logger });
+  // Who launches may start a container as soon as the API answers.
+  await clusterNode.networkMade(NETWORK_WITHIN_MS);
   const listener = await serveUnix(createApi(clusterNode), { path: paths.apiSocket });
   logger.info("the node runs", { id: node.id, cluster: node.cluster });
   const watch = setInterval(() => {
