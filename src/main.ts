@@ -3,6 +3,7 @@
  * must start in milliseconds and the address plugin must stay small.
  */
 import { hideArguments } from "./cli/hide-arguments.ts";
+import { HansaError, isHansaError } from "./errors.ts";
 
 const argv = process.argv.slice(2);
 hideArguments(argv);
@@ -42,7 +43,8 @@ async function runRole(run: (argv: readonly string[]) => Promise<number>): Promi
     return await run(argv.slice(1));
   } catch (error) {
     const { reportError } = await import("./cli/report-error.ts");
-    const { lines, exit } = reportError(error, true);
+    // The log of a role is where a defect's stack belongs; what we foresaw needs none.
+    const { lines, exit } = reportError(error, !isHansaError(error));
     for (const line of lines) process.stderr.write(`[hansa ${argv[0]}] ${line}\n`);
     return exit;
   }
@@ -50,5 +52,7 @@ async function runRole(run: (argv: readonly string[]) => Promise<number>): Promi
 
 function bootStage(stage: string | undefined): "early" | "late" {
   if (stage === "early" || stage === "late") return stage;
-  throw new TypeError("hansa boot early|late: the stage is missing");
+  throw new HansaError("USAGE", "expected argument(s): early or late", {
+    hint: "init scripts call hansa boot early before dockerd and hansa boot late after it",
+  });
 }
