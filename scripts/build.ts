@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { lazyBuiltins } from "./lazy-builtins.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -28,6 +29,7 @@ await build({
   minify: true,
   keepNames: true,
   legalComments: "none",
+  plugins: [lazyBuiltins],
   define: {
     HANSA_VERSION: JSON.stringify(manifest.version),
     HANSA_REVISION: JSON.stringify(revision.stdout?.trim() || "unknown"),

@@ -30,7 +30,12 @@ export async function runDaemon(): Promise<number> {
   const clusterNode = await ClusterNode.start({ node, identity, paths, logger });
   // Who launches may start a container as soon as the API answers.
   await clusterNode.networkMade(NETWORK_WITHIN_MS);
-  const listener = await serveUnix(createApi(clusterNode), { path: paths.apiSocket });
+  const listener = await serveUnix(
+    createApi(clusterNode, {
+      onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
+    }),
+    { path: paths.apiSocket },
+  );
   logger.info("the node runs", { id: node.id, cluster: node.cluster });
   const watch = setInterval(() => {
     ensureSupervisor().catch((error: unknown) =>

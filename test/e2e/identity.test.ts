@@ -49,7 +49,11 @@ for (const [title, options] of [
 test("garbage on both sockets is counted and changes nothing", async () => {
   const target = playground.host(1);
   const before = await status(target);
-  const flood = `i=0; while [ $i -lt 200 ]; do head -c $((i * 7)) /dev/urandom | timeout 1 socat - UDP4:host1:6783; i=$((i+1)); done; head -c 100000 /dev/urandom | timeout 2 socat - TCP4:host1:6783; exit 0`;
+  const flood = [
+    "for i in $(seq 200); do head -c $((i * 7)) /dev/urandom | socat -u - UDP4-SENDTO:host1:6783; done",
+    "head -c 100000 /dev/urandom | timeout 2 socat -u - TCP4:host1:6783",
+    "exit 0",
+  ].join("; ");
   await must(playground.host(4), "sh", "-c", flood);
   const after = await status(target);
   assert.deepEqual(after.peers, before.peers);
