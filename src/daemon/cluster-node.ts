@@ -36,7 +36,7 @@ import type { Envelope } from "./envelope.ts";
 import { MembershipLoop } from "./membership-loop.ts";
 import { nodeWarnings } from "./node-warnings.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
-import { heardPeers, type Roster } from "./roster.ts";
+import { heardPeers, isHeard, type Roster } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { statusOf } from "./status-view.ts";
 import { TunnelLoop } from "./tunnel-loop.ts";
@@ -88,7 +88,8 @@ export class ClusterNode implements NodePort {
     const keys = identityKeys(identity);
     this.#tunnels = new TunnelLoop({
       self: node.id,
-      nodeAddress: (id) => nodeAddress(this.#plan, id),
+      nodeAddress: (id) =>
+        id >= 1 && id <= this.#plan.maxNodeId ? nodeAddress(this.#plan, id) : undefined,
       mtu: () => this.#overlay.mtu,
       send: (kind, body, to) => this.#membership.sendPacket(this.#inside(to), kind, body),
       changed: () => this.#changed(),
@@ -279,19 +280,17 @@ export class ClusterNode implements NodePort {
   #tellConnections(roster: Roster): void {
     const mtu = this.#overlay.mtu;
     this.#membership.setConnections(
-      roster.peers
-        .filter(({ metadata }) => heardPeers(roster).includes(metadata.id))
-        .map(({ metadata }) => {
-          const { proved, rttMs } = this.#tunnels.view(metadata.id);
-          return {
-            peer: metadata.id,
-            keyFingerprint: metadata.keyFingerprint,
-            state: proved ? ("established" as const) : ("pending" as const),
-            rttMs,
-            mtu,
-            backend: proved ? ("wireguard" as const) : ("none" as const),
-          };
-        }),
+      roster.peers.filter(isHeard).map(({ metadata }) => {
+        const { proved, rttMs } = this.#tunnels.view(metadata.id);
+        return {
+          peer: metadata.id,
+          keyFingerprint: metadata.keyFingerprint,
+          state: proved ? ("established" as const) : ("pending" as const),
+          rttMs,
+          mtu,
+          backend: proved ? ("wireguard" as const) : ("none" as const),
+        };
+      }),
     );
   }
 

@@ -13,10 +13,13 @@ import { TunnelProofs, type TunnelView } from "./tunnel-proof.ts";
 /** IPv4 and UDP headers, the envelope, and what gossip adds: label, nonce, tag, message type. */
 const PACKET_OVERHEAD = 120;
 const NONCE_BYTES = 4;
+/** Gossip sends no more in one packet; a tunnel with a larger MTU is proved with this much. */
+const MAX_BODY_BYTES = 8_900;
 
 export interface TunnelLoopOptions {
   readonly self: NodeId;
-  readonly nodeAddress: (id: NodeId) => Ipv4;
+  /** Undefined for an id that has none in this subnet. */
+  readonly nodeAddress: (id: NodeId) => Ipv4 | undefined;
   /** The tunnel's MTU now, in bytes. */
   readonly mtu: () => number;
   readonly send: (kind: Envelope["kind"], body: Uint8Array, to: Ipv4) => void;
@@ -52,8 +55,10 @@ export class TunnelLoop {
 
   /** Takes a probe or an answer that arrived from `ip`. */
   receive(envelope: Envelope, ip: string): void {
+    const { length } = envelope.body;
+    if (length < NONCE_BYTES || length > MAX_BODY_BYTES) return;
     const fromPeer = this.#options.nodeAddress(envelope.sender);
-    if (ip !== formatIpv4(fromPeer) || envelope.body.length < NONCE_BYTES) return;
+    if (fromPeer === undefined || ip !== formatIpv4(fromPeer)) return;
     if (envelope.kind === "probe") {
       this.#options.send("probe-reply", envelope.body, fromPeer);
       return;
@@ -77,12 +82,13 @@ export class TunnelLoop {
   #tick(): void {
     const { probes, lost } = this.#proofs.tick(performance.now());
     for (const { peer, nonce, full } of probes) {
-      const size = full
-        ? Math.max(NONCE_BYTES, this.#options.mtu() - PACKET_OVERHEAD)
-        : NONCE_BYTES;
+      const to = this.#options.nodeAddress(peer);
+      if (to === undefined) continue;
+      const room = Math.min(MAX_BODY_BYTES, this.#options.mtu() - PACKET_OVERHEAD);
+      const size = full ? Math.max(NONCE_BYTES, room) : NONCE_BYTES;
       const body = Buffer.alloc(size);
       body.writeUInt32BE(nonce, 0);
-      this.#options.send("probe", body, this.#options.nodeAddress(peer));
+      this.#options.send("probe", body, to);
     }
     if (lost.length > 0) this.#options.changed();
     this.#arm();

@@ -12,6 +12,8 @@ const EAGER_MS = 100;
 const EAGER_FOR_MS = 3_000;
 /** Pace otherwise. Cost: one small packet each way a peer and second. */
 const STEADY_MS = 1_000;
+/** Probes of proved tunnels that are due this soon go with the others, so that the daemon wakes once for all peers. */
+const TOGETHER_MS = 250;
 /** Promise: a cut host shows as not established within 3 s on all others. */
 const LOST_AFTER_MS = 2_400;
 /** A proved tunnel is measured in full size again once in so many probes. */
@@ -92,14 +94,16 @@ export class TunnelProofs {
   tick(nowMs: number): { readonly probes: readonly Probe[]; readonly lost: readonly NodeId[] } {
     const probes: Probe[] = [];
     const lost: NodeId[] = [];
+    const sends = [...this.#tunnels.values()].some(({ nextMs }) => nowMs >= nextMs);
     for (const [peer, tunnel] of this.#tunnels) {
-      if (tunnel.proved && nowMs - tunnel.lastReplyMs > LOST_AFTER_MS) {
+      if (tunnel.proved && nowMs - tunnel.lastReplyMs >= LOST_AFTER_MS) {
         tunnel.proved = false;
         tunnel.rttMs = undefined;
         tunnel.sinceMs = nowMs;
         lost.push(peer);
       }
-      if (nowMs < tunnel.nextMs) continue;
+      const early = sends && tunnel.proved ? TOGETHER_MS : 0;
+      if (nowMs < tunnel.nextMs - early) continue;
       const full = tunnel.proved ? tunnel.count % FULL_EVERY === 0 : tunnel.count % 2 === 0;
       tunnel.count += 1;
       this.#nonce = (this.#nonce + 1) >>> 0;
@@ -118,7 +122,9 @@ export class TunnelProofs {
   /** When `tick` is next worth calling; Infinity without peers. */
   nextTickMs(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const tunnel of this.#tunnels.values()) next = Math.min(next, tunnel.nextMs);
+    for (const { proved, lastReplyMs, nextMs } of this.#tunnels.values()) {
+      next = Math.min(next, nextMs, proved ? lastReplyMs + LOST_AFTER_MS : nextMs);
+    }
     return next;
   }
 
