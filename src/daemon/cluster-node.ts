@@ -191,7 +191,12 @@ export class ClusterNode implements NodePort {
         roster: this.#membership.roster(),
         conflicts: this.#addresses.view().conflicts,
         pluginConnected: this.#addresses.pluginConnected,
-        problems: [this.#addresses.problem, ...this.#overlay.problems, this.#docker.problem],
+        problems: [
+          this.#membership.problem,
+          this.#addresses.problem,
+          ...this.#overlay.problems,
+          this.#docker.problem,
+        ],
       }),
     });
   }
@@ -315,6 +320,10 @@ export class ClusterNode implements NodePort {
 
   #receive(envelope: Envelope, from: Endpoint): void {
     if (envelope.kind === "ipam") {
+      const { peers } = this.#membership.roster();
+      const sender = peers.find(({ metadata }) => metadata.id === envelope.sender);
+      // A twin that lost its id speaks for nobody.
+      if (sender && sender.metadata.keyFingerprint !== envelope.fingerprint) return;
       const message = decodeIpamMessage(this.#plan, envelope.body);
       if (message) this.#addresses.input({ type: "message", from: envelope.sender, message });
     } else {

@@ -40,6 +40,12 @@ import { announcedAddress, overlayBlock, ownAddresses } from "./underlay.ts";
 const SETTLED_AFTER_MS = 10_000;
 /** How often addresses of the host are looked at and old known peers dropped. */
 const HOUSEKEEPING_MS = 10_000;
+/** Bytes of a row that still fits a gossip packet with label, encryption and headers: about 100 connections. */
+const MAX_BROADCAST_ROW = 1_100;
+/** Rows kept at most while their owners are not known as members. */
+const MAX_ROWS = 4_096;
+/** How exactly it is written down when a known peer was last alive. */
+const ALIVE_WITHIN_MS = 3_600_000;
 
 export interface MembershipLoopOptions {
   readonly node: NodeFile;
@@ -72,6 +78,7 @@ export class MembershipLoop {
   #remembered: readonly RememberedNode[];
   #incarnation: number;
   #saved = "";
+  #problem: string | undefined;
   #gossip!: Gossip;
   #dials!: DialLoop;
   #metadata: NodeMetadata;
@@ -182,6 +189,11 @@ export class MembershipLoop {
     return this.#dialled.has(ip);
   }
 
+  /** Why what is known of other nodes cannot be written down, while it cannot. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
   counters(): Record<string, number> {
     return this.#gossip.counters();
   }
@@ -226,7 +238,9 @@ export class MembershipLoop {
     const version = (current?.version ?? 0) + 1;
     const row = { owner: this.#name, boot: this.#boot, version, connections };
     this.#rows.set(this.#name, row);
-    this.broadcast(`row:${this.#name}`, "row", encodeRow(row));
+    const bytes = encodeRow(row);
+    // A larger one would not fit a packet; it goes with each push/pull.
+    if (bytes.length <= MAX_BROADCAST_ROW) this.broadcast(`row:${this.#name}`, "row", bytes);
   }
 
   async close(): Promise<void> {
@@ -240,7 +254,9 @@ export class MembershipLoop {
       localState: () =>
         encodeSharedState({
           rings: this.#options.rings(),
-          rows: [...this.#rows.values()].map(encodeRow),
+          rows: [...this.#rows.values()]
+            .filter(({ owner }) => this.#gossip.member(owner))
+            .map((row) => encodeRow(row)),
         }),
       mergeRemoteState: (state) => {
         const shared = decodeSharedState(state);
@@ -290,6 +306,8 @@ export class MembershipLoop {
     const row = decodeRow(bytes);
     if (!row || row.owner === this.#name) return false;
     const owner = this.#gossip.member(row.owner);
+    if (owner?.state === "left") return false;
+    if (!owner && !this.#rows.has(row.owner) && this.#rows.size >= MAX_ROWS) return false;
     return mergeRow(this.#rows, row, owner && decodeMetadata(owner.meta)?.boot);
   }
 
@@ -306,7 +324,10 @@ export class MembershipLoop {
   #refresh(): void {
     if (!this.#gossip) return;
     this.#roster = undefined;
-    const members = this.#gossip.members().filter(({ name }) => name !== this.#name);
+    const members = this.#gossip
+      .members()
+      .filter(({ name }) => name !== this.#name)
+      .map((member) => ({ ...member, links: decodeMetadata(member.meta)?.links ?? [] }));
     this.#dialer.setMembers(members, performance.now(), Date.now());
     this.#remember();
     this.#options.changed();
@@ -327,20 +348,31 @@ export class MembershipLoop {
 
   #save(): void {
     const { peers } = this.#dialer.state();
-    // A known peer is written down when it is met, not each time it is heard.
+    // A known peer is written down when it is met and once an hour, not each time it is heard.
     const text = JSON.stringify([
       this.#incarnation,
-      peers.map(({ name, endpoint }) => [name, endpoint]),
+      peers.map(({ name, endpoint, lastAliveMs }) => [
+        name,
+        endpoint,
+        Math.floor(lastAliveMs / ALIVE_WITHIN_MS),
+      ]),
       this.#remembered,
     ]);
     if (text === this.#saved) return;
-    this.#saved = text;
-    saveMembershipFile(this.#options.path, {
-      version: 1,
-      incarnation: this.#incarnation,
-      peers,
-      nodes: this.#remembered,
-    });
+    try {
+      saveMembershipFile(this.#options.path, {
+        version: 1,
+        incarnation: this.#incarnation,
+        peers,
+        nodes: this.#remembered,
+      });
+      this.#saved = text;
+      this.#problem = undefined;
+    } catch (error) {
+      // A full disk must not end the daemon: others raise our incarnation by refutation, and housekeeping writes again.
+      this.#problem = `STATE_UNWRITABLE: ${this.#options.path} cannot be written, so nodes met now are forgotten by a restart`;
+      this.#options.logger.error("membership cannot be written", { error: `${error}` });
+    }
   }
 
   #settle(): void {
@@ -356,9 +388,28 @@ export class MembershipLoop {
   }
 
   #keepHouse(): void {
+    const members = this.#gossip
+      .members()
+      .filter(({ name }) => name !== this.#name)
+      .map((member) => ({ ...member, links: decodeMetadata(member.meta)?.links ?? [] }));
+    // Also when nothing happened for days: the 72 h of a known peer count from when it was last alive.
+    this.#dialer.setMembers(members, performance.now(), Date.now());
     this.#dialer.expire(Date.now());
+    this.#save();
+    this.#forgetStrangers();
     const links = this.#links();
+    // An interface that is down for a while has no address; announcing none would put loopback in its place.
+    if (links.length === 0) return;
     if (links.join() !== this.#metadata.links.join()) this.#announce({ ...this.#metadata, links });
+  }
+
+  /** Drops what is kept of who is no member: rows that came before, or instead of, their owner, and contacts of hosts long gone. */
+  #forgetStrangers(): void {
+    for (const owner of this.#rows.keys()) {
+      if (!this.#gossip.member(owner)) this.#rows.delete(owner);
+    }
+    const places = new Set(this.#gossip.members().map(({ endpoint }) => endpoint.ip));
+    for (const ip of this.#dialled) if (!places.has(ip)) this.#dialled.delete(ip);
   }
 
   #announce(metadata: NodeMetadata): void {
@@ -397,7 +448,7 @@ function rememberedNode({ member, metadata }: RosterNode): RememberedNode {
   };
 }
 
-/** Round-trip times wander; they are told again only when they changed by more than half. */
+/** Round-trip times wander; they are told again only when they changed by 5 ms and half. */
 function sameConnections(a: readonly RowConnection[], b: readonly RowConnection[]): boolean {
   return (
     a.length === b.length &&
@@ -407,7 +458,7 @@ function sameConnections(a: readonly RowConnection[], b: readonly RowConnection[
       if (old.state !== now.state || old.mtu !== now.mtu || old.backend !== now.backend)
         return false;
       const [before, after] = [old.rttMs ?? 0, now.rttMs ?? 0];
-      return Math.abs(before - after) <= 1 + before / 2;
+      return Math.abs(before - after) <= 5 + before / 2;
     })
   );
 }

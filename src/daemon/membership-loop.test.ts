@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { silentLogger } from "../host/logger.ts";
+import { createIdentity, type Identity, identityKeys } from "../identity/identity.ts";
+import { MembershipLoop } from "./membership-loop.ts";
+import { until } from "./until.ts";
+
+/** Loops of one cluster on 127.0.0.x. */
+class Stage implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), "membership-loop-"));
+  readonly loops: MembershipLoop[] = [];
+  #first: Identity | undefined;
+
+  async node(id: number, targets: readonly string[], directory = "."): Promise<MembershipLoop> {
+    const own = await createIdentity({ token: "a long enough token", cluster: "test" });
+    this.#first ??= own;
+    const identity = { ...own, roots: this.#first.roots };
+    const loop = await MembershipLoop.start({
+      node: {
+        version: 1,
+        id,
+        name: `host${id}`,
+        cluster: "test",
+        subnet: "10.32.0.0/12",
+        targets,
+        links: [`127.0.0.${id}`],
+        ports: { gossip: await freePort(), overlay: 6784 },
+        encryption: "wireguard",
+      },
+      identity,
+      keys: identityKeys(identity),
+      version: "test",
+      path: join(this.directory, directory, `${id}.json`),
+      logger: silentLogger,
+      rings: () => new Uint8Array(),
+      takeRings: () => undefined,
+      receive: () => undefined,
+      changed: () => undefined,
+      settled: () => undefined,
+      rebound: () => undefined,
+    });
+    this.loops.push(loop);
+    return loop;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.loops.map((loop) => loop.close()));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const server = createServer().listen(0, () => {
+    const address = server.address();
+    server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
+  });
+  return await promise;
+}
+
+const place = ({ endpoint }: MembershipLoop): string => `${endpoint.ip}:${endpoint.port}`;
+
+const connectionTo = (peer: number) =>
+  ({
+    peer,
+    keyFingerprint: "00000001",
+    state: "established",
+    rttMs: 1,
+    mtu: 1420,
+    backend: "wireguard",
+  }) as const;
+
+test("a node that joins later is told everybody's whole row by the first exchange", async () => {
+  await using stage = new Stage();
+  const one = await stage.node(1, []);
+  one.setConnections([connectionTo(7), connectionTo(8)]);
+  const two = await stage.node(2, [place(one)]);
+  await until(() => two.rows.get(one.name) !== undefined);
+  assert.deepEqual(
+    two.rows.get(one.name)?.connections.map(({ peer }) => peer),
+    [7, 8],
+  );
+});
+
+test("a node with more connections than a packet holds goes on, and tells them by exchanges", async () => {
+  await using stage = new Stage();
+  const one = await stage.node(1, []);
+  const peers = Array.from({ length: 300 }, (_, index) => connectionTo(index + 2));
+  one.setConnections(peers);
+  const two = await stage.node(2, [place(one)]);
+  await until(() => two.rows.get(one.name)?.connections.length === 300);
+});
+
+test("a state that cannot be written is told and does not end the daemon", async () => {
+  await using stage = new Stage();
+  const one = await stage.node(1, []);
+  const two = await stage.node(2, [place(one)], "no-such-directory");
+  await until(() => two.remembered.some(({ id }) => id === 1));
+  assert.match(two.problem ?? "", /^STATE_UNWRITABLE: .* cannot be written/);
+  assert.equal(one.problem, undefined);
+});
