@@ -131,7 +131,11 @@ export class ClusterNode implements NodePort {
       pluginConnected: () => this.#addresses.pluginConnected,
       leases: () => this.#addresses.leases(),
       free: (addresses) => this.#addresses.free(addresses),
-      changed: () => this.#changed(),
+      changed: () => {
+        // Docker's start takes rules and the bridge's settings away.
+        this.#overlay?.repair();
+        this.#changed();
+      },
     });
     this.#overlay = new OverlayLoop({
       overlay: new LinuxOverlay({

@@ -18,6 +18,8 @@ import { reconcileSteps, type SeenContainer, type SeenLease } from "./reconcile-
 /** After an event: containers of one compose file come in bursts. */
 const DELAY_MS = 100;
 const EVERY_MS = 30_000;
+/** After a refusal or with Docker out of reach. */
+const RETRY_MS = 2_000;
 /** Events after which leases and containers may differ, or Docker may have given up. */
 const ACTIONS = new Set(["die", "destroy", "connect", "disconnect", "create", "remove"]);
 
@@ -37,6 +39,7 @@ export class DockerLoop {
   readonly #options: DockerLoopOptions;
   readonly #runs: Debounced;
   readonly #closing = new AbortController();
+  #lastEnsured: Promise<unknown> = Promise.resolve();
   #info: EngineInfo | undefined;
   #hasNetwork = false;
   #problem: string | undefined;
@@ -48,9 +51,12 @@ export class DockerLoop {
       job: () => this.#reconcile(),
       delayMs: DELAY_MS,
       everyMs: EVERY_MS,
+      retryMs: RETRY_MS,
       failed: (error) => this.#failed(error),
     });
     void this.#follow();
+    // An Engine that is not there sends no events: this says so.
+    this.#runs.request();
   }
 
   /** The Engine as last seen; undefined until it was reached once. */
@@ -87,6 +93,7 @@ export class DockerLoop {
     for await (const event of this.#options.engine.events(this.#closing.signal)) {
       if (event.kind === "lost") {
         this.#hasNetwork = false;
+        this.#problem = "DOCKER_UNREACHABLE: the Docker Engine does not answer";
         this.#options.changed();
       } else if (event.kind === "resync") {
         await this.#resync();
@@ -100,6 +107,7 @@ export class DockerLoop {
   async #resync(): Promise<void> {
     try {
       this.#info = await this.#options.engine.info();
+      this.#problem = undefined;
       await this.#ensureNetwork(this.#info);
     } catch (error) {
       this.#failed(error);
@@ -108,7 +116,14 @@ export class DockerLoop {
     this.#runs.request();
   }
 
-  async #ensureNetwork(info: EngineInfo): Promise<void> {
+  /** One at a time: a resync and a reconciliation would both make the network that both miss. */
+  #ensureNetwork(info: EngineInfo): Promise<void> {
+    const result = this.#lastEnsured.then(() => this.#ensure(info));
+    this.#lastEnsured = result.catch(() => undefined);
+    return result;
+  }
+
+  async #ensure(info: EngineInfo): Promise<void> {
     const { engine, logger } = this.#options;
     const body = this.#options.network(info);
     // Docker asks the plugin while it makes the network, and waits 15 s for one that is not there.
@@ -128,11 +143,14 @@ export class DockerLoop {
         return;
       }
       if (existing.endpoints.length > 0) {
-        this.#hasNetwork = true;
-        throw new HansaError(
+        // Told and left: containers with failed starts and leaks are mended all the same.
+        this.#networkIsThere();
+        const error = new HansaError(
           "DOCKER_NETWORK_DIFFERS",
           `the Docker network ${DOCKER_NETWORK_NAME} has another ${differs.join(", ")} than it should and containers are on it`,
         );
+        this.#failed(error);
+        return;
       }
       logger.info("making the Docker network anew", { differs });
       await engine.removeNetwork(DOCKER_NETWORK_NAME);
@@ -161,7 +179,8 @@ export class DockerLoop {
 
   async #reconcile(): Promise<void> {
     const { engine, logger } = this.#options;
-    if (!this.#info || !this.#options.pluginConnected()) return;
+    if (!this.#info) this.#info = await engine.info();
+    if (!this.#options.pluginConnected()) return;
     await this.#ensureNetwork(this.#info);
     // Leases first: whoever takes one after this look is not missed by the second, but younger than the grace.
     const { leases } = await this.#options.leases();
@@ -172,7 +191,8 @@ export class DockerLoop {
         logger.warn("freed addresses that no container holds", { freed });
       } else {
         logger.warn("starting a container that Docker gave up on", { name: step.name });
-        await engine.startContainer(step.id);
+        // One that cannot be started does not keep the others from it.
+        await engine.startContainer(step.id).catch((error: unknown) => this.#failed(error));
       }
     }
   }
@@ -190,6 +210,8 @@ export class DockerLoop {
 
   #failed(error: unknown): void {
     const sentence = isHansaError(error) ? `${error.code}: ${error.message}` : `${error}`;
+    // The same again every two seconds would fill the log.
+    if (sentence === this.#problem) return;
     this.#problem = sentence;
     this.#options.logger.warn("Docker is not as it should be", { error: sentence });
   }

@@ -27,23 +27,32 @@ export class OverlayLoop {
   readonly #options: OverlayLoopOptions;
   readonly #runs: Debounced;
   readonly #unwatch: () => void;
+  /** The config last set, as text. */
+  #set = "";
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
   #problems: readonly string[] = [];
   #mtu = 1280;
 
   constructor(options: OverlayLoopOptions) {
     this.#options = options;
     this.#runs = new Debounced({
-      job: () => this.#set(),
+      job: () => this.#apply(),
       delayMs: DELAY_MS,
       everyMs: REPAIR_MS,
       failed: (error) => this.#failed(error),
     });
-    this.#unwatch = options.overlay.watch(() => this.#runs.request());
+    this.#unwatch = options.overlay.watch(() => this.repair());
     this.#runs.request();
   }
 
   /** Something that the desired state is made of may have changed. */
   changed(): void {
+    this.#runs.request();
+  }
+
+  /** The host's network may have lost something, whatever is desired: it is looked at soon. */
+  repair(): void {
+    this.#lookedAtMs = Number.NEGATIVE_INFINITY;
     this.#runs.request();
   }
 
@@ -62,12 +71,19 @@ export class OverlayLoop {
     await this.#runs.close();
   }
 
-  async #set(): Promise<void> {
+  async #apply(): Promise<void> {
     const input = this.#options.input();
     if (!input) return;
     const config = desiredOverlay(input);
+    // Most news changes nothing here, and a look at the host costs several processes.
+    const text = JSON.stringify(config);
+    const nowMs = performance.now();
+    if (text === this.#set && nowMs - this.#lookedAtMs < REPAIR_MS) return;
+    this.#set = "";
+    this.#lookedAtMs = nowMs;
     const keys = config.wireguard.peers.map(({ publicKey }) => publicKey);
     const report = await this.#options.overlay.set(config, this.#options.secrets(keys));
+    this.#set = text;
     this.#mtu = config.mtu;
     this.#problems = report.problems;
     if (report.changed.length > 0) {

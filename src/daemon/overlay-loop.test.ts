@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { silentLogger } from "../host/logger.ts";
+import { MemoryOverlay } from "../overlay/memory-overlay.ts";
+import type { OverlayInput } from "../overlay/overlay-config.ts";
+import { OverlayLoop } from "./overlay-loop.ts";
+import { overlayBlock } from "./underlay.ts";
+import { until } from "./until.ts";
+
+const INPUT: OverlayInput = {
+  self: { id: 1, address: 0x0a200001, listenPort: 6784 },
+  subnet: overlayBlock("10.32.0.0/12"),
+  bridge: "hansa0",
+  tunnel: "hansa-wg",
+  linkMtu: 1500,
+  peers: [],
+  segments: [],
+  docker: { version: "20.10.24", firewallBackend: "iptables" },
+};
+
+class Stage implements AsyncDisposable {
+  readonly overlay = new MemoryOverlay();
+  input: OverlayInput | undefined = INPUT;
+  readonly applied: (readonly number[])[] = [];
+  readonly loop = new OverlayLoop({
+    overlay: this.overlay,
+    input: () => this.input,
+    secrets: () => ({ privateKey: "", pairKeys: {} }),
+    logger: silentLogger,
+    applied: (peers) => this.applied.push(peers),
+  });
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.loop.close();
+  }
+}
+
+test("nothing is set while no Docker was seen, and all once it was", async () => {
+  await using stage = new Stage();
+  stage.input = undefined;
+  await delay(40);
+  assert.equal(stage.overlay.sets, 0);
+  stage.input = INPUT;
+  stage.loop.changed();
+  await until(() => stage.loop.mtu === 1440);
+  assert.equal(stage.applied.length, 1);
+});
+
+test("news that changes nothing does not touch the host", async () => {
+  await using stage = new Stage();
+  await until(() => stage.overlay.sets === 1);
+  for (let index = 0; index < 5; index++) {
+    stage.loop.changed();
+    await delay(25);
+  }
+  assert.equal(stage.overlay.sets, 1);
+  stage.input = { ...INPUT, linkMtu: 1400 };
+  stage.loop.changed();
+  await until(() => stage.loop.mtu === 1340);
+});
+
+test("a tunnel that is lost is told, and set whole when it is back", async () => {
+  await using stage = new Stage();
+  await until(() => stage.overlay.sets === 1);
+  stage.overlay.loseTunnel();
+  stage.loop.repair();
+  await until(() => stage.loop.problems[0]?.startsWith("OVERLAY_TUNNEL_MISSING") === true);
+  stage.overlay.tunnelBack();
+  await until(() => stage.loop.problems.length === 0);
+  assert.ok(stage.overlay.config);
+});
