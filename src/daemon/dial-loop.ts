@@ -6,6 +6,7 @@ import { isIP } from "node:net";
 import type { Gossip } from "../gossip/gossip.ts";
 import type { JoinResult } from "../gossip/gossip-delegate.ts";
 import type { Dial, Dialer, DialOutcome } from "../membership/dialer.ts";
+import { parseMemberName } from "../membership/member-name.ts";
 import { type Endpoint, formatEndpoint } from "../values/endpoint.ts";
 
 export interface DialLoopOptions {
@@ -88,13 +89,26 @@ export class DialLoop {
       const endpoint = { ip, port };
       const joined = await gossip.join(endpoint, this.#closing.signal);
       if (joined.ok) {
-        const member = joined.members.find((each) => sameEndpoint(each.endpoint, endpoint))?.name;
+        const member = answererOf(joined.members, endpoint);
         return { outcome: { result: "contact", ...(member && { member }) }, contacted: endpoint };
       }
       outcome = { result: "failed", error: failureText(joined, endpoint) };
     }
     return { outcome };
   }
+}
+
+/**
+ * The member that answered at `endpoint`. Our own kind names itself first, so that it is known also behind an address that it does not
+ * announce: another link, or one that a router translates.
+ */
+function answererOf(
+  members: readonly { readonly name: string; readonly endpoint: Endpoint }[],
+  endpoint: Endpoint,
+): string | undefined {
+  const [first] = members;
+  if (first && parseMemberName(first.name)) return first.name;
+  return members.find((each) => sameEndpoint(each.endpoint, endpoint))?.name;
 }
 
 function sameEndpoint(a: Endpoint, b: Endpoint): boolean {

@@ -16,7 +16,7 @@ import {
   mergeRow,
   type RowConnection,
 } from "../membership/connection-rows.ts";
-import { Dialer, type TargetView } from "../membership/dialer.ts";
+import { Dialer, type DialerMember, type TargetView } from "../membership/dialer.ts";
 import { decodeMetadata, encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import { bindingAfter } from "../membership/twins.ts";
 import type { NodeFile } from "../processes/node-file.ts";
@@ -324,13 +324,17 @@ export class MembershipLoop {
   #refresh(): void {
     if (!this.#gossip) return;
     this.#roster = undefined;
-    const members = this.#gossip
+    this.#dialer.setMembers(this.#others(), performance.now(), Date.now());
+    this.#remember();
+    this.#options.changed();
+  }
+
+  /** All other members, each at every address that it announces. */
+  #others(): DialerMember[] {
+    return this.#gossip
       .members()
       .filter(({ name }) => name !== this.#name)
       .map((member) => ({ ...member, links: decodeMetadata(member.meta)?.links ?? [] }));
-    this.#dialer.setMembers(members, performance.now(), Date.now());
-    this.#remember();
-    this.#options.changed();
   }
 
   #remember(): void {
@@ -388,12 +392,8 @@ export class MembershipLoop {
   }
 
   #keepHouse(): void {
-    const members = this.#gossip
-      .members()
-      .filter(({ name }) => name !== this.#name)
-      .map((member) => ({ ...member, links: decodeMetadata(member.meta)?.links ?? [] }));
     // Also when nothing happened for days: the 72 h of a known peer count from when it was last alive.
-    this.#dialer.setMembers(members, performance.now(), Date.now());
+    this.#dialer.setMembers(this.#others(), performance.now(), Date.now());
     this.#dialer.expire(Date.now());
     this.#save();
     this.#forgetStrangers();
