@@ -40,6 +40,11 @@ export function isHeard({ member }: RosterNode): boolean {
   return member.state === "alive" || member.state === "suspect";
 }
 
+function sameSubnet(a: RosterNode, b: RosterNode): boolean {
+  const [x, y] = [a.metadata.subnet, b.metadata.subnet];
+  return x.base === y.base && x.prefix === y.prefix;
+}
+
 /** `ownName` must be among the members. Who has left is nobody's twin. */
 export function rosterOf(members: readonly MemberView[], ownName: string): Roster {
   const nodes: RosterNode[] = [];
@@ -51,6 +56,11 @@ export function rosterOf(members: readonly MemberView[], ownName: string): Roste
   }
   const self = nodes.find(({ member }) => member.name === ownName);
   if (!self) throw new RangeError(`${ownName} is not among the members`);
+  // A node of another subnet has no place in ours: its addresses and routes would be nobody's.
+  for (const stranger of nodes.filter((node) => !sameSubnet(node, self))) {
+    nodes.splice(nodes.indexOf(stranger), 1);
+    foreign.push(stranger.member);
+  }
   const present = nodes.filter(({ member }) => member.state !== "left");
   const groups = findTwins(present.map(({ metadata }) => metadata));
   const lost = new Set(groups.flatMap(({ losers }) => losers));

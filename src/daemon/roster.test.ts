@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { MemberView } from "../membership/machine.ts";
+import { encodeMetadata } from "../membership/metadata.ts";
+import { heardPeers, rosterOf } from "./roster.ts";
+import { overlayBlock } from "./underlay.ts";
+
+interface Spec {
+  readonly id: number;
+  readonly key: string;
+  readonly binding?: number;
+  readonly state?: MemberView["state"];
+  readonly subnet?: string;
+}
+
+function member({ id, key, binding = 0, state = "alive", subnet = "10.32.0.0/12" }: Spec) {
+  const meta = encodeMetadata({
+    id,
+    name: `host${id}`,
+    keyFingerprint: key,
+    binding,
+    boot: 1,
+    engineId: "",
+    role: "peer",
+    links: [],
+    ports: { gossip: 6783, overlay: 6784 },
+    wireguardKey: new Uint8Array(32),
+    version: "test",
+    store: undefined,
+    encryption: "wireguard",
+    subnet: overlayBlock(subnet),
+  });
+  return { name: `${id}-${key}`, meta, state } as MemberView;
+}
+
+const SELF = member({ id: 5, key: "55555555" });
+const roster = (...specs: Spec[]) => rosterOf([SELF, ...specs.map(member)], SELF.name);
+
+test("peers are sorted, and heard unless they are dead or left", () => {
+  const { peers, twins, usurper } = roster(
+    { id: 9, key: "00000009", state: "dead" },
+    { id: 2, key: "00000002" },
+    { id: 1, key: "00000001", state: "suspect" },
+    { id: 3, key: "00000003", state: "left" },
+  );
+  const ids = peers.map(({ metadata }) => metadata.id);
+  assert.deepEqual([ids, twins, usurper], [[1, 2, 3, 9], [], undefined]);
+  assert.deepEqual(
+    heardPeers(roster({ id: 9, key: "00000009" }, { id: 2, key: "00000002" })),
+    [2, 9],
+  );
+});
+
+test("of twins the lower binding counter wins, then the lower key", () => {
+  const { peers, twins } = roster(
+    { id: 2, key: "aaaaaaaa" },
+    { id: 2, key: "00000002", binding: 1 },
+    { id: 3, key: "bbbbbbbb" },
+    { id: 3, key: "aaaaaaaa" },
+  );
+  const names = (list: typeof peers): string[] => list.map((node) => node.member.name);
+  assert.deepEqual(names(peers), ["2-aaaaaaaa", "3-aaaaaaaa"]);
+  assert.deepEqual(names(twins), ["2-00000002", "3-bbbbbbbb"]);
+});
+
+test("whoever wins our id is the usurper and no peer; who lost it or left is not", () => {
+  const taken = roster({ id: 5, key: "00000005" });
+  assert.equal(taken.usurper?.member.name, "5-00000005");
+  assert.deepEqual(taken.peers, []);
+  assert.deepEqual(taken.twins, [taken.self]);
+  assert.equal(roster({ id: 5, key: "66666666" }).usurper, undefined);
+  assert.equal(roster({ id: 5, key: "00000005", state: "left" }).usurper, undefined);
+});
+
+test("a node that left gives way to the one that has its id now", () => {
+  const { peers } = roster({ id: 2, key: "00000002", state: "left" }, { id: 2, key: "aaaaaaaa" });
+  assert.deepEqual(
+    peers.map((node) => node.member.name),
+    ["2-aaaaaaaa"],
+  );
+});
+
+test("plain members, names that lie about the id, and nodes of another subnet are foreign", () => {
+  const plain = { name: "plain", meta: Buffer.from("x"), state: "alive" } as unknown as MemberView;
+  const liar = { ...member({ id: 2, key: "00000002" }), name: "3-00000002" };
+  const elsewhere = member({ id: 4, key: "00000004", subnet: "10.64.0.0/16" });
+  const { foreign, peers } = rosterOf([SELF, plain, liar, elsewhere], SELF.name);
+  assert.deepEqual(foreign, [plain, liar, elsewhere]);
+  assert.deepEqual(peers, []);
+});
