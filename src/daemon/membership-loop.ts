@@ -9,13 +9,7 @@ import { Gossip } from "../gossip/gossip.ts";
 import type { GossipDelegate, MemberEvent } from "../gossip/gossip-delegate.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Identity, IdentityKeys } from "../identity/identity.ts";
-import {
-  type ConnectionRow,
-  decodeRow,
-  encodeRow,
-  mergeRow,
-  type RowConnection,
-} from "../membership/connection-rows.ts";
+import type { ConnectionRow, RowConnection } from "../membership/connection-rows.ts";
 import { Dialer, type DialerMember, type TargetView } from "../membership/dialer.ts";
 import { decodeMetadata, encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import { bindingAfter } from "../membership/twins.ts";
@@ -25,14 +19,11 @@ import { parseIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { DialLoop } from "./dial-loop.ts";
 import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope } from "./envelope.ts";
-import {
-  loadMembershipFile,
-  type MembershipFile,
-  type RememberedNode,
-  saveMembershipFile,
-} from "./membership-file.ts";
+import { loadMembershipFile, type MembershipFile, type RememberedNode } from "./membership-file.ts";
+import { MetNodes } from "./met-nodes.ts";
 import { type Rejection, Rejections } from "./rejections.ts";
-import { isHeard, type Roster, type RosterNode, rosterOf } from "./roster.ts";
+import { isHeard, type Roster, rosterOf } from "./roster.ts";
+import { RowBoard } from "./row-board.ts";
 import { decodeSharedState, encodeSharedState } from "./shared-state.ts";
 import { announcedAddress, overlayBlock, ownAddresses } from "./underlay.ts";
 
@@ -40,13 +31,6 @@ import { announcedAddress, overlayBlock, ownAddresses } from "./underlay.ts";
 const SETTLED_AFTER_MS = 10_000;
 /** How often addresses of the host are looked at and old known peers dropped. */
 const HOUSEKEEPING_MS = 10_000;
-/** Bytes of a row that still fits a gossip packet with label, encryption and headers: about 100 connections. */
-const MAX_BROADCAST_ROW = 1_100;
-/** Rows kept at most while their owners are not known as members. */
-const MAX_ROWS = 4_096;
-/** How exactly it is written down when a known peer was last alive. */
-const ALIVE_WITHIN_MS = 3_600_000;
-
 export interface MembershipLoopOptions {
   readonly node: NodeFile;
   readonly identity: Identity;
@@ -72,13 +56,10 @@ export class MembershipLoop {
   readonly #name: string;
   readonly #boot = randomInt(1, 2 ** 32);
   readonly #dialer: Dialer;
-  readonly #rows = new Map<string, ConnectionRow>();
+  readonly #board: RowBoard;
   readonly #rejections = new Rejections();
   readonly #dialled = new Set<string>();
-  #remembered: readonly RememberedNode[];
-  #incarnation: number;
-  #saved = "";
-  #problem: string | undefined;
+  readonly #met: MetNodes;
   #gossip!: Gossip;
   #dials!: DialLoop;
   #metadata: NodeMetadata;
@@ -96,8 +77,12 @@ export class MembershipLoop {
     const { node, identity, keys, version } = options;
     this.#options = options;
     this.#name = keys.memberName(node.id);
-    this.#incarnation = file.incarnation;
-    this.#remembered = file.nodes;
+    this.#met = new MetNodes(options.path, options.logger, file);
+    this.#board = new RowBoard({
+      name: this.#name,
+      boot: this.#boot,
+      member: (name) => this.#gossip.member(name),
+    });
     this.#dialer = new Dialer(
       {
         defaultPort: node.ports.gossip,
@@ -133,7 +118,7 @@ export class MembershipLoop {
       keys: keys.gossipKeys,
       label: keys.label,
       meta: encodeMetadata(this.#metadata),
-      incarnation: this.#incarnation,
+      incarnation: this.#met.incarnation,
       delegate: this.#delegate(),
     });
     this.#dials = new DialLoop({
@@ -163,7 +148,7 @@ export class MembershipLoop {
   }
 
   get rows(): ReadonlyMap<string, ConnectionRow> {
-    return this.#rows;
+    return this.#board.rows;
   }
 
   roster(): Roster {
@@ -173,7 +158,7 @@ export class MembershipLoop {
 
   /** Nodes met in this or a former life of the daemon and not heard to have left. */
   get remembered(): readonly RememberedNode[] {
-    return this.#remembered;
+    return this.#met.nodes;
   }
 
   targets(): readonly TargetView[] {
@@ -191,7 +176,7 @@ export class MembershipLoop {
 
   /** Why what is known of other nodes cannot be written down, while it cannot. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#met.problem;
   }
 
   counters(): Record<string, number> {
@@ -233,14 +218,8 @@ export class MembershipLoop {
 
   /** Our connections as they are now; told to others when they differ from what was told. */
   setConnections(connections: readonly RowConnection[]): void {
-    const current = this.#rows.get(this.#name);
-    if (current && sameConnections(current.connections, connections)) return;
-    const version = (current?.version ?? 0) + 1;
-    const row = { owner: this.#name, boot: this.#boot, version, connections };
-    this.#rows.set(this.#name, row);
-    const bytes = encodeRow(row);
-    // A larger one would not fit a packet; it goes with each push/pull.
-    if (bytes.length <= MAX_BROADCAST_ROW) this.broadcast(`row:${this.#name}`, "row", bytes);
+    const row = this.#board.setOwn(connections);
+    if (row) this.broadcast(`row:${this.#name}`, "row", row);
   }
 
   async close(): Promise<void> {
@@ -252,22 +231,17 @@ export class MembershipLoop {
   #delegate(): GossipDelegate {
     return {
       localState: () =>
-        encodeSharedState({
-          rings: this.#options.rings(),
-          rows: [...this.#rows.values()]
-            .filter(({ owner }) => this.#gossip.member(owner))
-            .map((row) => encodeRow(row)),
-        }),
+        encodeSharedState({ rings: this.#options.rings(), rows: this.#board.encoded() }),
       mergeRemoteState: (state) => {
         const shared = decodeSharedState(state);
         if (!shared) return;
-        for (const row of shared.rows) this.#takeRow(row);
+        for (const row of shared.rows) this.#board.take(row);
         this.#options.takeRings(shared.rings);
       },
       userMessage: (payload, from) => this.#take(payload, from),
       memberEvent: (event) => this.#memberEvent(event),
       persistIncarnation: (value) => {
-        this.#incarnation = value;
+        this.#met.setIncarnation(value);
         this.#save();
       },
       synced: (from, members) => {
@@ -294,7 +268,7 @@ export class MembershipLoop {
     const envelope = decodeEnvelope(payload);
     if (!envelope) return;
     if (envelope.kind === "row") {
-      if (this.#takeRow(envelope.body)) this.#options.changed();
+      if (this.#board.take(envelope.body)) this.#options.changed();
     } else if (envelope.kind === "ring") {
       this.#options.takeRings(envelope.body);
     } else {
@@ -302,20 +276,11 @@ export class MembershipLoop {
     }
   }
 
-  #takeRow(bytes: Uint8Array): boolean {
-    const row = decodeRow(bytes);
-    if (!row || row.owner === this.#name) return false;
-    const owner = this.#gossip.member(row.owner);
-    if (owner?.state === "left") return false;
-    if (!owner && !this.#rows.has(row.owner) && this.#rows.size >= MAX_ROWS) return false;
-    return mergeRow(this.#rows, row, owner && decodeMetadata(owner.meta)?.boot);
-  }
-
   #memberEvent(event: MemberEvent): void {
     const { kind, member } = event;
     const level = kind === "conflict" ? "warn" : "info";
     this.#options.logger[level]("member", { kind, name: member.name, ip: member.endpoint.ip });
-    if (kind === "left") this.#rows.delete(member.name);
+    if (kind === "left") this.#board.drop(member.name);
     this.#refresh();
     this.#dials?.kick();
   }
@@ -325,7 +290,8 @@ export class MembershipLoop {
     if (!this.#gossip) return;
     this.#roster = undefined;
     this.#dialer.setMembers(this.#others(), performance.now(), Date.now());
-    this.#remember();
+    this.#met.take(this.roster());
+    this.#save();
     this.#options.changed();
   }
 
@@ -337,46 +303,8 @@ export class MembershipLoop {
       .map((member) => ({ ...member, links: decodeMetadata(member.meta)?.links ?? [] }));
   }
 
-  #remember(): void {
-    const { peers } = this.roster();
-    const gone = new Set(
-      peers.filter(({ member }) => member.state === "left").map(({ metadata }) => metadata.id),
-    );
-    const met = peers.filter(({ member }) => member.state !== "left").map(rememberedNode);
-    const others = this.#remembered.filter(
-      ({ id }) => !gone.has(id) && !met.some((node) => node.id === id),
-    );
-    this.#remembered = [...met, ...others].sort((a, b) => a.id - b.id);
-    this.#save();
-  }
-
   #save(): void {
-    const { peers } = this.#dialer.state();
-    // A known peer is written down when it is met and once an hour, not each time it is heard.
-    const text = JSON.stringify([
-      this.#incarnation,
-      peers.map(({ name, endpoint, lastAliveMs }) => [
-        name,
-        endpoint,
-        Math.floor(lastAliveMs / ALIVE_WITHIN_MS),
-      ]),
-      this.#remembered,
-    ]);
-    if (text === this.#saved) return;
-    try {
-      saveMembershipFile(this.#options.path, {
-        version: 1,
-        incarnation: this.#incarnation,
-        peers,
-        nodes: this.#remembered,
-      });
-      this.#saved = text;
-      this.#problem = undefined;
-    } catch (error) {
-      // A full disk must not end the daemon: others raise our incarnation by refutation, and housekeeping writes again.
-      this.#problem = `STATE_UNWRITABLE: ${this.#options.path} cannot be written, so nodes met now are forgotten by a restart`;
-      this.#options.logger.error("membership cannot be written", { error: `${error}` });
-    }
+    this.#met.save(this.#dialer.state().peers);
   }
 
   #settle(): void {
@@ -403,11 +331,9 @@ export class MembershipLoop {
     if (links.join() !== this.#metadata.links.join()) this.#announce({ ...this.#metadata, links });
   }
 
-  /** Drops what is kept of who is no member: rows that came before, or instead of, their owner, and contacts of hosts long gone. */
+  /** Drops what is kept of who is no member: rows, and contacts of hosts long gone. */
   #forgetStrangers(): void {
-    for (const owner of this.#rows.keys()) {
-      if (!this.#gossip.member(owner)) this.#rows.delete(owner);
-    }
+    this.#board.dropStrangers();
     const places = new Set(this.#gossip.members().map(({ endpoint }) => endpoint.ip));
     for (const ip of this.#dialled) if (!places.has(ip)) this.#dialled.delete(ip);
   }
@@ -435,30 +361,4 @@ export class MembershipLoop {
     const { id, keyFingerprint } = this.#metadata;
     return encodeEnvelope({ kind, sender: id, fingerprint: keyFingerprint, body });
   }
-}
-
-function rememberedNode({ member, metadata }: RosterNode): RememberedNode {
-  const { id, name, keyFingerprint, wireguardKey, ports } = metadata;
-  return {
-    id,
-    name,
-    keyFingerprint,
-    wireguardKey: Buffer.from(wireguardKey).toString("base64"),
-    endpoint: { ip: member.endpoint.ip, port: ports.overlay },
-  };
-}
-
-/** Round-trip times wander; they are told again only when they changed by 5 ms and half. */
-function sameConnections(a: readonly RowConnection[], b: readonly RowConnection[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((old, index) => {
-      const now = b[index];
-      if (!now || old.peer !== now.peer || old.keyFingerprint !== now.keyFingerprint) return false;
-      if (old.state !== now.state || old.mtu !== now.mtu || old.backend !== now.backend)
-        return false;
-      const [before, after] = [old.rttMs ?? 0, now.rttMs ?? 0];
-      return Math.abs(before - after) <= 5 + before / 2;
-    })
-  );
 }

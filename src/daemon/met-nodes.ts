@@ -1,0 +1,89 @@
+/**
+ * The nodes that were met and did not leave, with our incarnation: what membership.json keeps.
+ *
+ * A node that is not heard keeps its tunnel and routes, also over a restart of the daemon, so it is remembered until it leaves.
+ */
+import type { Logger } from "../host/logger.ts";
+import type { KnownPeer } from "../membership/dialer-state.ts";
+import { type MembershipFile, type RememberedNode, saveMembershipFile } from "./membership-file.ts";
+import type { Roster, RosterNode } from "./roster.ts";
+
+/** How exactly it is written down when a known peer was last alive. */
+const ALIVE_WITHIN_MS = 3_600_000;
+
+export class MetNodes {
+  readonly #path: string;
+  readonly #logger: Logger;
+  #nodes: readonly RememberedNode[];
+  #incarnation: number;
+  #saved = "";
+  #problem: string | undefined;
+
+  constructor(path: string, logger: Logger, file: MembershipFile) {
+    this.#path = path;
+    this.#logger = logger;
+    this.#nodes = file.nodes;
+    this.#incarnation = file.incarnation;
+  }
+
+  get nodes(): readonly RememberedNode[] {
+    return this.#nodes;
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  /** Why what is known cannot be written down, while it cannot. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  setIncarnation(incarnation: number): void {
+    this.#incarnation = incarnation;
+  }
+
+  /** Takes in who is there now, and lets go of who left. */
+  take({ peers }: Roster): void {
+    const isGone = ({ member }: RosterNode) => member.state === "left";
+    const gone = new Set(peers.filter(isGone).map(({ metadata }) => metadata.id));
+    const met = peers.filter((peer) => !isGone(peer)).map(rememberedNode);
+    const others = this.#nodes.filter(
+      ({ id }) => !gone.has(id) && !met.some((node) => node.id === id),
+    );
+    this.#nodes = [...met, ...others].sort((a, b) => a.id - b.id);
+  }
+
+  /** Writes down what changed; on disk when it returns, or `problem` says why not. */
+  save(peers: readonly KnownPeer[]): void {
+    // A known peer is written down when it is met and once an hour, not each time it is heard.
+    const seen = peers.map(({ name, endpoint, lastAliveMs }) => [
+      name,
+      endpoint,
+      Math.floor(lastAliveMs / ALIVE_WITHIN_MS),
+    ]);
+    const text = JSON.stringify([this.#incarnation, seen, this.#nodes]);
+    if (text === this.#saved) return;
+    const incarnation = this.#incarnation;
+    try {
+      saveMembershipFile(this.#path, { version: 1, incarnation, peers, nodes: this.#nodes });
+      this.#saved = text;
+      this.#problem = undefined;
+    } catch (error) {
+      // A full disk must not end the daemon: others raise our incarnation by refutation, and housekeeping writes again.
+      this.#problem = `STATE_UNWRITABLE: ${this.#path} cannot be written, so nodes met now are forgotten by a restart`;
+      this.#logger.error("membership cannot be written", { error: `${error}` });
+    }
+  }
+}
+
+function rememberedNode({ member, metadata }: RosterNode): RememberedNode {
+  const { id, name, keyFingerprint, wireguardKey, ports } = metadata;
+  return {
+    id,
+    name,
+    keyFingerprint,
+    wireguardKey: Buffer.from(wireguardKey).toString("base64"),
+    endpoint: { ip: member.endpoint.ip, port: ports.overlay },
+  };
+}
