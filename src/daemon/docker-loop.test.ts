@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeEngine } from "../docker/fake-engine.ts";
+import { ManualClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
 import type { DockerNetworkBody } from "../overlay/docker-network.ts";
 import { parseIpv4 } from "../values/ipv4.ts";
@@ -17,6 +18,8 @@ const BODY = {
 
 class Stage implements AsyncDisposable {
   readonly engine = new FakeEngine();
+  readonly clock = new ManualClock();
+  looks = 0;
   plugin = true;
   leases: SeenLease[] = [];
   freed: number[] = [];
@@ -29,16 +32,33 @@ class Stage implements AsyncDisposable {
       logger: silentLogger,
       network: () => BODY,
       pluginConnected: () => this.plugin,
-      leases: async () => ({ leases: this.leases }),
-      free: async (addresses) => this.freed.push(...addresses),
+      leases: async () => {
+        this.looks += 1;
+        return { leases: this.leases };
+      },
+      free: async (addresses) => {
+        this.leases = this.leases.filter(({ address }) => !addresses.includes(address));
+        return this.freed.push(...addresses);
+      },
+      clock: this.clock,
       changed: () => undefined,
     });
+  }
+
+  /** Looks at leases and containers once more, so long after the last look. */
+  async lookAfter(ms: number): Promise<void> {
+    const { looks } = this;
+    this.clock.advance(ms);
+    this.loop.wake();
+    await until(() => this.looks > looks);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.loop.close();
   }
 }
+
+const LEAK: SeenLease = { address: parseIpv4("10.40.9.9") ?? 0, sinceMs: 0 };
 
 const other = (engine: FakeEngine): Promise<string> =>
   engine.createNetwork({
@@ -83,7 +103,10 @@ test("a network that differs stays while containers are on it, and all else is m
     const id = engine.createContainer({ name: "web", network: "hansa" });
     void engine.startContainer(id);
   });
-  stage.leases = [{ address: parseIpv4("10.40.9.9") ?? 0, sinceMs: 0 }];
+  stage.leases = [LEAK];
+  await until(() => stage.loop.hasNetwork);
+  await stage.lookAfter(0);
+  await stage.lookAfter(10_000);
   await until(() => stage.freed.length > 0);
   assert.match(stage.loop.problem ?? "", /^DOCKER_NETWORK_DIFFERS/);
   assert.equal(await mtuOf(stage.engine), "999");
@@ -124,4 +147,18 @@ test("Docker that is not there at the start is told, and used once it comes", as
   await until(() => stage.loop.problem?.startsWith("DOCKER_UNREACHABLE") === true);
   stage.engine.start();
   await until(() => stage.loop.hasNetwork && stage.loop.problem === undefined);
+});
+
+test("a leak is freed once two looks ten seconds apart saw it, not by a jump of the wall clock", async () => {
+  await using stage = new Stage();
+  await until(() => stage.loop.hasNetwork);
+  // As old as the wall clock: just what a lease looks like after a jump.
+  stage.leases = [LEAK];
+  await stage.lookAfter(0);
+  await stage.lookAfter(9_999);
+  await stage.lookAfter(0);
+  assert.deepEqual(stage.freed, []);
+  await stage.lookAfter(1);
+  await until(() => stage.freed.length > 0);
+  assert.deepEqual(stage.freed, [LEAK.address]);
 });

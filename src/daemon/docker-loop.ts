@@ -5,6 +5,7 @@
  */
 import type { Container, Engine, EngineInfo } from "../docker/engine.ts";
 import { HansaError, isHansaError } from "../errors.ts";
+import { type Clock, systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import {
   DOCKER_NETWORK_NAME,
@@ -13,7 +14,7 @@ import {
 } from "../overlay/docker-network.ts";
 import { type Ipv4, parseIpv4 } from "../values/ipv4.ts";
 import { Debounced } from "./debounced.ts";
-import { reconcileSteps, type SeenContainer, type SeenLease } from "./reconcile-plan.ts";
+import { type LeakWatch, reconcile, type SeenContainer, type SeenLease } from "./reconcile-plan.ts";
 
 /** After an event: containers of one compose file come in bursts. */
 const DELAY_MS = 100;
@@ -31,6 +32,8 @@ export interface DockerLoopOptions {
   readonly pluginConnected: () => boolean;
   readonly leases: () => Promise<{ readonly leases: readonly SeenLease[] }>;
   readonly free: (addresses: readonly Ipv4[]) => Promise<number>;
+  /** How old leases are; the host's by default. */
+  readonly clock?: Pick<Clock, "wallMs" | "monotonicMs">;
   /** Docker came, went, or has another version. */
   readonly changed: () => void;
 }
@@ -43,6 +46,7 @@ export class DockerLoop {
   #info: EngineInfo | undefined;
   #hasNetwork = false;
   #problem: string | undefined;
+  #watch: LeakWatch = new Map();
   readonly #network = Promise.withResolvers<void>();
 
   constructor(options: DockerLoopOptions) {
@@ -182,10 +186,14 @@ export class DockerLoop {
     if (!this.#info) this.#info = await engine.info();
     if (!this.#options.pluginConnected()) return;
     await this.#ensureNetwork(this.#info);
+    const { clock = systemClock } = this.#options;
+    const times = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
     // Leases first: whoever takes one after this look is not missed by the second, but younger than the grace.
     const { leases } = await this.#options.leases();
     const containers = await this.#containers();
-    for (const step of reconcileSteps(leases, containers, Date.now())) {
+    const { steps, watch } = reconcile({ leases, containers, ...times }, this.#watch);
+    this.#watch = watch;
+    for (const step of steps) {
       if (step.type === "free") {
         const freed = await this.#options.free(step.addresses);
         logger.warn("freed addresses that no container holds", { freed });
