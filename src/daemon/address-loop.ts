@@ -1,10 +1,11 @@
 /**
  * Carries out what the address machine decides: rings to disk, messages to nodes, space to the plugin.
  *
- * Outputs are carried out strictly in order, one at a time, so nothing about a new ring leaves before the ring is on disk.
+ * Outputs are carried out strictly in order, one at a time, so nothing about a new ring leaves before the ring is on disk. None is carried
+ * out before `begin`, so that whoever sends for the loop may be built after it.
  */
 import { setTimeout } from "node:timers/promises";
-import { HansaError } from "../errors.ts";
+import { HansaError, isHansaError } from "../errors.ts";
 import { atomicWrite, readJson } from "../host/files.ts";
 import type { Logger } from "../host/logger.ts";
 import { type AddressPlan, nodeAddress } from "../ipam/address-plan.ts";
@@ -16,6 +17,7 @@ import { ControlClient } from "../plugin/control-client.ts";
 import type { Range } from "../values/cidr.ts";
 import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
+import { claimError } from "./claim-error.ts";
 import { SerialQueue } from "./serial-queue.ts";
 
 export interface AddressLoopOptions {
@@ -28,12 +30,17 @@ export interface AddressLoopOptions {
   readonly broadcast: (entries: readonly RingEntry[]) => void;
   /** Rings, readiness or counts changed. */
   readonly changed: () => void;
-  /** The plugin is there and knows its space: Docker may ask it. */
+  /** The plugin is there and took its space: Docker may ask it. Once a connection. */
   readonly pluginReady: () => void;
 }
 
 /** Between two tries to write the rings, when the disk is full or refuses. */
 const PERSIST_AGAIN_MS = 1000;
+/** Before the plugin is told its space again, when it is there but did not take it. */
+const SPACE_AGAIN_MS = 1000;
+
+/** So much before the plugin gives up waiting, at most a quarter of its time, it is answered: only we know the reason. */
+const ANSWER_EARLIER_MS = 200;
 
 interface WaitingClaim {
   readonly address: Ipv4 | undefined;
@@ -44,20 +51,26 @@ export class AddressLoop {
   readonly #options: AddressLoopOptions;
   readonly #machine: Addresses;
   readonly #queue: SerialQueue;
-  readonly #control: ControlClient;
+  /** Undefined before `begin`: the plugin's claims are outputs to come. */
+  #control: ControlClient | undefined;
+  readonly #begun = Promise.withResolvers<void>();
   readonly #claims = new Map<number, WaitingClaim>();
   #nextClaim = 1;
   /** As last decided and on disk: what a plugin that says hello is given. */
   #space: { ready: boolean; ranges: readonly Range[] } = { ready: false, ranges: [] };
   /** As on disk: what others may hear of. */
   #written: PersistedRings;
-  #problem: string | undefined;
+  #persistProblem: string | undefined;
+  #spaceProblem: string | undefined;
+  /** This plugin was told its space since it said hello. */
+  #pluginKnows = false;
   /** Closed with rings unwritten: what follows from them must not happen. */
   #halted = false;
   #timer: NodeJS.Timeout | undefined;
+  #spaceTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** Loads the rings from disk and connects to the plugin. Throws STATE_DAMAGED. */
+  /** Loads the rings from disk; what is fed meanwhile is carried out after `begin`. Throws STATE_DAMAGED. */
   static async start(options: AddressLoopOptions): Promise<AddressLoop> {
     const persisted = await readJson(options.ringPath, {
       parse: (value) => {
@@ -77,21 +90,27 @@ export class AddressLoop {
     const { self, plan } = options;
     this.#machine = new Addresses({ self, plan, random: Math.random }, persisted);
     this.#written = this.#machine.persisted();
-    this.#control = ControlClient.connect(options.controlPath, {
-      hello: () =>
-        this.#queue.add(async () => {
-          await this.#setSpace();
-          options.pluginReady();
-        }),
+    this.#queue.add(() => this.#begun.promise);
+  }
+
+  /** Everything that `send`, `broadcast` and `changed` need is there: carries out, and connects to the plugin. Call once. */
+  begin(): void {
+    if (this.#closed || this.#control) return;
+    this.#control = ControlClient.connect(this.#options.controlPath, {
+      hello: () => {
+        this.#pluginKnows = false;
+        this.#queue.add(() => this.#setSpace());
+      },
       usage: ({ free, active }) => this.input({ type: "usage", free, active }),
-      claim: (address, deadlineMs) => this.#claim(address, deadlineMs),
-      disconnected: () => options.changed(),
+      claim: (address, withinMs) => this.#claim(address, withinMs),
+      disconnected: () => this.#options.changed(),
     });
+    this.#begun.resolve();
     this.input({ type: "tick" });
   }
 
   get pluginConnected(): boolean {
-    return this.#control.connected;
+    return this.#control?.connected ?? false;
   }
 
   view(): AddressesView {
@@ -103,9 +122,9 @@ export class AddressLoop {
     return entriesOf(this.#written);
   }
 
-  /** Why the rings cannot be written down, while they cannot. */
+  /** Why the rings cannot be written down, or the plugin does not take its space, while that is so. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#persistProblem ?? (this.pluginConnected ? this.#spaceProblem : undefined);
   }
 
   /** Feeds the machine and carries out what follows. */
@@ -118,20 +137,29 @@ export class AddressLoop {
   }
 
   /** The plugin's leases, for the reconciler. Rejects when the plugin is not there. */
-  leases(): ReturnType<ControlClient["leases"]> {
-    return this.#control.leases();
+  async leases(): ReturnType<ControlClient["leases"]> {
+    return await this.#plugin().leases();
   }
 
   /** Ends leases that no container holds; resolves to how many there were. */
-  free(addresses: readonly Ipv4[]): Promise<number> {
-    return this.#control.free(addresses);
+  async free(addresses: readonly Ipv4[]): Promise<number> {
+    return await this.#plugin().free(addresses);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    // Never begun: those that would send were never there.
+    if (!this.#control) this.#halted = true;
+    this.#begun.resolve();
     clearTimeout(this.#timer);
     await this.#queue.drained();
-    this.#control.close();
+    clearTimeout(this.#spaceTimer);
+    this.#control?.close();
+  }
+
+  #plugin(): ControlClient {
+    if (this.#control) return this.#control;
+    throw new HansaError("IPAM_PLUGIN_UNREACHABLE", "the plugin was not connected to yet");
   }
 
   #arm(): void {
@@ -189,10 +217,10 @@ export class AddressLoop {
       try {
         await atomicWrite(this.#options.ringPath, JSON.stringify(rings), 0o600);
         this.#written = rings;
-        this.#problem = undefined;
+        this.#persistProblem = undefined;
         return;
       } catch (error) {
-        this.#problem = `STATE_UNWRITABLE: ${this.#options.ringPath} cannot be written, so no address space is given or taken`;
+        this.#persistProblem = `STATE_UNWRITABLE: ${this.#options.ringPath} cannot be written, so no address space is given or taken`;
         this.#options.logger.error("the rings cannot be written", { error: `${error}` });
         this.#options.changed();
         await setTimeout(PERSIST_AGAIN_MS);
@@ -201,40 +229,66 @@ export class AddressLoop {
     this.#halted = true;
   }
 
+  /** Tells the plugin its space, again after a while when it is there but does not take it. Never rejects. */
   async #setSpace(): Promise<void> {
+    clearTimeout(this.#spaceTimer);
     // Without the plugin there is nobody to tell; it says hello when it is back and gets the space then.
-    if (!this.#control.connected) return;
-    const { plan, self } = this.#options;
-    const { kept } = await this.#control.setSpace({
-      ready: this.#space.ready,
-      subnet: `${formatIpv4(plan.subnet.base)}/${plan.subnet.prefix}`,
-      gateway: nodeAddress(plan, self),
-      ranges: this.#space.ranges,
-    });
-    if (kept.length > 0) {
-      this.#options.logger.warn("containers hold addresses that are no longer this node's", {
-        ranges: kept.map(({ start, end }) => `${formatIpv4(start)}-${formatIpv4(end - 1)}`),
+    if (!this.#control?.connected) return;
+    const { plan, self, logger } = this.#options;
+    try {
+      const { kept } = await this.#control.setSpace({
+        ready: this.#space.ready,
+        subnet: `${formatIpv4(plan.subnet.base)}/${plan.subnet.prefix}`,
+        gateway: nodeAddress(plan, self),
+        ranges: this.#space.ranges,
       });
+      this.#spaceProblem = undefined;
+      if (kept.length > 0) {
+        logger.warn("containers hold addresses that are no longer this node's", {
+          ranges: kept.map(({ start, end }) => `${formatIpv4(start)}-${formatIpv4(end - 1)}`),
+        });
+      }
+      if (!this.#pluginKnows) {
+        this.#pluginKnows = true;
+        this.#options.pluginReady();
+      }
+    } catch (error) {
+      this.#spaceNotTaken(error);
     }
     this.#options.changed();
+  }
+
+  #spaceNotTaken(error: unknown): void {
+    const { logger } = this.#options;
+    logger.warn("the plugin did not take its space", { error: `${error}` });
+    // One that went away is told at its next hello, and its absence is a warning of its own.
+    if (!this.#control?.connected || this.#closed) return;
+    const why = isHansaError(error) ? `${error.code}: ${error.message}` : `${error}`;
+    this.#spaceProblem = why;
+    this.#spaceTimer = globalThis.setTimeout(
+      () => this.#queue.add(() => this.#setSpace()),
+      SPACE_AGAIN_MS,
+    );
   }
 
   async #cede(request: number, want: Cession): Promise<void> {
     let ranges: readonly Range[] = [];
     try {
-      if (this.#control.connected) ranges = await this.#control.cede(want);
+      if (this.#control?.connected) ranges = await this.#control.cede(want);
     } catch (error) {
       this.#options.logger.warn("the plugin did not give up space", { error: `${error}` });
     }
     this.input({ type: "ceded", request, ranges });
   }
 
-  #claim(address: Ipv4 | undefined, deadlineMs: number): Promise<ClaimResult> {
+  #claim(address: Ipv4 | undefined, withinMs: number): Promise<ClaimResult> {
     const request = this.#nextClaim;
     this.#nextClaim += 1;
     const { promise, resolve } = Promise.withResolvers<ClaimResult>();
     this.#claims.set(request, { address, settle: resolve });
-    this.input({ type: "claim", request, address, deadlineMs: performance.now() + deadlineMs });
+    const earlierMs = Math.min(ANSWER_EARLIER_MS, withinMs / 4);
+    const deadlineMs = performance.now() + withinMs - earlierMs;
+    this.input({ type: "claim", request, address, deadlineMs });
     return promise;
   }
 
@@ -243,33 +297,5 @@ export class AddressLoop {
     const wanted = this.#claims.get(done.request)?.address;
     const error = claimError(this.#options.self, done.result, wanted, done.owner);
     return { ok: false, code: error.code, message: error.message };
-  }
-}
-
-function claimError(
-  self: NodeId,
-  result: Exclude<Extract<IpamOutput, { type: "claim-done" }>["result"], "granted">,
-  wanted: Ipv4 | undefined,
-  owner: NodeId | undefined,
-): HansaError {
-  const address = wanted === undefined ? "an address" : formatIpv4(wanted);
-  switch (result) {
-    case "in-use":
-      return new HansaError("IPAM_ADDRESS_IN_USE", `${address} is in use on node ${owner}`);
-    case "owner-unreachable":
-      return new HansaError(
-        "IPAM_OWNER_UNREACHABLE",
-        `${address} belongs to node ${owner}, which is out of reach`,
-      );
-    case "no-space":
-      return new HansaError(
-        "IPAM_EXHAUSTED",
-        `node ${self} has no free address and no node in reach could give it any`,
-      );
-    case "not-ready":
-      return new HansaError(
-        "IPAM_NOT_READY",
-        `node ${self} has no addresses yet and no node that has some is in reach`,
-      );
   }
 }

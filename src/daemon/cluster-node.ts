@@ -121,6 +121,7 @@ export class ClusterNode implements NodePort {
       rebound: (binding) =>
         this.#writes.add(() => saveIdentity(paths.stateDir, { ...identity, binding })),
     });
+    this.#addresses.begin();
     this.#docker = new DockerLoop({
       engine: new HttpEngine(),
       logger: logger.child({ part: "docker" }),
