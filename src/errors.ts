@@ -99,7 +99,7 @@ export const ERRORS = {
     title: "launched otherwise before",
     cause:
       "the node was launched before with another id, name, subnet or port, which belong to it until a reset",
-    hint: "launch with the same parameters, or run hansa reset first",
+    hint: "launch with the same parameters, or start over: docs/troubleshooting/start-over.md",
     exit: 1,
     status: 409,
   },
@@ -244,7 +244,7 @@ export const ERRORS = {
   PORT_TAKEN: {
     title: "port already taken",
     cause: "another program on the host holds a port that hansa needs",
-    hint: "stop that program, or launch every node of the cluster with another --port",
+    hint: "stop that program, or launch every node of the cluster with another --gossip-port or --overlay-port",
     exit: 1,
     status: 409,
   },
@@ -258,7 +258,7 @@ export const ERRORS = {
   STATE_DAMAGED: {
     title: "a file of hansa is damaged",
     cause: "a file under /var/lib/hansa was changed by hand or by a failing disk",
-    hint: "restore the file from a copy, or reset the node with hansa reset and launch it again",
+    hint: "restore the file from a copy, or start over: docs/troubleshooting/start-over.md",
     exit: 1,
     status: 500,
   },
@@ -287,7 +287,7 @@ export const ERRORS = {
     title: "another token or cluster name",
     cause:
       "the node was launched before with another token or cluster name; both belong to it until a reset",
-    hint: "launch with the same token and cluster name, or run hansa reset first",
+    hint: "launch with the same token and cluster name, or start over: docs/troubleshooting/start-over.md",
     exit: 1,
     status: 409,
   },

@@ -86,7 +86,9 @@ export function launchRequest({ values, operands }: Words): LaunchRequest {
   if (idText === undefined) missing("id");
   if (!values.has("token") && !values.has("token-file")) missing("token");
   if (values.has("token") && values.has("token-file")) {
-    throw new HansaError("USAGE", "give either --token or --token-file, not both");
+    throw new HansaError("USAGE", "give either --token or --token-file, not both", {
+      hint: "see hansa launch --help",
+    });
   }
   const id = parseNodeId(idText);
   if (id === undefined) bad("id", `number [1-${MAX_NODE_ID}]`, idText);
@@ -158,7 +160,10 @@ function readTokenFile(path: string): string {
     ];
     const why = known.find(([errno]) => isErrno(cause, errno))?.[1];
     if (why === undefined) throw cause;
-    throw new HansaError("USAGE", `cannot read the token from ${path}: ${why}`, { cause });
+    throw new HansaError("USAGE", `cannot read the token from ${path}: ${why}`, {
+      hint: "make one with openssl rand -hex 16 > FILE, the same on all nodes",
+      cause,
+    });
   }
   throw new HansaError(
     "USAGE",

@@ -19,7 +19,7 @@ export function formatOf(words: Words, standard: Format = "table"): Format {
   const format = FORMATS.find((known) => known === given);
   if (format !== undefined) return format;
   const text = `invalid argument: output, required: ${FORMATS.join(", ")}, received: ${given}`;
-  throw new HansaError("USAGE", text);
+  throw new HansaError("USAGE", text, { hint: `use one of ${FORMATS.join(", ")}` });
 }
 
 /** `value` as a whole document with its newline. YAML's library is loaded only when it is asked for. */
