@@ -71,9 +71,9 @@ for (const host of HOSTS) playground("x", `${host}`, "hansa", "prime");
 for (const host of HOSTS) {
   const running = playground("d", `${host}`, "ps", "-q", "-f", `name=^web${host}$`).trim() !== "";
   if (running) continue;
-  say(`host${host} > docker run -d --name web${host} --network hansa busybox httpd -f`);
   playground("d", `${host}`, "rm", "-f", `web${host}`);
   const serve = `echo "hello from web${host} on host${host}" > index.html && exec httpd -f`;
+  say(`host${host} > docker run -d --name web${host} --network hansa busybox sh -c '${serve}'`);
   playground(
     ...["d", `${host}`, "run", "-d", "--name", `web${host}`, "--network", "hansa"],
     ...["busybox", "sh", "-c", serve],
