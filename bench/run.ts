@@ -6,6 +6,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import type { Status } from "../src/api/status-schema.ts";
+import { unixRequest } from "../src/host/unix-http.ts";
+import { deriveRoot } from "../src/identity/roots.ts";
 import { type Host, Playground } from "../src/playground/playground.ts";
 import { addressRequests } from "./ipam-plugin.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
@@ -26,35 +29,37 @@ async function seconds(job: () => Promise<unknown>): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
+/** Asks a node's API from outside of its host, so that asking costs the hosts next to nothing. */
+async function api(host: Host, path: string): Promise<unknown> {
+  const socketPath = `/proc/${host.pid}/root/run/hansa/hansa.sock`;
+  return (await unixRequest({ socketPath, path, timeoutMs: 60_000 })).body;
+}
+
 async function untilMesh(playground: Playground): Promise<void> {
   for (;;) {
     const states = await Promise.all(
-      HOSTS.map(async (id) =>
-        JSON.parse(await must(playground.host(id), "hansa", "status", "-o", "json")),
-      ),
+      HOSTS.map((id) => api(playground.host(id), "/v1/status") as Promise<Status>),
     );
     const done = states.every(
-      (state) =>
-        state.connections.filter((row: { state: string }) => row.state === "established").length ===
-        3,
+      ({ connections }) => connections.filter(({ state }) => state === "established").length === 3,
     );
     if (done) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-/** Seconds from four launches side by side until every node is in a full mesh and primed, less one key derivation. */
+/** Seconds from four launches side by side until every node is in a full mesh and primed. */
 async function formHansa(playground: Playground): Promise<number> {
   const targets = HOSTS.map((id) => `host${id}`);
-  return seconds(async () => {
-    await Promise.all(
-      HOSTS.map((id) =>
-        must(playground.host(id), "hansa", "launch", "--id", `${id}`, "--token", TOKEN, ...targets),
-      ),
-    );
-    await Promise.all(HOSTS.map((id) => must(playground.host(id), "hansa", "prime")));
-    await untilMesh(playground);
-  });
+  return seconds(() =>
+    Promise.all(
+      HOSTS.map(async (id) => {
+        const host = playground.host(id);
+        await must(host, "hansa", "launch", "--id", `${id}`, "--token", TOKEN, ...targets);
+        await api(host, "/v1/prime");
+      }),
+    ).then(() => untilMesh(playground)),
+  );
 }
 
 async function formSwarm(playground: Playground): Promise<number> {
@@ -73,11 +78,12 @@ async function formSwarm(playground: Playground): Promise<number> {
   return took;
 }
 
+/** Seconds of one key derivation a host, all hosts' at the same time on this machine's cores, as the launches have them. */
 async function derivationSeconds(): Promise<number> {
-  const { deriveRoot } = await import("../src/identity/roots.ts");
   const samples: number[] = [];
-  for (let round = 0; round < 5; round += 1)
-    samples.push(await seconds(() => deriveRoot(TOKEN, "hansa")));
+  for (let round = 0; round < 5; round += 1) {
+    samples.push(await seconds(() => Promise.all(HOSTS.map(() => deriveRoot(TOKEN, "hansa")))));
+  }
   return median(samples);
 }
 
@@ -107,7 +113,7 @@ const derivation = await derivationSeconds();
     ours.push((await formHansa(playground)) - derivation);
   }
   rows.push({
-    figure: "4 hosts launched side by side to mesh and prime, less one key derivation",
+    figure: "4 hosts launched side by side to mesh and prime, less one key derivation a host",
     ours: median(ours),
     peer: median(theirs),
     peerName: "swarm init + 3 joins",
@@ -176,5 +182,5 @@ for (const command of ["version", "status"]) {
 process.stdout.write(
   process.argv.includes("--json")
     ? `${JSON.stringify({ derivationSeconds: derivation, rows }, null, 2)}\n`
-    : `key derivation, once a launch: ${derivation.toFixed(3)} s\n${table(rows)}\n`,
+    : `key derivation, ${HOSTS.length} at a time as in the launches: ${derivation.toFixed(3)} s\n${table(rows)}\n`,
 );
