@@ -25,7 +25,8 @@ export interface Schema<T> {
 /**
  * Replaces `path` by `data`: temporary file beside it, fsync, rename, fsync of the directory.
  *
- * `mode` is exact (the umask does not apply). System errors such as ENOSPC pass through, and the old file is then untouched.
+ * `mode` is exact (the umask does not apply). Throws STATE_UNWRITABLE for a disk that is full, read-only or failing; other system errors
+ * pass through. The old file is then untouched.
  */
 export async function atomicWrite(
   path: string,
@@ -44,8 +45,10 @@ export async function atomicWrite(
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => {
+      // What kept the file from being written keeps it from being removed too, and is what is told.
+    });
+    throw unwritable(path, error);
   }
   await syncDirectory(dirname(path));
 }
@@ -70,9 +73,11 @@ export async function readIfExists(path: string): Promise<Uint8Array | undefined
   }
 }
 
-/** Makes the directory and its parents; `mode` goes to those newly made, and exactly to `path` itself when it is new. */
+/**
+ * Makes the directory and its parents; `mode` goes to those newly made, and exactly to `path` itself when it is new. Throws as atomicWrite.
+ */
 export async function ensureDir(path: string, mode: number): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode });
+  const first = await makeDirs(path, mode);
   if (first === undefined) return;
   const directory = await open(path, "r");
   try {
@@ -80,6 +85,39 @@ export async function ensureDir(path: string, mode: number): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+async function makeDirs(path: string, mode: number): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true, mode });
+  } catch (error) {
+    // On a read-only disk the recursive mkdir says ENOENT; the plain one says why.
+    const cause = isErrno(error, "ENOENT") ? await plainMkdirError(path, mode) : error;
+    throw unwritable(path, cause ?? error);
+  }
+}
+
+async function plainMkdirError(path: string, mode: number): Promise<unknown> {
+  try {
+    await mkdir(path, mode);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+const UNWRITABLE = {
+  ENOSPC: "no space left on the disk",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the disk is read-only",
+  EIO: "the disk fails",
+};
+
+/** One sentence in place of the system's code, where the disk is to blame. */
+function unwritable(path: string, error: unknown): unknown {
+  const why = Object.entries(UNWRITABLE).find(([errno]) => isErrno(error, errno))?.[1];
+  if (why === undefined) return error;
+  return new HansaError("STATE_UNWRITABLE", `${path} cannot be written: ${why}`, { cause: error });
 }
 
 /**
@@ -123,8 +161,12 @@ export function atomicWriteSync(path: string, data: string | Uint8Array, mode: n
     }
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // As above: the first error is the one to tell.
+    }
+    throw unwritable(path, error);
   }
   const directory = openSync(dirname(path), "r");
   try {

@@ -6,7 +6,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Host, Playground } from "../../src/playground/playground.ts";
 
-export const HANSA = join(import.meta.dirname, "../../dist/hansa");
+/** The executable under test; HANSA_BINARY names another than the one built here. */
+export const HANSA = process.env["HANSA_BINARY"] ?? join(import.meta.dirname, "../../dist/hansa");
 export const TOKEN = "my-cluster-password";
 export const NETWORK = ["--network", "hansa"] as const;
 

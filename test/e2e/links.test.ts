@@ -1,0 +1,83 @@
+/** Hosts with several addresses: the chosen link is used, a target may name any of them, and addresses may change. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Playground } from "../../src/playground/playground.ts";
+import {
+  allReachAll,
+  eventually,
+  fullMesh,
+  hosts,
+  launch,
+  must,
+  type Served,
+  serve,
+  status,
+  TOKEN,
+} from "./cluster.ts";
+
+let playground: Playground;
+const containers: Served[] = [];
+
+before(async () => {
+  playground = await hosts("e2el", 3, 2);
+});
+after(() => playground?.down());
+
+const members = () => playground.hosts();
+
+test("--link0 is the address that a node announces and that its peers reach it at", async () => {
+  const second = playground.host(2);
+  const words = ["--id", "2", "--token", TOKEN, "--link0", second.ip(1)];
+  await must(second, "hansa", "launch", ...words);
+  await launch(playground.host(1), 1, second.ip(0));
+  // host3 names link 1 of host1, which announces link 0.
+  await launch(playground.host(3), 3, playground.host(1).ip(1));
+  await fullMesh(members(), 20_000);
+  assert.equal((await status(second)).node.address, `${second.ip(1)}:6783`);
+  const row = (await status(playground.host(1))).connections.find(({ peer }) => peer?.id === 2);
+  assert.equal(row?.address, `${second.ip(1)}:6783`);
+});
+
+for (const [id, which] of [
+  [1, "the peer's first link where it announces the second"],
+  [3, "the peer's second link where it announces the first"],
+] as const) {
+  test(`a target that is ${which} has no row of its own and is dialled no more`, async () => {
+    const host = playground.host(id);
+    await eventually("one row a peer", 10_000, async () => {
+      const { connections } = await status(host);
+      return connections.length === 2 ? true : undefined;
+    });
+    const filter = `tcp dst port 6783 and tcp[tcpflags] == tcp-syn and src host ${host.ip(0)}`;
+    // Dialled again it would be every 1 to 3 seconds; the periodic exchange between peers is every 30.
+    const heard = await host.exec(["timeout", "6", "tcpdump", "-lni", "any", filter]);
+    const dials = heard.stdout.trim().split("\n").filter(Boolean);
+    assert.ok(dials.length <= 1, heard.stdout);
+  });
+}
+
+test("a host whose address changes announces the new one and is back, with its containers, without a hand", async () => {
+  for (const host of members()) {
+    const name = `c${host.number}`;
+    containers.push({ host, name, address: await serve(host, name) });
+  }
+  await allReachAll(containers);
+  const moved = playground.host(3);
+  const fresh = "192.168.49.93";
+  await must(moved, "ip", "addr", "del", `${moved.ip(1)}/24`, "dev", "eth1");
+  await must(moved, "ip", "addr", "add", `${fresh}/24`, "dev", "eth1");
+  await eventually("the new address is announced and established", 40_000, async () => {
+    for (const host of [playground.host(1), playground.host(2)]) {
+      const row = (await status(host)).connections.find(({ peer }) => peer?.id === 3);
+      if (row?.address !== `${fresh}:6783` || row.state !== "established")
+        throw new Error(JSON.stringify(row));
+    }
+    return true;
+  });
+  await allReachAll(containers);
+  const { peers } = await status(playground.host(1));
+  assert.deepEqual(
+    peers.map(({ id, state }) => [id, state]),
+    [1, 2, 3].map((id) => [id, "alive"]),
+  );
+});
