@@ -11,14 +11,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { release, tmpdir } from "node:os";
+import { type NetworkInterfaceInfo, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { isHansaError } from "../errors.ts";
 import { cidrRange, formatCidr, overlaps, parseCidr } from "../values/cidr.ts";
 import { kernelHasWireguard, neededTools } from "./host-tools.ts";
-import { requestedNode } from "./launch-request.ts";
+import { requestedNode, requireOwnLinks } from "./launch-request.ts";
 import { lastSentence, rotateLog } from "./log-file.ts";
 import { loadNodeFile, type NodeFile, saveNodeFile } from "./node-file.ts";
 import { readPidFile, releasePidLock, takePidLock, writePidFile } from "./pid-file.ts";
@@ -250,4 +250,24 @@ test("a pid file counts only while its very process lives", async () => {
     readdirSync(dir).filter((name) => name.startsWith("a.pid")),
     [],
   );
+});
+
+test("a link must be an address of this host, and the refusal names those that it has", () => {
+  const interfaces = {
+    lo: [{ address: "127.0.0.1" }],
+    eth0: [{ address: "192.168.48.11" }],
+  } as unknown as NodeJS.Dict<NetworkInterfaceInfo[]>;
+  requireOwnLinks(["192.168.48.11"], interfaces);
+  assert.throws(
+    () => requireOwnLinks(["192.168.48.11", "1.2.3.4"], interfaces),
+    (error) =>
+      isHansaError(error, "USAGE") &&
+      /1\.2\.3\.4/.test(error.message) &&
+      /192\.168\.48\.11/.test(error.hint),
+  );
+});
+
+test("a route that refuses packets is in nobody's way, as our own unreachable ones are", () => {
+  const line = "*\t0000200A\t00000000\t0200\t0\t0\t0\t0000F8FF\t0\t0\t0";
+  assert.deepEqual(usedByRoutes(`Iface\tDestination\n${line}\n`), []);
 });

@@ -1,5 +1,6 @@
 /** What a launch asks for, checked against itself and against what an earlier launch fixed. Pure. */
 import { isIP } from "node:net";
+import type { NetworkInterfaceInfo } from "node:os";
 import { HansaError } from "../errors.ts";
 import { isClusterName } from "../identity/roots.ts";
 import { parseCidr } from "../values/cidr.ts";
@@ -60,12 +61,27 @@ export function requestedNode(options: LaunchOptions, hostName: string): NodeFil
   };
 }
 
+/** Throws USAGE when one of `links` is not an address of this host: others would dial somebody else. */
+export function requireOwnLinks(
+  links: readonly string[],
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>,
+): void {
+  const own = Object.values(interfaces).flatMap(
+    (list) => list?.map(({ address }) => address) ?? [],
+  );
+  const strange = links.find((link) => !own.includes(link));
+  if (strange === undefined) return;
+  throw new HansaError("USAGE", `invalid argument: link, ${strange} is no address of this host`, {
+    hint: `this host has ${own.filter((ip) => ip !== "127.0.0.1" && ip !== "::1").join(", ")}`,
+  });
+}
+
 /** Throws LAUNCH_DIFFERS or TOKEN_DIFFERS when what is given differs from what an earlier launch stored. The token is checked elsewhere. */
 export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): void {
   if (options.id !== stored.id) {
     const text = `invalid argument: id, required: ${stored.id} (existing), received: ${options.id}`;
     throw new HansaError("LAUNCH_DIFFERS", text, {
-      hint: "to give this host another id, run hansa reset first",
+      hint: "a host keeps its id; to start over, stop the node and remove what is in /var/lib/hansa",
     });
   }
   if (options.cluster !== undefined && options.cluster !== stored.cluster) {

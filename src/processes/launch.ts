@@ -7,7 +7,7 @@
  */
 
 import { readFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
 import { HansaError } from "../errors.ts";
 import { atomicWrite, ensureDir, readIfExists } from "../host/files.ts";
@@ -17,7 +17,7 @@ import { parseCidr } from "../values/cidr.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { dockerNetworks } from "./docker-reach.ts";
 import { neededTools, requireTools } from "./host-tools.ts";
-import { refuseOtherLaunch, requestedNode } from "./launch-request.ts";
+import { refuseOtherLaunch, requestedNode, requireOwnLinks } from "./launch-request.ts";
 import {
   type Encryption,
   loadNodeFile,
@@ -104,7 +104,7 @@ async function launchAgain(
   const identity = await loadIdentity(paths.stateDir);
   if (identity === undefined) {
     throw new HansaError("STATE_DAMAGED", `${paths.stateDir} has lost its identity.json`, {
-      hint: "restore it from a backup, or run hansa reset and launch again",
+      hint: `restore it from a backup; to start over, stop the node and remove what is in ${paths.stateDir}`,
     });
   }
   options.onProgress?.("checking the token");
@@ -144,6 +144,7 @@ async function firstIdentity(
 /** What a host must have for its first launch. Writes nothing. */
 async function checkHost(node: NodeFile, host: ThisHost): Promise<void> {
   await requireFreePorts(node.ports, ourPids(host));
+  requireOwnLinks(node.links, networkInterfaces());
   const subnet = parseCidr(node.subnet);
   if (subnet === undefined) throw new HansaError("INTERNAL", "a checked subnet is malformed");
   requireFreeSubnet(subnet, usedByRoutes(await readFile("/proc/net/route", "latin1")));

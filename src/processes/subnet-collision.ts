@@ -15,14 +15,21 @@ export interface UsedBlock {
 const OWN_DEVICES: readonly string[] = ["hansa0", TUNNEL_DEVICE, "hansa-vx"];
 const OWN_NETWORK = "hansa";
 
-/** The IPv4 routes in /proc/net/route, less default routes and those of our own devices. */
+/** The flag of a route that refuses packets (RTF_REJECT of linux/route.h). */
+const REJECTS = 0x200;
+
+/**
+ * The IPv4 routes in /proc/net/route, less default routes, those of our own devices, and those that lead nowhere: our own
+ * unreachable routes are among these, and who refuses packets to a block has no use for it.
+ */
 export function usedByRoutes(table: string): UsedBlock[] {
   return table
     .split("\n")
     .slice(1)
     .flatMap((line) => {
-      const [device, destination = "", , , , , , mask = ""] = line.trim().split(/\s+/);
+      const [device, destination = "", , flags = "", , , , mask = ""] = line.trim().split(/\s+/);
       if (device === undefined || OWN_DEVICES.includes(device)) return [];
+      if ((Number.parseInt(flags, 16) & REJECTS) !== 0) return [];
       if (!/^[0-9A-F]{8}$/.test(destination) || !/^[0-9A-F]{8}$/.test(mask)) return [];
       const prefix = [...fromLittleEndian(mask).toString(2)].filter((bit) => bit === "1").length;
       if (prefix === 0) return [];

@@ -2,6 +2,9 @@
 import type { Command } from "../command.ts";
 import { withProgress } from "../output/progress.ts";
 
+/** How often a waiting prime asks the node what is wrong. */
+const LOOK_MS = 2_000;
+
 export const prime: Command = {
   name: "prime",
   summary: "wait until this node can start containers",
@@ -11,7 +14,21 @@ they are connected to.`,
   examples: ["prime"],
   async run(_words, context) {
     const waiting = "waiting for addresses: a node with free ones must be connected";
-    const { id } = await withProgress(context.note, waiting, () => context.client.prime());
+    const { id } = await withProgress(context.note, waiting, async (progress) => {
+      // What keeps the node from ever being ready stands in its warnings; a wait that ends soon never asks.
+      const look = setInterval(() => {
+        context.client.status().then(
+          ({ warnings: [warning] }) => progress.step(warning?.message ?? waiting),
+          // That the node is gone is prime's own to tell.
+          () => progress.step(waiting),
+        );
+      }, LOOK_MS);
+      try {
+        return await context.client.prime();
+      } finally {
+        clearInterval(look);
+      }
+    });
     context.out(`[${id}] Node ready\n`);
     return 0;
   },
