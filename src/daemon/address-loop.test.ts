@@ -219,23 +219,23 @@ test("a plugin that was killed and comes back without its state is given the spa
   assert.match(`${await takes(second)}`, /^10\./);
 });
 
-test("claims are refused with the code that names the reason", async (t) => {
+test("claims are refused with the code that names the reason", { concurrency: true }, async (t) => {
   const far = PLAN.fixed.end - 9;
-  await t.test("no node gave any yet", async () => {
+  void t.test("no node gave any yet", async () => {
     await using stage = await Stage.make({ self: 5 });
     stage.loop.input({ type: "settled" });
     await until(() => stage.ready === 1);
     const why = { code: "IPAM_NOT_READY", message: /^node 5 has no addresses yet/ };
     await assert.rejects(stage.take("any", 1000), why);
   });
-  await t.test("its owner is out of reach", async () => {
+  void t.test("its owner is out of reach", async () => {
     await using stage = await Stage.make();
     stage.loop.input({ type: "settled" });
     await until(() => stage.ready === 1);
     const why = { code: "IPAM_OWNER_UNREACHABLE", message: /belongs to node 4, which is out/ };
     await assert.rejects(stage.take(far, 1000), why);
   });
-  await t.test("in use at its owner, who is asked", async () => {
+  void t.test("in use at its owner, who is asked", async () => {
     await using stage = await Stage.make();
     const { loop, sent } = stage;
     loop.input({ type: "settled" });
@@ -252,7 +252,7 @@ test("claims are refused with the code that names the reason", async (t) => {
     loop.input({ type: "message", from: 4, message });
     await rejected;
   });
-  await t.test("all addresses in use and nobody in reach", async () => {
+  void t.test("all addresses in use and nobody in reach", async () => {
     await using stage = await Stage.make({ plan: addressPlan("10.32.0.0/20") });
     stage.loop.input({ type: "settled" });
     await until(() => stage.plugin?.spaces.at(-1)?.ready === true);
@@ -265,7 +265,7 @@ test("claims are refused with the code that names the reason", async (t) => {
       message: /^node 1 has no free address/,
     });
   });
-  await t.test("of our own part it is granted", async () => {
+  void t.test("of our own part it is granted", async () => {
     await using stage = await Stage.make();
     stage.loop.input({ type: "settled" });
     await until(() => stage.ready === 1);

@@ -8,6 +8,7 @@ import type { JoinResult } from "../gossip/gossip-delegate.ts";
 import type { Dial, Dialer, DialOutcome } from "../membership/dialer.ts";
 import { parseMemberName } from "../membership/member-name.ts";
 import { type Endpoint, formatEndpoint } from "../values/endpoint.ts";
+import { AUTHENTICATION_FAILED } from "./connection-view.ts";
 
 export interface DialLoopOptions {
   readonly dialer: Dialer;
@@ -118,15 +119,16 @@ function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
 /** One clause for the row of the connection. */
 function failureText(failure: Extract<JoinResult, { ok: false }>, endpoint: Endpoint): string {
   const at = formatEndpoint(endpoint);
+  const open = `(open ${endpoint.port}/tcp and udp)`;
   switch (failure.reason) {
     case "refused":
-      return `connection refused at ${at}/tcp: no node runs there, or a firewall refuses`;
+      return `connection refused at ${at}/tcp: no node runs there, or a firewall refuses ${open}`;
     case "unanswered":
-      return `no answer from ${at}/tcp: the host is down, or a firewall drops packets`;
+      return `no answer from ${at}/tcp: the host is down, or a firewall drops packets ${open}`;
     case "unreachable":
       return `${at} is unreachable: no route, or the host is down`;
     case "authentication":
-      return "authentication failed or other cluster";
+      return AUTHENTICATION_FAILED;
     case "closed":
     case "protocol":
       return failure.message;

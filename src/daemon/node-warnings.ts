@@ -29,7 +29,11 @@ export function nodeWarnings(facts: WarningFacts): Warning[] {
     warnings.push(warning("NODE_TWIN", text));
   }
   if (conflicts > 0) {
-    const text = `${conflicts} address records contradicted this node's`;
+    const records =
+      conflicts === 1
+        ? "an address record of another node"
+        : `${conflicts} address records of other nodes`;
+    const text = `${records} contradicted this node's`;
     warnings.push(warning("IPAM_ADDRESS_TWICE", text));
   }
   if (!facts.pluginConnected) {
@@ -45,7 +49,9 @@ function place({ member, metadata }: RosterNode): string {
 
 function coded(problem: string): Warning {
   const [, code = "", text = problem] = /^([A-Z_]+): (.*)$/s.exec(problem) ?? [];
-  return code in ERRORS ? warning(code as ErrorCode, text) : warning("INTERNAL", problem);
+  return Object.hasOwn(ERRORS, code)
+    ? warning(code as ErrorCode, text)
+    : warning("INTERNAL", problem);
 }
 
 function warning(code: ErrorCode, message: string): Warning {
