@@ -184,6 +184,7 @@ export class ClusterNode implements NodePort {
       roster: this.#membership.roster(),
       remembered: this.#membership.remembered,
       targets: this.#membership.targets(),
+      knownPeers: this.#membership.knownPeers(),
       rejections: this.#membership.rejections(),
       rows: this.#membership.rows,
       addresses: this.#addresses.view(),

@@ -10,7 +10,7 @@ import type { GossipDelegate, MemberEvent } from "../gossip/gossip-delegate.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Identity, IdentityKeys } from "../identity/identity.ts";
 import type { ConnectionRow, RowConnection } from "../membership/connection-rows.ts";
-import { Dialer, type DialerMember, type TargetView } from "../membership/dialer.ts";
+import { Dialer, type DialerMember, type PeerView, type TargetView } from "../membership/dialer.ts";
 import { decodeMetadata, encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import { bindingAfter } from "../membership/twins.ts";
 import type { NodeFile } from "../processes/node-file.ts";
@@ -163,6 +163,11 @@ export class MembershipLoop {
 
   targets(): readonly TargetView[] {
     return this.#dialer.targets();
+  }
+
+  /** Peers met once, with when each that is not alive is dialled again. */
+  knownPeers(): readonly PeerView[] {
+    return this.#dialer.peers();
   }
 
   rejections(): readonly Rejection[] {

@@ -132,8 +132,13 @@ function goodInfo(
 
 function badInfo(row: Connection, view: View): string {
   if (row.state === "connecting" || row.state === "pending") return row.error ?? "";
-  const retry = row.retryAt === null ? "never" : fromNow(Date.parse(row.retryAt) - view.nowMs);
-  return `${row.error ?? "unreachable"}, retry: ${retry}`;
+  return `${row.error ?? "unreachable"}, retry: ${retryOf(row, view)}`;
+}
+
+/** An attempt without a time is under way, unless the row is given up. */
+function retryOf({ state, retryAt }: Connection, view: View): string {
+  if (retryAt !== null) return fromNow(Date.parse(retryAt) - view.nowMs);
+  return state === "failed" ? "never" : "now";
 }
 
 function peerHead(peer: Peer, paint: Paint): string[] {
