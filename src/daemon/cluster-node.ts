@@ -357,6 +357,7 @@ export class ClusterNode implements NodePort {
         address: nodeAddress(this.#plan, id),
         publicKey: wireguardKey,
         endpoint,
+        isLost: this.#tunnels.view(id).isLost,
       })),
       segments: [...segments.fixed, ...segments.dynamic],
       docker: {

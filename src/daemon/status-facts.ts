@@ -50,8 +50,13 @@ export function rosterWith(...others: readonly MemberView[]): Roster {
   return rosterOf([self, ...others], self.name);
 }
 
-export const NO_TUNNEL: TunnelView = { proved: false, smallOnly: false, rttMs: undefined };
-export const PROVED: TunnelView = { proved: true, smallOnly: false, rttMs: 0.4567 };
+export const NO_TUNNEL: TunnelView = {
+  proved: false,
+  smallOnly: false,
+  rttMs: undefined,
+  isLost: false,
+};
+export const PROVED: TunnelView = { proved: true, smallOnly: false, rttMs: 0.4567, isLost: false };
 
 /** Of a node 1 that is alone and gives addresses; a moment of the monotonic clock is that long after 2026 began. */
 export function factsWith(different: Partial<StatusFacts>): StatusFacts {

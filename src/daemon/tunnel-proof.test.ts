@@ -10,7 +10,12 @@ test("only a full-size answer proves a tunnel", () => {
   assert.equal(full?.full, true);
   assert.equal(small?.full, false);
   assert.equal(proofs.answered(2, small?.nonce ?? 0, 101), false);
-  assert.deepEqual(proofs.view(2, 150), { proved: false, smallOnly: true, rttMs: 1 });
+  assert.deepEqual(proofs.view(2, 150), {
+    proved: false,
+    smallOnly: true,
+    rttMs: 1,
+    isLost: false,
+  });
   assert.equal(proofs.answered(2, full?.nonce ?? 0, 160), true);
   assert.equal(proofs.view(2, 160).proved, true);
 });
@@ -61,4 +66,13 @@ test("probes of proved tunnels go out together, whenever they were proved", () =
     if (probes.length > 0) wakes.set(second, (wakes.get(second) ?? 0) + 1);
   }
   assert.equal(wakes.get(18), 1);
+});
+
+test("a tunnel counts as lost once a repeated handshake had its time, and no more when it is tried anew", () => {
+  const proofs = new TunnelProofs(0);
+  proofs.setPeers([2], 0);
+  assert.equal(proofs.view(2, 5_000).isLost, false);
+  assert.equal(proofs.view(2, 5_001).isLost, true);
+  proofs.restart(2, 5_001);
+  assert.equal(proofs.view(2, 5_002).isLost, false);
 });

@@ -18,6 +18,8 @@ const TOGETHER_MS = 250;
 const LOST_AFTER_MS = 2_400;
 /** A proved tunnel is measured in full size again once in so many probes. */
 const FULL_EVERY = 30;
+/** WireGuard tries a handshake again after 5 s. */
+const HANDSHAKE_MS = 5_000;
 /** Probes of one peer whose answer is still awaited. */
 const MAX_OUTSTANDING = 8;
 
@@ -33,6 +35,8 @@ export interface TunnelView {
   /** Small probes come back but full-size ones do not: the MTU is too large for the path. */
   readonly smallOnly: boolean;
   readonly rttMs: number | undefined;
+  /** Unproved for so long that a handshake under way is no excuse. */
+  readonly isLost: boolean;
 }
 
 interface Tunnel {
@@ -130,11 +134,12 @@ export class TunnelProofs {
 
   view(peer: NodeId, nowMs: number): TunnelView {
     const tunnel = this.#tunnels.get(peer);
-    if (!tunnel) return { proved: false, smallOnly: false, rttMs: undefined };
+    if (!tunnel) return { proved: false, smallOnly: false, rttMs: undefined, isLost: false };
     return {
       proved: tunnel.proved,
       smallOnly: !tunnel.proved && nowMs - tunnel.lastSmallReplyMs < 3 * STEADY_MS,
       rttMs: tunnel.rttMs,
+      isLost: !tunnel.proved && nowMs - tunnel.sinceMs > HANDSHAKE_MS,
     };
   }
 }

@@ -195,6 +195,30 @@ test("forget drops the target, and its known peer only when it is not alive", ()
   );
 });
 
+test("who was forgotten while dead or suspect stays forgotten until alive again", () => {
+  for (const state of ["dead", "suspect"] as const) {
+    const machine = dialer();
+    machine.connect(["10.0.0.2"], 0);
+    machine.setMembers([member("2-aaaaaaaa", "10.0.0.2")], 0, 0);
+    machine.setMembers([member("2-aaaaaaaa", "10.0.0.2", state)], 1, 1);
+    machine.forget(["10.0.0.2"]);
+    machine.setMembers([member("2-aaaaaaaa", "10.0.0.2", "dead")], 2, 2);
+    assert.deepEqual(machine.peers(), [], state);
+    assert.equal(machine.nextTickMs(), Number.POSITIVE_INFINITY);
+    machine.setMembers([member("2-aaaaaaaa", "10.0.0.2")], 3, 3);
+    assert.equal(machine.peers().length, 1);
+  }
+});
+
+test("a peer that expired is not known anew because gossip still names it", () => {
+  const machine = dialer();
+  machine.setMembers([member("2-aaaaaaaa", "10.0.0.2")], 0, 0);
+  machine.setMembers([member("2-aaaaaaaa", "10.0.0.2", "dead")], 1, 1);
+  machine.expire(73 * 3_600_000);
+  machine.setMembers([member("2-aaaaaaaa", "10.0.0.2", "dead")], 2, 73 * 3_600_000);
+  assert.deepEqual(machine.peers(), []);
+});
+
 test("replace makes the targets exactly the given ones", () => {
   const machine = dialer();
   machine.connect(["a", "b"], 0);

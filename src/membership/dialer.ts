@@ -95,6 +95,8 @@ export class Dialer {
   /** "address port" of everything alive → the member's name. */
   readonly #aliveAt = new Map<string, string>();
   #ourselves = new Set<string>();
+  /** Members that the user forgot, or that expired, while they were not alive: not known peers again before they are. */
+  readonly #forgotten = new Set<string>();
 
   constructor(options: DialerOptions, nowMs: number) {
     this.#options = options;
@@ -121,14 +123,16 @@ export class Dialer {
     this.connect(targets, nowMs);
   }
 
-  /** Drops targets by the text as given, and the known peers at their addresses that are not alive. */
+  /** Drops targets by the text as given, and the known peers at their addresses that are not alive (suspects neither). */
   forget(targets: readonly string[]): void {
     for (const target of targets) {
       const entry = this.#targets.get(target) ?? this.#parse(target, 0);
       const places = new Set(this.#places(entry));
       for (const [name, { peer }] of this.#peers) {
         const isAtTarget = name === entry.member || places.has(placeOf(peer.endpoint));
-        if (isAtTarget && !this.#alive.has(name)) this.#peers.delete(name);
+        if (!isAtTarget || this.#alive.get(name)?.state === "alive") continue;
+        this.#peers.delete(name);
+        this.#forgotten.add(name);
       }
       this.#targets.delete(target);
     }
@@ -167,10 +171,12 @@ export class Dialer {
       }
       const isAlive = state === "alive" || state === "suspect";
       const entry = this.#peers.get(name);
+      if (state === "alive") this.#forgotten.delete(name);
       if (isAlive) {
         if (entry !== undefined && !before.has(name)) hasHealed = true;
         this.#noteAlive(member);
       }
+      if (this.#forgotten.has(name)) continue;
       const lastAliveMs = isAlive ? wallMs : (entry?.peer.lastAliveMs ?? wallMs);
       const peer = { name, endpoint, lastAliveMs };
       if (entry === undefined) this.#peers.set(name, { peer, attempts: new DialAttempts(nowMs) });
@@ -192,7 +198,10 @@ export class Dialer {
   expire(wallMs: number): void {
     for (const [name, { peer }] of this.#peers) {
       const isOld = wallMs - peer.lastAliveMs > PEER_EXPIRY_MS;
-      if (isOld && !this.#alive.has(name)) this.#peers.delete(name);
+      if (!isOld || this.#alive.has(name)) continue;
+      this.#peers.delete(name);
+      // Gossip goes on naming it, which must not make it known anew.
+      this.#forgotten.add(name);
     }
   }
 

@@ -16,6 +16,8 @@ export interface OverlayPeer {
   readonly publicKey: string;
   /** Where its tunnel listens; undefined while unknown, it may then still reach us. */
   readonly endpoint: Endpoint | undefined;
+  /** True while gossip hears the peer and nothing comes back through its tunnel: then where it roamed to is not trusted. */
+  readonly isLost?: boolean;
 }
 
 /** A part of a ring: `owner` gives out the addresses in [start, end). */
@@ -53,6 +55,8 @@ export interface WireguardPeer {
   /** Sorted by address; blocks of different peers never overlap. */
   readonly allowedIps: readonly string[];
   readonly keepaliveSeconds: number;
+  /** Send our endpoint again, though the device follows another. Absent while the tunnel works. */
+  readonly isLost?: true;
 }
 
 export interface Route {

@@ -82,6 +82,17 @@ test("an endpoint is sent again only when ours changed or the tunnel does not wo
   assert.equal(sends({ endpoint: null }), "192.0.2.2:6784");
 });
 
+test("a tunnel that is lost while gossip hears the peer is sent back to the announced endpoint", () => {
+  const lost = {
+    ...wanted,
+    peers: wanted.peers.map((peer) => ({ ...peer, isLost: true as const })),
+  };
+  const sends = (state: DeviceState) =>
+    planDevice(lost, secrets, state, SENT, NOW)?.peers[0]?.endpoint;
+  assert.equal(sends(device({ endpoint: "198.51.100.9:4000" })), "192.0.2.2:6784");
+  assert.equal(sends(device()), undefined, "it is there already");
+});
+
 test("a change of addresses leaves a roamed endpoint alone", () => {
   const change = plan(device({ endpoint: "198.51.100.9:4000", allowedIps: ["10.32.0.2/32"] }));
   assert.equal(change?.peers[0]?.changed, true);

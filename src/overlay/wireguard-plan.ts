@@ -94,6 +94,7 @@ export function planPeers(input: OverlayInput, peers: readonly OverlayPeer[]): W
       endpoint: endpointText(peer),
       allowedIps: blocks.toSorted((a, b) => a.base - b.base).map(formatCidr),
       keepaliveSeconds: KEEPALIVE_SECONDS,
+      ...(peer.isLost && { isLost: true as const }),
     };
   });
 }
@@ -110,7 +111,7 @@ function endpointText(peer: OverlayPeer): string | null {
  * The change that makes `state` what `wanted` says, or undefined when nothing differs.
  *
  * `sent` is the endpoint last sent for each public key by this process. A peer found with an endpoint that we did not send keeps
- * it while its tunnel works (a handshake within 180 s of `wallMs`), as after a restart of the daemon. Peers without a pair key
+ * it while its tunnel works (a handshake within 180 s of `wallMs`, and not lost), as after a restart of the daemon. Peers without a pair key
  * in `secrets` are treated as absent, since a tunnel without one would be weaker than promised.
  */
 export function planDevice(
@@ -166,6 +167,7 @@ function endpointToSend(
 ): string | undefined {
   if (peer.endpoint === null || found?.endpoint === peer.endpoint) return undefined;
   if (found === undefined || found.endpoint === null) return peer.endpoint;
+  if (peer.isLost) return peer.endpoint;
   const works = found.handshakeAt !== undefined && wallMs - found.handshakeAt < SESSION_MS;
   const known = sent === undefined || sent === peer.endpoint;
   return works && known ? undefined : peer.endpoint;
