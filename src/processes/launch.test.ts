@@ -104,7 +104,7 @@ test("the same launch again is idempotent and hands its targets to the daemon; a
     "LAUNCH_DIFFERS",
     /^invalid argument: id, required: 7 \(existing\), received: 8$/,
   );
-  assert.match(other.hint, /reset/);
+  assert.match(other.hint, /start over/);
   await refused({ ...OPTIONS, token: "another" }, "TOKEN_DIFFERS", /another token/);
   await refused({ ...OPTIONS, cluster: "other" }, "TOKEN_DIFFERS", /cluster hansa, not other/);
   await refused({ ...OPTIONS, subnet: "10.0.0.0/12" }, "LAUNCH_DIFFERS", /subnet.*10\.240/);
