@@ -4,8 +4,7 @@
  * The incarnation is written before anything that relies on it is sent, so writing is synchronous and on disk when it returns. The nodes
  * are remembered with their tunnel keys, so that a daemon that restarts in a partition keeps the tunnels of those it cannot hear.
  */
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
-import { readJson } from "../host/files.ts";
+import { atomicWriteSync, readJson } from "../host/files.ts";
 import { type KnownPeer, readDialerState } from "../membership/dialer-state.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
@@ -61,15 +60,7 @@ function isNode(value: unknown): value is RememberedNode {
   );
 }
 
-/** Replaces the file: whole or not at all, on disk when it returns; mode 0600. */
+/** Replaces the file: whole or not at all, on disk when it returns; mode 0600. Throws STATE_UNWRITABLE. */
 export function saveMembershipFile(path: string, file: MembershipFile): void {
-  const temporary = `${path}.new`;
-  const handle = openSync(temporary, "w", 0o600);
-  try {
-    writeSync(handle, `${JSON.stringify(file)}\n`);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-  renameSync(temporary, path);
+  atomicWriteSync(path, `${JSON.stringify(file)}\n`, 0o600);
 }

@@ -8,9 +8,6 @@ export interface Backoff {
   readonly jitter: number;
 }
 
-/** Dialling targets and known peers (docs/internals/membership.md). */
-export const DIAL_BACKOFF: Backoff = { firstMs: 2000, factor: 1.5, capMs: 10_000, jitter: 0.5 };
-
 /** Sockets on this host: back within a second of their owner. */
 export const LOCAL_BACKOFF: Backoff = { firstMs: 50, factor: 1.7, capMs: 800, jitter: 0.2 };
 

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { backoffMs, DIAL_BACKOFF, LOCAL_BACKOFF } from "./backoff.ts";
+import { type Backoff, backoffMs, LOCAL_BACKOFF } from "./backoff.ts";
 import { ManualClock } from "./clock.ts";
 
+const SLOW: Backoff = { firstMs: 2000, factor: 1.5, capMs: 10_000, jitter: 0.5 };
+
 test("back-off grows, is capped, and spreads by its jitter", () => {
-  const middle = [0, 1, 2, 3, 4, 5, 100].map((attempt) => backoffMs(DIAL_BACKOFF, attempt, 0.5));
+  const middle = [0, 1, 2, 3, 4, 5, 100].map((attempt) => backoffMs(SLOW, attempt, 0.5));
   assert.deepEqual(middle, [2000, 3000, 4500, 6750, 10_000, 10_000, 10_000]);
-  assert.deepEqual([backoffMs(DIAL_BACKOFF, 0, 0), backoffMs(DIAL_BACKOFF, 9, 1)], [1000, 15_000]);
+  assert.deepEqual([backoffMs(SLOW, 0, 0), backoffMs(SLOW, 9, 1)], [1000, 15_000]);
   fc.assert(
     fc.property(fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, random) => {
       const ms = backoffMs(LOCAL_BACKOFF, attempt, random);

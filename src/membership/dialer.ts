@@ -6,9 +6,9 @@
  * Members learnt by gossip and alive need no dial.
  */
 import { type Endpoint, formatEndpoint, parseTarget, type Target } from "../values/endpoint.ts";
+import { bytesToIp, ipToBytes } from "../values/ip-bytes.ts";
 import { DialAttempts } from "./dial-attempts.ts";
 import { type DialerState, type KnownPeer, PEER_EXPIRY_MS } from "./dialer-state.ts";
-import { bytesToIp, ipToBytes } from "./ip-bytes.ts";
 import type { MemberState } from "./message.ts";
 
 /** What a dial is for: a target as the user spelt it, or a known peer by its member's name. */

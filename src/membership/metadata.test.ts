@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytesToIp, ipToBytes } from "./ip-bytes.ts";
+import { bytesToIp, ipToBytes } from "../values/ip-bytes.ts";
 import { formatMemberName, parseMemberName } from "./member-name.ts";
 import { decodeMetadata, encodeMetadata, type NodeMetadata } from "./metadata.ts";
 
@@ -114,8 +114,8 @@ test("address literals survive their bytes in the canonical spelling", () => {
   for (const text of ["10.1.2.3", "::", "::1", "fe80::1:0:0:2", "2001:db8::", "1:2:3:4:5:6:7:8"]) {
     assert.equal(bytesToIp(ipToBytes(text) ?? new Uint8Array()), text);
   }
-  assert.equal(bytesToIp(ipToBytes("0:0:0:0:0:ffff:1.2.3.4")!), "::ffff:102:304");
-  for (const text of ["", "1.2.3", "01.2.3.4", ":", ":::", "1:2:3", "g::", "1::2::3", "::1%eth0"]) {
+  assert.equal(bytesToIp(ipToBytes("0:0:0:0:0:ffff:1.2.3.4")!), "1.2.3.4");
+  for (const text of ["", "1.2.3", "01.2.3.4", ":", ":::", "1:2:3", "g::", "1::2::3"]) {
     assert.equal(ipToBytes(text), undefined, text);
   }
   fc.assert(fc.property(ip, (text) => assert.equal(bytesToIp(ipToBytes(text)!), text)));

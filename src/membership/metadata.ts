@@ -5,11 +5,11 @@
  * trailing bytes. Anything that does not begin so, or breaks a bound, is a foreign member's.
  */
 import { type Cidr, cidrRange } from "../values/cidr.ts";
+import { bytesToIp, ipToBytes } from "../values/ip-bytes.ts";
 import { MAX_NODE_ID, type NodeId } from "../values/node-id.ts";
 import { MAX_META_BYTES } from "./acceptable.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { bytesToIp, ipToBytes } from "./ip-bytes.ts";
 import { isKeyFingerprint } from "./member-name.ts";
 
 export const MAX_LINKS = 8;

@@ -6,8 +6,8 @@
  * Layout after hashicorp/memberlist, net.go.
  */
 import type { Endpoint } from "../../values/endpoint.ts";
+import { bytesToIp, ipToBytes } from "../../values/ip-bytes.ts";
 import { MESSAGE_TYPE, type Message, type Versions } from "../message.ts";
-import { bytesToIp, ipToBytes } from "./ip-bytes.ts";
 import { MAX_ERROR_TEXT, MAX_META, MAX_NAME, MAX_PACKET_PLAIN, MAX_UINT32 } from "./limits.ts";
 import { MsgpackReader } from "./msgpack-reader.ts";
 import { MsgpackWriter } from "./msgpack-writer.ts";

@@ -1,7 +1,7 @@
 /** Arbitrary messages and members for property tests of the wire format. Only tests import this. */
 import fc from "fast-check";
+import { bytesToIp } from "../../values/ip-bytes.ts";
 import type { Message, PushPull, RemoteMember, Versions } from "../message.ts";
-import { bytesToIp } from "./ip-bytes.ts";
 
 const uint32 = fc.integer({ min: 0, max: 0xffffffff });
 const name = fc.string({ minLength: 1, maxLength: 60, unit: "grapheme" });
