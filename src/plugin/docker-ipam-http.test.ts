@@ -10,12 +10,12 @@ import { HansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
 import { unixRequest } from "../host/unix-http.ts";
+import { listenUnix } from "../host/unix-listen.ts";
 import type { Space } from "../ipam/lease-record.ts";
 import { type Ipv4, parseIpv4 } from "../values/ipv4.ts";
 import { AddressDesk, type ClaimResult, type Claims } from "./address-desk.ts";
 import { createDockerIpam } from "./docker-ipam-http.ts";
 import { LeaseJournal } from "./lease-journal.ts";
-import { listenUnix } from "./unix-listen.ts";
 
 const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const SUBNET = "10.32.0.0/12";

@@ -7,12 +7,12 @@
 import { HansaError, isHansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import { createLogger, type Logger } from "../host/logger.ts";
+import { handedSocket, listenUnix } from "../host/unix-listen.ts";
 import { AddressDesk } from "./address-desk.ts";
 import { ControlServer } from "./control-server.ts";
 import { createDockerIpam } from "./docker-ipam-http.ts";
 import { LeaseJournal } from "./lease-journal.ts";
 import { mayHoldAddresses } from "./live-containers.ts";
-import { handedSocket, listenUnix } from "./unix-listen.ts";
 
 export interface IpamPluginOptions {
   /** Docker's side, named in /etc/docker/plugins/hansa.spec. */
@@ -69,7 +69,7 @@ export async function runIpamPlugin(options: IpamPluginOptions): Promise<never> 
   process.once("SIGTERM", () => resolve());
   process.once("SIGINT", () => resolve());
   await open();
-  await listenUnix(docker, options.socket, handed);
+  await listenUnix(docker, options.socket, { handed });
   logger.info("serving", { socket: options.socket, control: options.control, handed });
   await promise;
   docker.close();

@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { test } from "node:test";
 import { silentLogger } from "../host/logger.ts";
 import { unixRequest } from "../host/unix-http.ts";
+import { handedSocket } from "../host/unix-listen.ts";
 import { formatIpv4 } from "../values/ipv4.ts";
 import { ControlClient } from "./control-client.ts";
 import { LeaseJournal } from "./lease-journal.ts";
@@ -15,7 +16,6 @@ import {
   PluginProcess,
   pluginScript,
 } from "./plugin-process.ts";
-import { handedSocket } from "./unix-listen.ts";
 
 const START = 0x0a280000;
 const SPACE = {
