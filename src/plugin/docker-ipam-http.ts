@@ -12,13 +12,16 @@ import { parseCidr } from "../values/cidr.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../values/ipv4.ts";
 import type { AddressDesk } from "./address-desk.ts";
 
+/** `docker run` is promised to fail within 10 s, and Docker itself needs some of them. */
+const DEADLINE_MS = 8_500;
+
 export interface DockerIpamOptions {
   /** The desk; throws a HansaError, which Docker is told, while the leases cannot be read. */
   readonly desk: () => AddressDesk;
   readonly logger: Logger;
   /** A Docker Engine started and greets us, before it asks for any address. */
   readonly activated: () => void;
-  /** For one request; default 10 000. */
+  /** For one request; default 8 500. */
   readonly deadlineMs?: number;
 }
 
@@ -29,7 +32,7 @@ const GATEWAY = "com.docker.network.gateway";
 
 /** The server, not yet listening. */
 export function createDockerIpam(options: DockerIpamOptions): Server {
-  const deadlineMs = options.deadlineMs ?? 10_000;
+  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   const connectionsCheckingInterval = Math.min(deadlineMs, 5000);
   const server = createServer({ connectionsCheckingInterval }, (request, response) => {
     void exchange(options, request, response, deadlineMs);

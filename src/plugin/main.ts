@@ -22,7 +22,7 @@ export interface IpamPluginOptions {
   readonly stateDir: string;
   /** Where Docker attaches the containers that we give addresses to; default "hansa0". */
   readonly bridge?: string;
-  /** For one request of Docker; default 10 000. */
+  /** For one request of Docker; default 8 500. */
   readonly deadlineMs?: number;
 }
 

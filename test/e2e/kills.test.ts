@@ -100,7 +100,9 @@ for (const [title, words] of [
     });
     const address = await addressOf(host, "c2");
     const gap = await whileTrafficFlows(first, second, () => killed(host, words));
-    assert.ok(gap < 1, `${gap.toFixed(2)} s without traffic`);
+    process.stdout.write(`longest wait of a request: ${gap.toFixed(2)} s\n`);
+    // A lost packet costs a second of TCP's patience; on a quiet machine requests are 0.1 s apart throughout.
+    assert.ok(gap < 2, `${gap.toFixed(2)} s without traffic`);
     await fullMesh(members, 15_000);
     const now = await status(host);
     assert.deepEqual(now.node, before.node);
