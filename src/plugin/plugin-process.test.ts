@@ -181,12 +181,14 @@ test("a socket handed over by systemd is served, and requests that waited in it 
   const paths = await makePluginPaths();
   const socketPath = `${paths.directory}/handed.sock`;
   const pidFile = `${paths.directory}/pid`;
+  const readyFile = `${paths.directory}/listening`;
   const plugin = `process.env.LISTEN_PID = String(process.pid);
     require("node:fs").writeFileSync(${JSON.stringify(pidFile)}, String(process.pid));
     ${pluginScript(paths, {})}`;
   // Listens and then never accepts, because it waits for its child, as systemd would.
   const launcher = `const server = require("node:net").createServer();
     server.listen(${JSON.stringify(socketPath)}, () => {
+      require("node:fs").writeFileSync(${JSON.stringify(readyFile)}, "");
       require("node:child_process").spawnSync(process.execPath, ["-e", ${JSON.stringify(plugin)}], {
         stdio: ["ignore", "ignore", "ignore", server._handle.fd],
         env: { ...process.env, LISTEN_FDS: "1" },
@@ -197,7 +199,8 @@ test("a socket handed over by systemd is served, and requests that waited in it 
   const ended = once(parent, "exit");
   try {
     const until = performance.now() + 10_000;
-    while (!existsSync(socketPath)) {
+    // The socket's file is there before anybody listens on it.
+    while (!existsSync(readyFile)) {
       assert.ok(performance.now() < until, "the launcher does not listen");
       await new Promise((resolve) => setTimeout(resolve, 2));
     }

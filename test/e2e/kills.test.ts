@@ -187,3 +187,32 @@ test("a power cut and a boot: node, containers and connections are back without 
   assert.deepEqual(targets, ["host1", "host2"]);
   await must(playground.host(3), "docker", "run", "--rm", ...NETWORK, "busybox", "true");
 });
+
+test("resume brings a stopped node back as it was, and may be said twice", async () => {
+  const host = playground.host(2);
+  const before = await status(host);
+  await must(host, "touch", "/run/hansa/stopped");
+  for (const words of ["hansa supervise", "hansa daemon", "wireguard-go", "hansa ipam-plugin"]) {
+    const pids = await pidsOf(host, words);
+    assert.ok(pids.length > 0, words);
+    await must(host, "kill", ...pids);
+    await eventually(`${words} has ended`, 10_000, async () =>
+      (await pidsOf(host, words)).length === 0 ? true : undefined,
+    );
+  }
+  const down = await host.exec(["hansa", "status"]);
+  assert.equal(down.status, 1);
+  assert.match(down.stderr, /hansa is not running|does not answer/);
+  assert.match(down.stderr, /hansa resume/);
+  for (const _ of ["once", "twice"]) {
+    assert.equal(await must(host, "hansa", "resume"), "[2] Node resumed");
+  }
+  await fullMesh(members, 15_000);
+  const now = await status(host);
+  assert.deepEqual([now.node, now.targets], [before.node, before.targets]);
+  assert.deepEqual(
+    now.ipam.entries.map(({ id, addresses }) => [id, addresses]),
+    before.ipam.entries.map(({ id, addresses }) => [id, addresses]),
+  );
+  await allReachAll(containers);
+});
