@@ -328,6 +328,11 @@ export function isHansaError(error: unknown, code?: ErrorCode): error is HansaEr
   return error instanceof HansaError && (code === undefined || error.code === code);
 }
 
+/** "CODE: sentence" for an error of ours, any other in its own words: how logs, warnings and Docker are told. */
+export function codedSentence(error: unknown): string {
+  return isHansaError(error) ? `${error.code}: ${error.message}` : `${error}`;
+}
+
 /** True when `error` is a system error with that errno name, for example "ENOENT". */
 export function isErrno(error: unknown, errno: string): boolean {
   return error instanceof Error && "code" in error && error.code === errno;

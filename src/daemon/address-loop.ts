@@ -5,7 +5,7 @@
  * out before `begin`, so that whoever sends for the loop may be built after it.
  */
 import { setTimeout } from "node:timers/promises";
-import { HansaError, isHansaError } from "../errors.ts";
+import { codedSentence, HansaError } from "../errors.ts";
 import { atomicWrite, readJson } from "../host/files.ts";
 import type { Logger } from "../host/logger.ts";
 import { type AddressPlan, nodeAddress } from "../ipam/address-plan.ts";
@@ -263,7 +263,7 @@ export class AddressLoop {
     logger.warn("the plugin did not take its space", { error: `${error}` });
     // One that went away is told at its next hello, and its absence is a warning of its own.
     if (!this.#control?.connected || this.#closed) return;
-    const why = isHansaError(error) ? `${error.code}: ${error.message}` : `${error}`;
+    const why = codedSentence(error);
     this.#spaceProblem = why;
     this.#spaceTimer = globalThis.setTimeout(
       () => this.#queue.add(() => this.#setSpace()),

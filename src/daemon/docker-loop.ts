@@ -4,7 +4,7 @@
  * Everything here happens outside of Docker's requests to the plugin, so that Docker never waits for somebody who waits for Docker.
  */
 import type { Container, Engine, EngineInfo } from "../docker/engine.ts";
-import { HansaError, isHansaError } from "../errors.ts";
+import { codedSentence, HansaError } from "../errors.ts";
 import { type Clock, systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import {
@@ -217,7 +217,7 @@ export class DockerLoop {
   }
 
   #failed(error: unknown): void {
-    const sentence = isHansaError(error) ? `${error.code}: ${error.message}` : `${error}`;
+    const sentence = codedSentence(error);
     // The same again every two seconds would fill the log.
     if (sentence === this.#problem) return;
     this.#problem = sentence;

@@ -2,7 +2,7 @@
  * Keeps the host's network as members and rings say: computes the desired state and sets it whole, soon after something changed, when the
  * tunnel's process came back, and every so often to repair what others changed.
  */
-import { isHansaError } from "../errors.ts";
+import { codedSentence } from "../errors.ts";
 import type { Logger } from "../host/logger.ts";
 import { desiredOverlay } from "../overlay/desired-overlay.ts";
 import type { Overlay } from "../overlay/overlay.ts";
@@ -93,7 +93,7 @@ export class OverlayLoop {
   }
 
   #failed(error: unknown): void {
-    const sentence = isHansaError(error) ? `${error.code}: ${error.message}` : `${error}`;
+    const sentence = codedSentence(error);
     this.#problems = [sentence];
     this.#options.logger.warn("overlay not set", { error: sentence });
   }

@@ -15,7 +15,7 @@ import { type NetworkInterfaceInfo, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
-import { isHansaError } from "../errors.ts";
+import { HansaError, isHansaError } from "../errors.ts";
 import { cidrRange, formatCidr, overlaps, parseCidr } from "../values/cidr.ts";
 import { kernelHasWireguard, neededTools } from "./host-tools.ts";
 import { requestedNode, requireOwnLinks } from "./launch-request.ts";
@@ -270,4 +270,19 @@ test("a link must be an address of this host, and the refusal names those that i
 test("a route that refuses packets is in nobody's way, as our own unreachable ones are", () => {
   const line = "*\t0000200A\t00000000\t0200\t0\t0\t0\t0000F8FF\t0\t0\t0";
   assert.deepEqual(usedByRoutes(`Iface\tDestination\n${line}\n`), []);
+});
+
+test("a subnet that hosts cannot use, or without an address for the id, is refused before anything runs", () => {
+  const asked = { token: "t", targets: [] };
+  const refused = (code: string) => (error: unknown) =>
+    error instanceof HansaError && error.code === code;
+  for (const subnet of ["127.0.0.0/8", "224.0.0.0/8", "10.0.0.0/21", "10.32.0.1/12"]) {
+    assert.throws(
+      () => requestedNode({ ...asked, id: 1, subnet }, "h"),
+      refused("IPAM_SUBNET_INVALID"),
+    );
+  }
+  const small = { ...asked, subnet: "10.0.0.0/20" };
+  assert.throws(() => requestedNode({ ...small, id: 256 }, "h"), refused("IPAM_ID_OUTSIDE_SUBNET"));
+  assert.equal(requestedNode({ ...small, id: 255 }, "h").subnet, "10.0.0.0/20");
 });

@@ -3,17 +3,11 @@ import { isIP } from "node:net";
 import type { NetworkInterfaceInfo } from "node:os";
 import { HansaError } from "../errors.ts";
 import { isClusterName } from "../identity/roots.ts";
-import { parseCidr } from "../values/cidr.ts";
+import { addressPlan, DEFAULT_SUBNET } from "../ipam/address-plan.ts";
 import { parseTarget } from "../values/endpoint.ts";
 import { MAX_NODE_ID } from "../values/node-id.ts";
 import type { LaunchOptions } from "./launch.ts";
-import {
-  DEFAULT_CLUSTER,
-  DEFAULT_PORTS,
-  DEFAULT_SUBNET,
-  MAX_LINKS,
-  type NodeFile,
-} from "./node-file.ts";
+import { DEFAULT_CLUSTER, DEFAULT_PORTS, MAX_LINKS, type NodeFile } from "./node-file.ts";
 
 /** Node names are shown, gossiped and served as DNS names. */
 const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
@@ -35,7 +29,7 @@ export function requestedNode(options: LaunchOptions, hostName: string): NodeFil
   if (options.token === "") throw new HansaError("USAGE", "missing required parameter: token");
   if (!isClusterName(cluster)) bad("cluster", "letters, digits, dots and hyphens", cluster);
   if (!NODE_NAME.test(name)) bad("name", "a host name of at most 63 characters", name);
-  checkSubnet(subnet, id);
+  requireRoom(subnet, id);
   for (const target of targets) {
     if (parseTarget(target) === undefined) bad("HOST", "HOST[:PORT]", target);
   }
@@ -59,6 +53,14 @@ export function requestedNode(options: LaunchOptions, hostName: string): NodeFil
     ports,
     encryption,
   };
+}
+
+/** Throws IPAM_SUBNET_INVALID when the subnet cannot be one, IPAM_ID_OUTSIDE_SUBNET when it has no address for the id. */
+function requireRoom(subnet: string, id: number): void {
+  const { maxNodeId } = addressPlan(subnet);
+  if (id <= maxNodeId) return;
+  const text = `the subnet ${subnet} has node addresses for ids up to ${maxNodeId}, not for ${id}`;
+  throw new HansaError("IPAM_ID_OUTSIDE_SUBNET", text);
 }
 
 /** Throws USAGE when one of `links` is not an address of this host: others would dial somebody else. */
@@ -113,18 +115,6 @@ function nodeName(hostName: string, id: number): string {
 }
 
 /** The limits of the address plan (docs/internals/ipam.md): /8 to /20, its first sixteenth holds one address for each id. */
-function checkSubnet(subnet: string, id: number): void {
-  const cidr = parseCidr(subnet);
-  if (cidr === undefined || cidr.prefix < 8 || cidr.prefix > 20) {
-    const text = `invalid argument: subnet, required: a block from /8 to /20, received: ${subnet}`;
-    throw new HansaError("IPAM_SUBNET_INVALID", text);
-  }
-  const highest = Math.min(MAX_NODE_ID, 2 ** (28 - cidr.prefix) - 1);
-  if (id > highest) {
-    const text = `the subnet ${subnet} has node addresses for ids up to ${highest}, not for ${id}`;
-    throw new HansaError("IPAM_ID_OUTSIDE_SUBNET", text);
-  }
-}
 
 function isPositive(value: number, max: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= max;

@@ -20,7 +20,6 @@ export interface Ports {
 }
 
 export const DEFAULT_PORTS: Ports = { gossip: 6783, overlay: 6784 };
-export const DEFAULT_SUBNET = "10.32.0.0/12";
 export const DEFAULT_CLUSTER = "hansa";
 export const MAX_LINKS = 8;
 

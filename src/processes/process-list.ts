@@ -4,8 +4,6 @@
  * The order is that of starting: what dockerd waits for comes first. Each may die alone; whoever keeps them (systemd or
  * our supervisor) restarts each alone.
  */
-import { HansaError } from "../errors.ts";
-
 /** The device of the tunnel between hosts. */
 export const TUNNEL_DEVICE = "hansa-wg";
 
@@ -57,11 +55,4 @@ function tunnelSpecs(tunnel: ProcessListOptions["tunnel"], role: ProcessSpec): P
 /** The supervisor itself, started the same way. */
 export function supervisorSpec(program: readonly string[]): ProcessSpec {
   return { name: "supervise", argv: [...program, "supervise"], env: SMALL_ROLE };
-}
-
-/** The process `name` of the list. Throws INTERNAL when it has none. */
-export function processNamed(list: readonly ProcessSpec[], name: string): ProcessSpec {
-  const found = list.find((spec) => spec.name === name);
-  if (found === undefined) throw new HansaError("INTERNAL", `no process is named ${name}`);
-  return found;
 }

@@ -7,7 +7,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { HansaError, isErrno } from "../errors.ts";
 import { loadNodeFile } from "./node-file.ts";
-import { type Paths, pidFile } from "./paths.ts";
+import { pidFile } from "./paths.ts";
 import { readPidFile } from "./pid-file.ts";
 import { supervisorSpec } from "./process-list.ts";
 import { waitFor } from "./readiness.ts";
@@ -53,10 +53,4 @@ function send(running: RunningProcess, signal: NodeJS.Signals): void {
   } catch (error) {
     if (!isErrno(error, "ESRCH")) throw error;
   }
-}
-
-/** True when any process of ours runs. */
-export function anyRuns(paths: Paths): boolean {
-  const names = ["supervise", "daemon", "tunnel", "ipam-plugin"];
-  return names.some((name) => readPidFile(pidFile(paths, name)) !== undefined);
 }

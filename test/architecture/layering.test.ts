@@ -14,7 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   daemon: "everything",
   cli: ["client", "api", "processes", "identity", "playground", "host"],
   playground: ["host", "docker"],
-  processes: ["host", "identity", "docker"],
+  processes: ["host", "identity", "docker", "ipam"],
   api: ["host"],
   client: ["api"],
   plugin: ["ipam", "host"],
