@@ -13,7 +13,7 @@ import { statusSchema } from "../src/api/status-schema.ts";
 import { VERSION } from "../src/api/version.ts";
 import type { OptionSpec } from "../src/cli/command.ts";
 import { COMMANDS } from "../src/cli/command-table.ts";
-import { helpFor } from "../src/cli/commands/help.ts";
+import { tableCommands } from "../src/cli/commands/completion.ts";
 import { GLOBAL_OPTIONS } from "../src/cli/parse-words.ts";
 import { optionText, usageLine } from "../src/cli/usage-text.ts";
 import { ERRORS } from "../src/errors.ts";
@@ -45,7 +45,7 @@ ${sections.join("\n")}`;
 }
 
 function cliPage(): string {
-  const commands = [...COMMANDS, helpFor(COMMANDS)].map((command) => {
+  const commands = [...COMMANDS, ...tableCommands(COMMANDS)].map((command) => {
     const options = command.options.filter(({ hidden }) => hidden !== true);
     const examples = command.examples.map((line) => `hansa ${line}`);
     return [

@@ -1,6 +1,12 @@
 /** What a command is: data for parser, help and reference, and a function to run. */
 import type { NodeClient } from "../client/node-client.ts";
 
+/**
+ * What a shell offers for a word: these words, names of files, or what the running daemon knows: this node's targets, or peers that are none
+ * of its targets yet.
+ */
+export type Completes = readonly string[] | "files" | "targets" | "peers";
+
 export interface OptionSpec {
   /** Long name without dashes. */
   readonly name: string;
@@ -11,6 +17,8 @@ export interface OptionSpec {
   readonly summary: string;
   /** In help it stands with the option before it. */
   readonly hidden?: boolean;
+  /** What its value may be; nothing is offered by default. */
+  readonly completes?: Completes;
 }
 
 export interface CommandSpec {
@@ -19,7 +27,12 @@ export interface CommandSpec {
   /** More than the summary tells, in whole sentences. */
   readonly details?: string;
   /** What may follow the options; without it nothing may. */
-  readonly operands?: { readonly name: string; readonly min: number; readonly max: number };
+  readonly operands?: {
+    readonly name: string;
+    readonly min: number;
+    readonly max: number;
+    readonly completes?: Completes;
+  };
   readonly options: readonly OptionSpec[];
   /** Complete command lines without the program's name. */
   readonly examples: readonly string[];

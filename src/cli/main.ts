@@ -5,7 +5,8 @@
  */
 import type { Command, Context } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
-import { findCommand, helpFor } from "./commands/help.ts";
+import { tableCommands } from "./commands/completion.ts";
+import { findCommand } from "./commands/help.ts";
 import { checkOperands, parseWords, splitCommandLine } from "./parse-words.ts";
 import { reportError } from "./report-error.ts";
 import { commandHelp } from "./usage-text.ts";
@@ -33,7 +34,7 @@ async function runCommand(
 ): Promise<number> {
   const line = splitCommandLine(argv);
   for (const name of line.globals) globals.add(name);
-  const commands: readonly Command[] = [...COMMANDS, helpFor(COMMANDS)];
+  const commands: readonly Command[] = [...COMMANDS, ...tableCommands(COMMANDS)];
   const isHelp = line.command === undefined;
   const command = findCommand(commands, line.command ?? "help");
   if (command.raw === true) {

@@ -1,5 +1,5 @@
 /** Help: of the whole program and of one command. Pure; docs/reference/cli.md is made from the same. */
-import type { Command, CommandSpec, OptionSpec } from "./command.ts";
+import type { CommandSpec, OptionSpec } from "./command.ts";
 import { alignColumns } from "./output/align-columns.ts";
 import { GLOBAL_OPTIONS } from "./parse-words.ts";
 
@@ -31,7 +31,7 @@ export function commandHelp(spec: CommandSpec): string {
 }
 
 /** What `hansa help` prints. */
-export function programHelp(commands: readonly Command[]): string {
+export function programHelp(commands: readonly CommandSpec[]): string {
   return [
     "Usage: hansa COMMAND",
     "",

@@ -8,7 +8,7 @@ export const connect: Command = {
   summary: "add hosts to the targets of this node and dial them at once",
   details: `Hosts need not run yet, nor exist: the node goes on trying. A host that is a target already is
 dialled at once. Connections that exist stay.`,
-  operands: { name: "HOST", min: 1, max: 1024 },
+  operands: { name: "HOST", min: 1, max: 1024, completes: "peers" },
   options: [{ name: "replace", summary: "make these hosts the only targets" }],
   examples: ["connect host2", "connect --replace host1 host2 192.0.2.7:6783"],
   async run({ flags, operands }, context) {

@@ -6,7 +6,7 @@ export const forget: Command = {
   summary: "take hosts away from the targets of this node",
   details: `Hosts are matched by the text that they were given with. Connections that exist stay; a host that is
 no target is no error.`,
-  operands: { name: "HOST", min: 1, max: 1024 },
+  operands: { name: "HOST", min: 1, max: 1024, completes: "targets" },
   options: [],
   examples: ["forget host3"],
   async run({ operands }, context) {

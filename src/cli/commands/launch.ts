@@ -36,6 +36,7 @@ A token on the command line is visible to other users of the host for a moment: 
       name: "token-file",
       value: "FILE",
       summary: "file that holds the token; - is standard input",
+      completes: "files",
     },
     { name: "cluster", value: "NAME", summary: "name of the cluster, default hansa" },
     { name: "subnet", value: "CIDR", summary: "addresses for containers, default 10.32.0.0/12" },

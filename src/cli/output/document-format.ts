@@ -10,6 +10,7 @@ export const OUTPUT_OPTION: OptionSpec = {
   short: "o",
   value: "FORMAT",
   summary: `${FORMATS.join(", ")}`,
+  completes: FORMATS,
 };
 
 /** The format that was asked for, or `standard`. Throws USAGE. */
