@@ -31,6 +31,13 @@ export const ERRORS = {
     exit: 3,
     status: 404,
   },
+  API_WATCHERS_MANY: {
+    title: "too many programs watch",
+    cause: "a node serves a limited number of watchers at one time",
+    hint: "end some hansa status --watch on this host",
+    exit: 1,
+    status: 503,
+  },
   COMMAND_TIMEOUT: {
     title: "a program of the host did not end",
     cause: "a system program that hansa called hung and was killed",

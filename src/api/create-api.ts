@@ -8,6 +8,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 import { ERRORS, HansaError } from "../errors.ts";
+import { eventStream } from "./event-stream.ts";
 import type { NodePort } from "./node-port.ts";
 import { openApiDocument } from "./open-api.ts";
 import { ROUTES, type Route } from "./routes.ts";
@@ -35,6 +36,8 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
   );
   for (const route of ROUTES) {
     app.on(route.method.toUpperCase(), route.path, async (context) => {
+      if (route.stream !== undefined)
+        return eventStream(route.stream(node, context.req.raw.signal));
       const body = await bodyOf(context, route);
       const answer = await route.handle(node, body, context.req.raw.signal);
       return context.json(answer as object);

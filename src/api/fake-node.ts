@@ -116,6 +116,8 @@ export class FakeNode implements NodePort {
   current: Status = exampleStatus();
   /** How many requests wait in prime. */
   waiting = 0;
+  /** How many watch. */
+  watching = 0;
   /** How many of them went away before the node was ready. */
   aborted = 0;
   /** When set, every call rejects with it. */
@@ -125,6 +127,22 @@ export class FakeNode implements NodePort {
   async status(): Promise<Status> {
     this.#mayFail();
     return this.current;
+  }
+
+  /** Ends with an error when `failure` is set, or with the signal. */
+  async *watchStatus(signal: AbortSignal): AsyncGenerator<Status> {
+    this.watching += 1;
+    try {
+      let last: Status | undefined;
+      while (!signal.aborted) {
+        this.#mayFail();
+        if (this.current !== last) yield this.current;
+        last = this.current;
+        await this.#changed(signal).catch(() => undefined);
+      }
+    } finally {
+      this.watching -= 1;
+    }
   }
 
   async connect(targets: readonly string[], replace: boolean): Promise<{ targets: string[] }> {
@@ -168,13 +186,18 @@ export class FakeNode implements NodePort {
   }
 
   setReady(ready: boolean): void {
-    this.current = { ...this.current, ipam: { ...this.current.ipam, ready } };
+    this.set({ ...this.current, ipam: { ...this.current.ipam, ready } });
+  }
+
+  /** Changes the status and tells who waits for it. */
+  set(status: Status): void {
+    this.current = status;
     for (const wake of this.#wake) wake();
   }
 
   #setTargets(targets: readonly string[]): { targets: string[] } {
     const sorted = [...new Set(targets)].sort();
-    this.current = { ...this.current, targets: sorted };
+    this.set({ ...this.current, targets: sorted });
     return { targets: sorted };
   }
 

@@ -5,6 +5,8 @@ import type { Version } from "./version.ts";
 
 export interface NodePort {
   status(): Promise<Status>;
+  /** The status now and after each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
+  watchStatus(signal: AbortSignal): AsyncIterable<Status>;
   /**
    * Adds to the targets, or with `replace` sets them, writes them down and dials at once. Resolves to all targets. Names need not resolve.
    */

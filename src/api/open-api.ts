@@ -32,14 +32,21 @@ function operation(route: Route): object {
       ? {}
       : { requestBody: { required: true, content: json(schema(route.request, "input")) } }),
     responses: {
-      200: { description: "done", content: json(schema(route.response, "output")) },
+      200: {
+        description: route.stream === undefined ? "done" : "events, one answer in each",
+        content: content(schema(route.response, "output"), route.stream !== undefined),
+      },
       ...Object.fromEntries(failures),
     },
   };
 }
 
-function json(content: object): object {
-  return { "application/json": { schema: content } };
+function json(schema: object): object {
+  return content(schema, false);
+}
+
+function content(schema: object, isStream: boolean): object {
+  return { [isStream ? "text/event-stream" : "application/json"]: { schema } };
 }
 
 function schema(type: z.ZodType, io: "input" | "output"): object {

@@ -26,6 +26,8 @@ export interface Route {
   readonly errors: readonly ErrorCode[];
   /** `body` has been checked against `request`; `signal` aborts when the client is gone. */
   readonly handle: (node: NodePort, body: unknown, signal: AbortSignal) => Promise<unknown>;
+  /** Present when the answer is a stream of server-sent events, `response` each; then it stands in for `handle`. */
+  readonly stream?: (node: NodePort, signal: AbortSignal) => AsyncIterable<unknown>;
 }
 
 /** Keeps the types of body and answer tied to the schemas, then forgets them so that all routes fit into one list. */
@@ -51,6 +53,18 @@ function route<Request extends z.ZodType, Response extends z.ZodType>(definition
   };
 }
 
+/** A route that answers with server-sent events until the client goes away. */
+function eventRoute<Event extends z.ZodType>(definition: {
+  readonly path: Route["path"];
+  readonly operation: string;
+  readonly summary: string;
+  readonly response: Event;
+  readonly errors: readonly ErrorCode[];
+  readonly stream: (node: NodePort, signal: AbortSignal) => AsyncIterable<z.input<Event>>;
+}): Route {
+  return { method: "get", ...definition, handle: async () => undefined };
+}
+
 const BODY_ERRORS = ["USAGE", "REQUEST_TOO_LARGE"] as const;
 
 export const ROUTES: readonly Route[] = [
@@ -61,6 +75,15 @@ export const ROUTES: readonly Route[] = [
     summary: "What the node knows about itself, its peers, connections and addresses",
     response: statusSchema,
     handle: (node) => node.status(),
+  }),
+  eventRoute({
+    path: "/v1/status/watch",
+    operation: "watchStatus",
+    summary:
+      "The status as server-sent events: one at once, and one within a second of each change",
+    response: statusSchema,
+    errors: ["API_WATCHERS_MANY"],
+    stream: (node, signal) => node.watchStatus(signal),
   }),
   route({
     method: "get",

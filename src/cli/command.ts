@@ -59,6 +59,10 @@ export interface Context {
   /** Whether standard output takes colours. */
   readonly colour: boolean;
   readonly debug: boolean;
+  /** The lines of the terminal that standard output is, as it is now; undefined when it is none. */
+  rows(): number | undefined;
+  /** Aborts when the user presses Ctrl-C, which then no longer ends the program by itself. */
+  interrupted(): AbortSignal;
   readonly client: NodeClient;
   nowMs(): number;
   /** Standard input to its end, at most `maxBytes`. */

@@ -16,6 +16,10 @@ export interface FakeTerminalOptions {
   readonly colour?: boolean;
   readonly nowMs?: number;
   readonly stdin?: string;
+  readonly rows?: number;
+  readonly interrupted?: AbortSignal;
+  /** Told all that was printed so far, each time that something is. */
+  readonly printed?: (stdout: string, stderr: string) => void;
 }
 
 /** What `hansa ARGV` prints and returns. Without a socket no daemon runs. */
@@ -31,13 +35,17 @@ export async function runFake(
     client: nodeClient(socket),
     out: (text) => {
       stdout += text;
+      options.printed?.(stdout, stderr);
     },
     note: (line) => {
       stderr += `[${program}] ${line}\n`;
+      options.printed?.(stdout, stderr);
     },
     isRoot: options.isRoot ?? true,
     colour: (options.colour ?? false) && !globals.has("no-color"),
     debug: globals.has("debug"),
+    rows: () => options.rows,
+    interrupted: () => options.interrupted ?? new AbortController().signal,
     nowMs: () => options.nowMs ?? 0,
     readStdin: async () => options.stdin ?? "",
   }));

@@ -25,9 +25,19 @@ export function thisTerminal(program: ProgramName): Terminal {
       process.env["TERM"] !== "dumb" &&
       process.stdout.isTTY === true,
     debug: globals.has("debug"),
+    rows: () => (process.stdout.isTTY === true ? process.stdout.rows : undefined),
+    interrupted,
     nowMs: () => Date.now(),
     readStdin,
   });
+}
+
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => controller.abort());
+  }
+  return controller.signal;
 }
 
 /** Writes everything now, so that the program may exit right after. */

@@ -16,13 +16,16 @@ import {
   isTargets,
   isVersion,
 } from "./answer-check.ts";
-import { ResponseSyntaxError } from "./parse-response.ts";
+import { type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
+import { unixEvents } from "./unix-events.ts";
 import { type UnixExchange, unixExchange } from "./unix-exchange.ts";
 
 export const DEFAULT_SOCKET = "/run/hansa/hansa.sock";
 
 export interface NodeClient {
   status(): Promise<Status>;
+  /** The status now and after each change; ends without an error when `signal` aborts, else with NODE_NOT_RUNNING when the daemon does. */
+  watchStatus(signal: AbortSignal): AsyncIterable<Status>;
   connect(targets: readonly string[], replace: boolean): Promise<{ readonly targets: string[] }>;
   forget(targets: readonly string[]): Promise<{ readonly targets: string[] }>;
   /** Waits without limit. */
@@ -56,12 +59,24 @@ export function nodeClient(socketPath: string): NodeClient {
     }
   };
   const get = (path: string): Promise<unknown> => call({ method: "GET", path });
+  const asStatus = async (answer: unknown): Promise<Status> => {
+    if (isStatus(answer) && answer.node.version === VERSION.version) return answer;
+    const { checkStatus } = await import("./schema-check.ts");
+    return checkStatus(answer);
+  };
   return {
-    status: async () => {
-      const answer = await get("/v1/status");
-      if (isStatus(answer) && answer.node.version === VERSION.version) return answer;
-      const { checkStatus } = await import("./schema-check.ts");
-      return checkStatus(answer);
+    status: async () => asStatus(await get("/v1/status")),
+    watchStatus: async function* (signal) {
+      const refused = ({ body, status }: RawResponse): HansaError =>
+        failureOf(JSON.parse(body), status, socketPath);
+      try {
+        for await (const answer of unixEvents(socketPath, "/v1/status/watch", signal, refused)) {
+          yield await asStatus(answer);
+        }
+      } catch (error) {
+        throw inOurWords(error, socketPath);
+      }
+      if (!signal.aborted) throw new HansaError("NODE_NOT_RUNNING", "hansa stopped");
     },
     inspect: async () => {
       const answer = await get("/v1/inspect");

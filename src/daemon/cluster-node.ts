@@ -38,6 +38,7 @@ import { nodeWarnings } from "./node-warnings.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
 import { heardPeers, isHeard, type Roster } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
+import { StatusFeed } from "./status-feed.ts";
 import { statusOf } from "./status-view.ts";
 import { TunnelLoop } from "./tunnel-loop.ts";
 import { interfaceOf, overlayBlock } from "./underlay.ts";
@@ -65,6 +66,7 @@ export class ClusterNode implements NodePort {
   #overlay!: OverlayLoop;
   #docker!: DockerLoop;
   #tunnels!: TunnelLoop;
+  readonly #feed = new StatusFeed(() => this.status());
   #isStarted = false;
   readonly #waiting = new Set<() => void>();
 
@@ -207,6 +209,10 @@ export class ClusterNode implements NodePort {
     });
   }
 
+  watchStatus(signal: AbortSignal): AsyncIterable<Status> {
+    return this.#feed.watch(signal);
+  }
+
   async connect(
     targets: readonly string[],
     replace: boolean,
@@ -285,6 +291,7 @@ export class ClusterNode implements NodePort {
     this.#membership.setEngineId(this.#docker.info?.id ?? "");
     this.#tellConnections(roster);
     this.#overlay.changed();
+    this.#feed.changed();
     for (const wake of [...this.#waiting]) wake();
   }
 

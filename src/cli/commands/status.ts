@@ -1,6 +1,7 @@
 /** `hansa status`: what the node knows, whole or in sections. */
 import type { Status } from "../../api/status-schema.ts";
-import type { Command, Context } from "../command.ts";
+import { HansaError } from "../../errors.ts";
+import type { Command, Context, Words } from "../command.ts";
 import { documentText, formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
 import { coloured, plain } from "../output/paint.ts";
 import { withProgress } from "../output/progress.ts";
@@ -12,6 +13,7 @@ import {
   targetsText,
   type View,
 } from "../output/status-text.ts";
+import type { WatchView } from "../watch-status.ts";
 
 interface Section {
   readonly flag: "targets" | "peers" | "connections" | "ipam";
@@ -37,44 +39,90 @@ export const status: Command = {
   name: "status",
   summary: "show targets, peers, connections and addresses",
   details: `Without a section everything is shown. Data goes to standard output, headings to standard error.
-With json or yaml and sections the document has only these.`,
-  options: [...SECTIONS.map(({ flag, summary }) => ({ name: flag, summary })), OUTPUT_OPTION],
-  examples: ["status", "status --connections", "status -o json"],
+With json or yaml and sections the document has only these. --watch redraws a terminal; elsewhere it prints a
+document more for each change, in json one on each line. Ctrl-C ends it; a daemon that restarts is waited for.`,
+  options: [
+    ...SECTIONS.map(({ flag, summary }) => ({ name: flag, summary })),
+    { name: "watch", summary: "go on showing it, anew within a second of each change" },
+    { name: "interval", value: "S", summary: "with --watch: at most once in so many seconds" },
+    OUTPUT_OPTION,
+  ],
+  examples: [
+    "status",
+    "status --connections",
+    "status -o json",
+    "status --watch",
+    "status --watch -o json",
+  ],
   async run(words, context) {
     const format = formatOf(words);
     const asked = SECTIONS.filter(({ flag }) => words.flags.has(flag));
+    const intervalMs = intervalOf(words);
+    if (words.flags.has("watch")) {
+      const { watchStatus } = await import("../watch-status.ts");
+      const view: WatchView = {
+        text: (found) => screenText(found, asked, context),
+        document: (found) => documentOf(found, asked),
+        print: (found) => printStatus(found, asked, context),
+      };
+      return watchStatus(context, format, intervalMs, view);
+    }
     const found = await withProgress(context.note, "waiting for the daemon", () =>
       context.client.status(),
     );
-    if (format !== "table") {
-      const document =
-        asked.length === 0
-          ? found
-          : Object.fromEntries(asked.map(({ flag }) => [flag, found[flag]]));
-      context.out(await documentText(document, format));
-      return 0;
-    }
-    printStatus(found, asked.length > 0 ? asked : SECTIONS, context, asked.length === 0);
-    for (const { message, hint } of found.warnings) {
-      context.note(`Warning: ${message}`);
-      if (hint !== "") context.note(`Hint: ${hint}`);
-    }
+    if (format === "table") printStatus(found, asked, context);
+    else context.out(await documentText(documentOf(found, asked), format));
     return 0;
   },
 };
 
-function printStatus(
+function intervalOf({ values, flags }: Words): number {
+  const given = values.get("interval");
+  if (given === undefined) return 0;
+  const hint = "see hansa status --help";
+  if (!flags.has("watch")) throw new HansaError("USAGE", "--interval needs --watch", { hint });
+  if (/^\d{1,5}(\.\d{1,3})?$/.test(given)) return Number(given) * 1000;
+  const text = `invalid argument: interval, required: seconds, received: ${given}`;
+  throw new HansaError("USAGE", text, { hint });
+}
+
+function documentOf(found: Status, asked: readonly Section[]): unknown {
+  return asked.length === 0
+    ? found
+    : Object.fromEntries(asked.map(({ flag }) => [flag, found[flag]]));
+}
+
+/** The sections asked for, all without any, each with its heading; then the warnings. */
+function* partsOf(
   found: Status,
-  sections: readonly Section[],
+  asked: readonly Section[],
   context: Context,
-  isWhole: boolean,
-): void {
+): Generator<{ readonly notes: readonly string[]; readonly text: string }> {
   const view = { paint: context.colour ? coloured : plain, nowMs: context.nowMs() };
-  const print = (title: string, text: string): void => {
-    context.note(`${title} status:`);
-    if (text !== "") context.out(`${text}\n`);
-  };
+  const part = (title: string, text: string) => ({ notes: [`${title} status:`], text });
   // Called by a predecessor's name we print what that name's documents show, and nothing before it.
-  if (isWhole && context.program === "hansa") print("Node", nodeText(found));
-  for (const { title, text } of sections) print(title, text(found, view));
+  if (asked.length === 0 && context.program === "hansa") yield part("Node", nodeText(found));
+  for (const { title, text } of asked.length > 0 ? asked : SECTIONS) {
+    yield part(title, text(found, view));
+  }
+  for (const { message, hint } of found.warnings) {
+    yield { notes: [`Warning: ${message}`, ...(hint === "" ? [] : [`Hint: ${hint}`])], text: "" };
+  }
+}
+
+function printStatus(found: Status, asked: readonly Section[], context: Context): void {
+  for (const { notes, text } of partsOf(found, asked, context)) {
+    for (const line of notes) context.note(line);
+    if (text !== "") context.out(`${text}\n`);
+  }
+}
+
+/** The same for a terminal that is redrawn whole. */
+function screenText(found: Status, asked: readonly Section[], context: Context): string {
+  return [...partsOf(found, asked, context)]
+    .flatMap(({ notes, text }) => [
+      ...notes.map((line) => `[${context.program}] ${line}`),
+      ...(text === "" ? [] : [text]),
+    ])
+    .join("\n");
 }

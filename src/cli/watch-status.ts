@@ -1,0 +1,129 @@
+/**
+ * `hansa status --watch`: shows the status as it changes, until Ctrl-C.
+ *
+ * Invariants: a terminal is redrawn in one write, from the top, each line over its former self, so nothing flickers; a daemon that goes away is
+ * waited for, but one that never answered is an error; nothing is asked of the daemon while nothing changes.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Status } from "../api/status-schema.ts";
+import { isHansaError } from "../errors.ts";
+import type { Context } from "./command.ts";
+import { documentText, type Format } from "./output/document-format.ts";
+import { withProgress } from "./output/progress.ts";
+
+/** How a status is shown in each format. */
+export interface WatchView {
+  /** For a terminal, without a newline at its end. */
+  readonly text: (status: Status) => string;
+  /** For json and yaml. */
+  readonly document: (status: Status) => unknown;
+  /** As a table where there is no terminal. */
+  readonly print: (status: Status) => void;
+}
+
+/** How often a daemon that went away is looked for. */
+const RETRY_MS = 500;
+/** "retry: in 7s" counts down by itself. */
+const TICK_MS = 1000;
+
+/** Resolves to 0 when the user ends it. Throws what `status` throws when the daemon does not answer at first. */
+export async function watchStatus(
+  context: Context,
+  format: Format,
+  intervalMs: number,
+  view: WatchView,
+): Promise<number> {
+  const signal = context.interrupted();
+  const screen = format === "table" && context.rows() !== undefined;
+  const show = screen ? redrawing(context, view, signal) : appending(context, format, view);
+  let hasAnswered = false;
+  while (!signal.aborted) {
+    try {
+      const statuses = context.client.watchStatus(signal)[Symbol.asyncIterator]();
+      const first = await (hasAnswered
+        ? statuses.next()
+        : withProgress(context.note, "waiting for the daemon", () => statuses.next()));
+      for (let next = first; !next.done; next = await statuses.next()) {
+        hasAnswered = true;
+        await show(next.value);
+        // The daemon holds back what we do not read, so the next one is the newest.
+        await pause(intervalMs, signal);
+      }
+    } catch (error) {
+      if (!hasAnswered || !isHansaError(error, "NODE_NOT_RUNNING")) throw error;
+      await show(undefined);
+      await pause(RETRY_MS, signal);
+    }
+  }
+  return 0;
+}
+
+/** Shows a status, or that there is none at the moment. */
+type Show = (status: Status | undefined) => Promise<void>;
+
+const WAITING = "the daemon does not answer: waiting for it";
+
+function appending(context: Context, format: Format, view: WatchView): Show {
+  let count = 0;
+  let isWaiting = false;
+  return async (status) => {
+    if (status === undefined) {
+      if (!isWaiting) context.note(`${WAITING} …`);
+      isWaiting = true;
+      return;
+    }
+    isWaiting = false;
+    if (format === "json") context.out(`${JSON.stringify(view.document(status))}\n`);
+    else if (format === "yaml")
+      context.out(`---\n${await documentText(view.document(status), format)}`);
+    else {
+      if (count > 0) context.out("\n");
+      view.print(status);
+    }
+    count += 1;
+  };
+}
+
+const CLEAR = "\u001b[H\u001b[2J";
+const HOME = "\u001b[H";
+const END_OF_LINE = "\u001b[K";
+const REST_OF_SCREEN = "\u001b[J";
+/** A long line is cut by the terminal while it is drawn, so that each stays one line high. */
+const NO_WRAP = "\u001b[?7l";
+const WRAP = "\u001b[?7h";
+
+function redrawing(context: Context, view: WatchView, signal: AbortSignal): Show {
+  let current: Status | undefined;
+  let isWaiting = false;
+  let drawn: string | undefined;
+  const draw = (): void => {
+    if (current === undefined) return;
+    const rows = context.rows() ?? 24;
+    const lines = view.text(current).split("\n");
+    if (isWaiting) lines.unshift(`[${context.program}] ${WAITING}; this was before:`);
+    const shown = lines.length < rows ? lines : lines.slice(0, rows - 2);
+    if (shown.length < lines.length) shown.push(`… ${lines.length - shown.length} lines more`);
+    const text = shown.join(`${END_OF_LINE}\n`);
+    if (text === drawn) return;
+    const start = drawn === undefined ? CLEAR : HOME;
+    drawn = text;
+    context.out(`${start}${NO_WRAP}${text}${END_OF_LINE}${WRAP}\n${REST_OF_SCREEN}`);
+  };
+  const tick = setInterval(draw, TICK_MS);
+  signal.addEventListener("abort", () => clearInterval(tick), { once: true });
+  return async (status) => {
+    isWaiting = status === undefined;
+    current = status ?? current;
+    draw();
+  };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms === 0) return;
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    // Only our own signal ends it early, and the caller looks at that.
+    if (!signal.aborted) throw error;
+  }
+}

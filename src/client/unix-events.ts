@@ -1,0 +1,64 @@
+/**
+ * Server-sent events over a unix socket, as objects.
+ *
+ * Like unix-exchange without node:http. The request is HTTP/1.0, to which a server answers without chunks: what follows the head is the
+ * stream itself. Its length is not bounded, but that of each event is.
+ */
+import { connect } from "node:net";
+import { parseResponse, type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
+
+const MAX_EVENT_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The JSON values of the events at `path`, until `signal` aborts, which ends it without an error, or the server ends.
+ *
+ * Throws the system's error (ENOENT, ECONNREFUSED, ECONNRESET…), a ResponseSyntaxError for what is no stream of events, and `refused(answer)` for
+ * another status than 200.
+ */
+export async function* unixEvents(
+  socketPath: string,
+  path: string,
+  signal: AbortSignal,
+  refused: (answer: RawResponse) => unknown,
+): AsyncGenerator<unknown> {
+  if (signal.aborted) return;
+  const socket = connect(socketPath);
+  const abort = (): void => void socket.destroy();
+  signal.addEventListener("abort", abort, { once: true });
+  socket.write(
+    `GET ${path} HTTP/1.0\r\nhost: localhost\r\naccept: text/event-stream, application/json\r\n\r\n`,
+  );
+  let text: Buffer = Buffer.alloc(0);
+  let isStream = false;
+  try {
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      text = text.length === 0 ? chunk : Buffer.concat([text, chunk]);
+      if (text.length > MAX_EVENT_BYTES) throw new ResponseSyntaxError("an event is too long");
+      if (!isStream) {
+        const headEnd = text.indexOf("\r\n\r\n");
+        if (headEnd < 0 || !isOk(text)) continue;
+        isStream = true;
+        text = text.subarray(headEnd + 4);
+      }
+      for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+        const event = text.toString("utf8", 0, end);
+        text = text.subarray(end + 2);
+        const data = event.split("\n").filter((line) => line.startsWith("data: "));
+        if (data.length > 0) yield JSON.parse(data.map((line) => line.slice(6)).join("\n"));
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+    socket.destroy();
+  }
+  if (!isStream && !signal.aborted) throw refused(parseResponse(text));
+}
+
+/** Throws ResponseSyntaxError when the beginning is no HTTP at all. */
+function isOk(text: Buffer): boolean {
+  const status = /^HTTP\/1\.[01] (\d{3})/.exec(text.toString("latin1", 0, 32))?.[1];
+  if (status === undefined) throw new ResponseSyntaxError("the answer is no HTTP");
+  return status === "200";
+}

@@ -1,0 +1,86 @@
+/**
+ * Status for those who watch it: told anew soon after something changed, and nothing is done while nobody watches.
+ *
+ * Invariants: the status is computed once for all watchers; each gets the newest one that differs from what it got last, so a slow reader
+ * skips and never queues; round trips alone are no news, they differ at every look.
+ */
+import type { Status } from "../api/status-schema.ts";
+import { HansaError } from "../errors.ts";
+
+/** Watchers at one time: each costs a connection and a status for each change. */
+export const MAX_WATCHERS = 64;
+/** From a change to the look: changes come in bursts. */
+const DELAY_MS = 150;
+
+interface Watcher {
+  wake: () => void;
+}
+
+export class StatusFeed {
+  readonly #look: () => Promise<Status>;
+  readonly #watchers = new Set<Watcher>();
+  #latest: { readonly status: Status; readonly text: string } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `look` gives the status of the moment. */
+  constructor(look: () => Promise<Status>) {
+    this.#look = look;
+  }
+
+  /** Something that the status is made of may have changed. */
+  changed(): void {
+    if (this.#watchers.size === 0 || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#latest = undefined;
+      for (const { wake } of this.#watchers) wake();
+    }, DELAY_MS);
+  }
+
+  /** The status now and after each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
+  watch(signal: AbortSignal): AsyncIterable<Status> {
+    if (this.#watchers.size >= MAX_WATCHERS) {
+      const text = `${MAX_WATCHERS} programs watch this node's status already`;
+      throw new HansaError("API_WATCHERS_MANY", text);
+    }
+    const watcher: Watcher = { wake: () => undefined };
+    this.#watchers.add(watcher);
+    const leave = (): void => {
+      this.#watchers.delete(watcher);
+      watcher.wake();
+    };
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave, { once: true });
+    return this.#statuses(watcher, signal);
+  }
+
+  /** How many watch now. */
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
+  async *#statuses(watcher: Watcher, signal: AbortSignal): AsyncGenerator<Status> {
+    let last = "";
+    try {
+      while (!signal.aborted) {
+        const woken = new Promise<void>((resolve) => {
+          watcher.wake = resolve;
+        });
+        const { status, text } = await this.#current();
+        if (text !== last && !signal.aborted) yield status;
+        last = text;
+        if (!signal.aborted) await woken;
+      }
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+
+  async #current(): Promise<{ readonly status: Status; readonly text: string }> {
+    if (this.#latest !== undefined) return this.#latest;
+    const status = await this.#look();
+    const text = JSON.stringify(status, (key, value: unknown) => (key === "rttMs" ? null : value));
+    this.#latest = { status, text };
+    return this.#latest;
+  }
+}
