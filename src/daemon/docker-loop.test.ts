@@ -23,6 +23,8 @@ class Stage implements AsyncDisposable {
   plugin = true;
   leases: SeenLease[] = [];
   freed: number[] = [];
+  /** How often the loop said that something changed. */
+  told = 0;
   readonly loop: DockerLoop;
 
   constructor(prepare: (engine: FakeEngine) => void = () => undefined) {
@@ -41,7 +43,9 @@ class Stage implements AsyncDisposable {
         return this.freed.push(...addresses);
       },
       clock: this.clock,
-      changed: () => undefined,
+      changed: () => {
+        this.told += 1;
+      },
     });
   }
 
@@ -77,9 +81,12 @@ const mtuOf = async (engine: FakeEngine): Promise<string | undefined> =>
 test("the network is made, and comes back when the user removes it", async () => {
   await using stage = new Stage();
   await until(() => stage.loop.hasNetwork);
+  const { told } = stage;
   await stage.engine.removeNetwork("hansa");
   await until(async () => (await stage.engine.inspectNetwork("hansa")) !== undefined);
   assert.equal(stage.loop.problem, undefined);
+  // Its bridge is new too: whoever sets the bridge must hear of it.
+  await until(() => stage.told > told && stage.loop.hasNetwork);
 });
 
 test("without the plugin no network is made; when it comes it is, at once", async () => {

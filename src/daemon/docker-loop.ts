@@ -159,6 +159,8 @@ export class DockerLoop {
       logger.info("making the Docker network anew", { differs });
       await engine.removeNetwork(DOCKER_NETWORK_NAME);
     }
+    // Nobody has it now; and a new network has a new bridge, which the overlay must see at once.
+    this.#hasNetwork = false;
     const { IPAM, Options } = body;
     await engine.createNetwork({
       name: body.Name,
