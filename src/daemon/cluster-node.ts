@@ -24,10 +24,9 @@ import { decodeEntries, encodeEntries } from "../ipam/ring-codec.ts";
 import type { RingEntry } from "../ipam/step.ts";
 import { dockerNetwork } from "../overlay/docker-network.ts";
 import { LinuxOverlay } from "../overlay/linux-overlay.ts";
-import type { OverlayInput } from "../overlay/overlay-config.ts";
-import { type NodeFile, saveNodeFile } from "../processes/node-file.ts";
+import { type OverlayInput, TUNNEL_DEVICES } from "../overlay/overlay-config.ts";
+import { backendOf, type NodeFile, saveNodeFile } from "../processes/node-file.ts";
 import type { Paths } from "../processes/paths.ts";
-import { TUNNEL_DEVICE } from "../processes/process-list.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
 import { AddressLoop } from "./address-loop.ts";
@@ -145,7 +144,6 @@ export class ClusterNode implements NodePort {
         command: systemCommand,
         clock: systemClock,
         bridge: BRIDGE,
-        tunnel: TUNNEL_DEVICE,
       }),
       input: () => this.#overlayInput(),
       secrets: (publicKeys) => ({
@@ -249,7 +247,7 @@ export class ClusterNode implements NodePort {
     );
     return inspectionOf(await this.status(), {
       port: this.#node.ports.gossip,
-      interface: TUNNEL_DEVICE,
+      interface: TUNNEL_DEVICES[backendOf(this.#node.encryption)],
       ring: segments.dynamic.map(({ start, owner }) => ({
         start,
         owner,
@@ -306,7 +304,7 @@ export class ClusterNode implements NodePort {
           state: proved ? ("established" as const) : ("pending" as const),
           rttMs,
           mtu,
-          backend: proved ? ("wireguard" as const) : ("none" as const),
+          backend: proved ? backendOf(this.#node.encryption) : ("none" as const),
         };
       }),
     );
@@ -354,10 +352,11 @@ export class ClusterNode implements NodePort {
         id: node.id,
         address: nodeAddress(this.#plan, node.id),
         listenPort: node.ports.overlay,
+        underlay: this.#membership.endpoint.ip,
       },
+      backend: backendOf(node.encryption),
       subnet: overlayBlock(node.subnet),
       bridge: BRIDGE,
-      tunnel: TUNNEL_DEVICE,
       linkMtu: this.#linkMtu(),
       peers: this.#membership.remembered.map(({ id, wireguardKey, endpoint }) => ({
         id,

@@ -7,7 +7,7 @@
 import type { Connection } from "../api/status-schema.ts";
 import type { PeerView, TargetView } from "../membership/dialer.ts";
 import { decodeMetadata } from "../membership/metadata.ts";
-import type { NodeFile } from "../processes/node-file.ts";
+import { backendOf, type NodeFile } from "../processes/node-file.ts";
 import { formatCidr } from "../values/cidr.ts";
 import { formatEndpoint, parseTarget } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
@@ -72,7 +72,7 @@ function peerRow(facts: ConnectionFacts, peer: RosterNode): Connection {
     direction: facts.hasDialled(member.endpoint.ip) ? "outbound" : "inbound",
     state: established ? "established" : heard ? "pending" : "retrying",
     encrypted: facts.node.encryption === "wireguard",
-    backend: heard && tunnel.proved ? "wireguard" : null,
+    backend: heard && tunnel.proved ? backendOf(facts.node.encryption) : null,
     peer: reference(peer),
     rttMs: established ? roundMs(tunnel.rttMs) : null,
     mtu: established ? facts.mtu : null,

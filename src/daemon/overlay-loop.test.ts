@@ -9,10 +9,10 @@ import { overlayBlock } from "./underlay.ts";
 import { until } from "./until.ts";
 
 const INPUT: OverlayInput = {
-  self: { id: 1, address: 0x0a200001, listenPort: 6784 },
+  self: { id: 1, address: 0x0a200001, listenPort: 6784, underlay: "192.0.2.1" },
+  backend: "wireguard",
   subnet: overlayBlock("10.32.0.0/12"),
   bridge: "hansa0",
-  tunnel: "hansa-wg",
   linkMtu: 1500,
   peers: [],
   segments: [],

@@ -6,7 +6,7 @@ import { codedSentence } from "../errors.ts";
 import type { Logger } from "../host/logger.ts";
 import { desiredOverlay } from "../overlay/desired-overlay.ts";
 import type { Overlay } from "../overlay/overlay.ts";
-import type { OverlayInput, OverlaySecrets } from "../overlay/overlay-config.ts";
+import type { OverlayConfig, OverlayInput, OverlaySecrets } from "../overlay/overlay-config.ts";
 import { Debounced } from "./debounced.ts";
 
 /** Changes come in bursts (a join brings member, ring and row): one set for all of a burst. */
@@ -81,15 +81,19 @@ export class OverlayLoop {
     if (text === this.#set && nowMs - this.#lookedAtMs < REPAIR_MS) return;
     this.#set = "";
     this.#lookedAtMs = nowMs;
-    const keys = config.wireguard.peers.map(({ publicKey }) => publicKey);
-    const report = await this.#options.overlay.set(config, this.#options.secrets(keys));
+    const report = await this.#options.overlay.set(config, this.#secretsFor(config));
     this.#set = text;
     this.#mtu = config.mtu;
     this.#problems = report.problems;
     if (report.changed.length > 0) {
       this.#options.logger.info("overlay set", { changed: report.changed });
-      this.#options.applied(config.wireguard.peers.map(({ id }) => id));
+      this.#options.applied(config.tunnel.peers.map(({ id }) => id));
     }
+  }
+
+  #secretsFor({ tunnel }: OverlayConfig): OverlaySecrets {
+    if (tunnel.kind !== "wireguard") return { privateKey: "", pairKeys: {} };
+    return this.#options.secrets(tunnel.peers.map(({ publicKey }) => publicKey));
   }
 
   #failed(error: unknown): void {

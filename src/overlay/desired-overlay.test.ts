@@ -4,11 +4,17 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { cidrRange, contains, overlaps, parseCidr, type Range } from "../values/cidr.ts";
-import { parseIpv4 } from "../values/ipv4.ts";
+import { formatIpv4, parseIpv4 } from "../values/ipv4.ts";
 import { desiredOverlay } from "./desired-overlay.ts";
 import { dockerNetwork } from "./docker-network.ts";
 import { sampleInput, sampleKey } from "./lab/sample-input.ts";
-import type { DockerFacts, OverlayConfig, OverlayInput, Segment } from "./overlay-config.ts";
+import {
+  type DockerFacts,
+  type OverlayConfig,
+  type OverlayInput,
+  type Segment,
+  TUNNEL_DEVICES,
+} from "./overlay-config.ts";
 
 const DOCKERS: Readonly<Record<string, DockerFacts>> = {
   "docker-20": { version: "20.10.24+dfsg1", firewallBackend: "iptables" },
@@ -25,6 +31,16 @@ for (const [name, docker] of Object.entries(DOCKERS)) {
   });
 }
 
+for (const family of ["ipv4", "ipv6"]) {
+  test(`the complete rule set for VXLAN over ${family} is the recorded one`, () => {
+    const file = join(import.meta.dirname, `golden/vxlan-${family}.golden`);
+    const input = sampleInput(DOCKERS["docker-28"]!, "vxlan");
+    const text = describe(family === "ipv4" ? input : overIpv6(input));
+    if (process.env["UPDATE_GOLDEN"]) writeFileSync(file, text);
+    assert.equal(text, readFileSync(file, "utf8"));
+  });
+}
+
 test("Docker 29 with its iptables backend gets the rules of 28", () => {
   const of = (version: string): string =>
     describe(sampleInput({ version, firewallBackend: "iptables" }));
@@ -35,6 +51,10 @@ test("each address of the subnet has exactly one route decision, that of its own
   fc.assert(
     fc.property(clusters(), fc.array(fc.nat(2 ** 20 - 1), { maxLength: 30 }), (input, offsets) => {
       const { routes } = desiredOverlay(input);
+      assert.deepEqual(
+        desiredOverlay(vxlanOf(input)).routes.map(({ device }) => device?.replace("-vx", "-wg")),
+        routes.map(({ device }) => device ?? undefined),
+      );
       assert.equal(new Set(routes.map((route) => route.destination)).size, routes.length);
       const edges = input.segments.flatMap(({ start, end }) => [start, end - 1]);
       const nodes = input.peers.map((peer) => peer.address);
@@ -51,8 +71,9 @@ test("each address of the subnet has exactly one route decision, that of its own
 test("allowed IPs of different peers never overlap and are what each owns", () => {
   fc.assert(
     fc.property(clusters(), (input) => {
-      const { wireguard } = desiredOverlay(input);
-      const blocks = wireguard.peers.flatMap((peer) =>
+      const { tunnel } = desiredOverlay(input);
+      assert.ok(tunnel.kind === "wireguard");
+      const blocks = tunnel.peers.flatMap((peer) =>
         peer.allowedIps.map((text) => ({ id: peer.id, range: rangeOf(text) })),
       );
       for (const [index, one] of blocks.entries()) {
@@ -94,14 +115,53 @@ test("hostile gossip costs only its own peer the tunnel", () => {
   for (const key of ["", "x", `${sampleKey(5)}\nremove=true`, `${sampleKey(5)}=`, sampleKey(2)]) {
     const config = bad(key);
     assert.deepEqual(
-      config.wireguard.peers.map(({ id }) => id),
+      config.tunnel.peers.map(({ id }) => id),
       [2, 3],
     );
     assert.equal(decision(config.routes, parseIpv4("10.32.0.5")!), null);
   }
   const endpoint = { ip: "1.2.3.4\nreplace_peers=true", port: 1 };
-  const config = desiredOverlay({ ...good, peers: [{ ...first!, endpoint }, ...rest] });
-  assert.equal(config.wireguard.peers.at(-1)?.endpoint, null);
+  const { tunnel } = desiredOverlay({ ...good, peers: [{ ...first!, endpoint }, ...rest] });
+  assert.ok(tunnel.kind === "wireguard");
+  assert.equal(tunnel.peers.at(-1)?.endpoint, null);
+});
+
+test("by VXLAN, too, hostile gossip costs only its own peer the tunnel", () => {
+  const good = sampleInput(DOCKERS["docker-20"]!, "vxlan");
+  const [first, ...rest] = good.peers;
+  for (const endpoint of [
+    undefined,
+    { ip: "1.2.3.4\nlink delete dev eth0", port: 6784 },
+    { ip: "host2", port: 6784 },
+    { ip: "2001:db8::5", port: 6784 },
+    { ip: "192.0.2.5", port: 0 },
+    { ip: "192.0.2.5", port: 1.5 },
+  ]) {
+    const config = desiredOverlay({ ...good, peers: [{ ...first!, endpoint }, ...rest] });
+    assert.deepEqual(
+      config.tunnel.peers.map(({ id }) => id),
+      [2, 3],
+    );
+    assert.equal(decision(config.routes, parseIpv4("10.32.0.5")!), null);
+  }
+});
+
+test("by VXLAN each route into the tunnel but a node's own goes by the node address of a peer", () => {
+  fc.assert(
+    fc.property(clusters(), (wireguard) => {
+      const input = vxlanOf(wireguard);
+      const config = desiredOverlay(input);
+      const nodes = new Map(input.peers.map((peer) => [formatIpv4(peer.address), peer.id]));
+      for (const { destination, device, via } of config.routes) {
+        if (device !== "hansa-vx" || destination.endsWith("/32")) continue;
+        const owner = input.segments.find((each) => contains(each, rangeOf(destination).start));
+        assert.equal(via && nodes.get(via), owner?.owner);
+      }
+      const marks = config.tunnel.peers.map((peer) => "mac" in peer && peer.mac);
+      assert.equal(new Set(marks).size, input.peers.length);
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test("an owner of the whole subnet does not replace the kernel's own on-link route", () => {
@@ -132,10 +192,27 @@ function decision(routes: OverlayConfig["routes"], address: number): string | nu
 }
 
 function expected(input: OverlayInput, address: number): string | null {
-  if (input.peers.some((peer) => peer.address === address)) return input.tunnel;
+  if (input.peers.some((peer) => peer.address === address)) return TUNNEL_DEVICES[input.backend];
   const owner = input.segments.find((segment) => contains(segment, address))?.owner;
   if (owner === input.self.id) return input.bridge;
-  return input.peers.some((peer) => peer.id === owner) ? input.tunnel : null;
+  return input.peers.some((peer) => peer.id === owner) ? TUNNEL_DEVICES[input.backend] : null;
+}
+
+/** The same cluster by VXLAN, whose peers need an endpoint. */
+function vxlanOf(input: OverlayInput): OverlayInput {
+  const peers = input.peers.map((peer) => ({
+    ...peer,
+    endpoint: { ip: `192.0.2.${peer.id}`, port: 6784 },
+  }));
+  return { ...input, backend: "vxlan", peers };
+}
+
+function overIpv6(input: OverlayInput): OverlayInput {
+  const peers = input.peers.map((peer) => ({
+    ...peer,
+    endpoint: peer.endpoint && { ip: `2001:db8::${peer.id}`, port: 6784 },
+  }));
+  return { ...input, self: { ...input.self, underlay: "2001:db8::1" }, peers };
 }
 
 function rangeOf(text: string): Range {
@@ -185,8 +262,6 @@ function clusters(): fc.Arbitrary<OverlayInput> {
 
 function describe(input: OverlayInput): string {
   const config = desiredOverlay(input);
-  const section = (title: string, lines: readonly string[]): string =>
-    `== ${title}\n${lines.length === 0 ? "(none)" : lines.join("\n")}\n`;
   return [
     section("nftables", [config.firewall.trimEnd()]),
     section(
@@ -199,14 +274,30 @@ function describe(input: OverlayInput): string {
     ),
     section(
       `routes (src ${config.address})`,
-      config.routes.map(({ destination, device }) => `${destination} ${device ?? "unreachable"}`),
-    ),
-    section(
-      `wireguard port ${config.wireguard.listenPort} mtu ${config.mtu}`,
-      config.wireguard.peers.map(
-        (peer) => `${peer.id} ${peer.endpoint ?? "-"} ${peer.allowedIps.join(" ")}`,
+      config.routes.map(
+        ({ destination, device, via }) =>
+          `${destination} ${device ?? "unreachable"}${via === undefined ? "" : ` via ${via}`}`,
       ),
     ),
+    tunnelSection(config),
     section("docker network", [JSON.stringify(dockerNetwork(input), null, 2)]),
   ].join("\n");
+}
+
+function tunnelSection({ tunnel, mtu }: OverlayConfig): string {
+  if (tunnel.kind === "wireguard") {
+    return section(
+      `wireguard port ${tunnel.listenPort} mtu ${mtu}`,
+      tunnel.peers.map((peer) => `${peer.id} ${peer.endpoint ?? "-"} ${peer.allowedIps.join(" ")}`),
+    );
+  }
+  const { vni, port, local, mac, checksums, peers } = tunnel;
+  return section(
+    `vxlan ${vni} port ${port} mtu ${mtu} local ${local} mac ${mac} checksums ${checksums}`,
+    peers.map((peer) => `${peer.id} ${peer.address} ${peer.mac} ${peer.ip} port ${peer.port}`),
+  );
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return `== ${title}\n${lines.length === 0 ? "(none)" : lines.join("\n")}\n`;
 }

@@ -4,28 +4,36 @@
  * Pure and total: what is malformed in gossip (a key, an endpoint) costs that peer its tunnel and nobody else's.
  */
 import { formatIpv4 } from "../values/ipv4.ts";
+import { type BackendPlan, tunnelPeers } from "./backend-plan.ts";
 import { planDockerUser, planFirewall } from "./firewall-plan.ts";
 import { overlayMtu } from "./mtu.ts";
-import type { OverlayConfig, OverlayInput } from "./overlay-config.ts";
+import type { Backend, OverlayConfig, OverlayInput } from "./overlay-config.ts";
 import { planRoutes } from "./routes-plan.ts";
 import { planSysctls } from "./sysctl-plan.ts";
-import { planPeers, tunnelPeers } from "./wireguard-plan.ts";
+import { vxlanPlan } from "./vxlan-plan.ts";
+import { wireguardPlan } from "./wireguard-plan.ts";
+
+const BACKENDS: Readonly<Record<Backend, BackendPlan>> = {
+  wireguard: wireguardPlan,
+  vxlan: vxlanPlan,
+};
 
 /** The desired state; the order of peers and segments in `input` does not matter. */
 export function desiredOverlay(input: OverlayInput): OverlayConfig {
-  const peers = tunnelPeers(input);
+  const backend = BACKENDS[input.backend];
+  const peers = tunnelPeers(backend, input);
   return {
     bridge: input.bridge,
-    tunnel: input.tunnel,
+    tunnel: backend.tunnel(input, peers),
     mtu: overlayMtu(
+      input.backend,
       input.linkMtu,
       input.peers.flatMap((peer) => peer.endpoint?.ip ?? []),
     ),
     address: formatIpv4(input.self.address),
-    wireguard: { listenPort: input.self.listenPort, peers: planPeers(input, peers) },
-    routes: planRoutes(input, peers),
+    routes: planRoutes(input, peers, backend.needsNextHop),
     sysctls: planSysctls(input),
-    firewall: planFirewall(input),
+    firewall: planFirewall(input, backend.firewall(input, peers)),
     dockerUser: planDockerUser(input),
   };
 }

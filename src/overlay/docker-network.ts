@@ -7,7 +7,7 @@
 import { formatCidr } from "../values/cidr.ts";
 import { formatIpv4 } from "../values/ipv4.ts";
 import { overlayMtu } from "./mtu.ts";
-import type { OverlayInput } from "./overlay-config.ts";
+import { type OverlayInput, TUNNEL_DEVICES } from "./overlay-config.ts";
 
 export const DOCKER_NETWORK_NAME = "hansa";
 
@@ -27,7 +27,7 @@ export interface DockerNetworkBody {
 
 type NetworkInput = Pick<
   OverlayInput,
-  "self" | "subnet" | "bridge" | "tunnel" | "linkMtu" | "peers" | "docker"
+  "self" | "subnet" | "bridge" | "backend" | "linkMtu" | "peers" | "docker"
 >;
 
 /** Docker's first number: 20 for "20.10.24+dfsg1"; 0 when it cannot be read, which stands for the oldest. */
@@ -39,6 +39,7 @@ export function dockerMajor(version: string): number {
 export function dockerNetwork(input: NetworkInput): DockerNetworkBody {
   const bridge = "com.docker.network.bridge";
   const mtu = overlayMtu(
+    input.backend,
     input.linkMtu,
     input.peers.flatMap((peer) => peer.endpoint?.ip ?? []),
   );
@@ -63,7 +64,7 @@ export function dockerNetwork(input: NetworkInput): DockerNetworkBody {
       // Older versions refuse the mode. Unprotected means by Docker: our own table protects.
       ...(dockerMajor(input.docker.version) >= 28 && {
         [`${bridge}.gateway_mode_ipv4`]: "nat-unprotected",
-        [`${bridge}.trusted_host_interfaces`]: input.tunnel,
+        [`${bridge}.trusted_host_interfaces`]: TUNNEL_DEVICES[input.backend],
       }),
     },
   };

@@ -13,7 +13,8 @@
  * The text is in the form in which nft lists it, so that the adapter compares bytes.
  */
 import { formatCidr } from "../values/cidr.ts";
-import type { DockerFacts, OverlayInput } from "./overlay-config.ts";
+import type { TunnelFirewall } from "./backend-plan.ts";
+import { type DockerFacts, type OverlayInput, TUNNEL_DEVICES } from "./overlay-config.ts";
 
 /** Family and name of our table. */
 export const FIREWALL_TABLE: readonly [string, string] = ["inet", "hansa"];
@@ -21,17 +22,15 @@ export const FIREWALL_TABLE: readonly [string, string] = ["inet", "hansa"];
 /** The comment that marks our rules in DOCKER-USER. */
 export const DOCKER_USER_TAG = "hansa";
 
-/** The table's whole text, as `nft -s list table inet hansa` prints it. */
+/** The table's whole text, as `nft -s list table inet hansa` prints it; `own` is what the backend adds. */
 export function planFirewall(
-  input: Pick<OverlayInput, "subnet" | "bridge" | "tunnel"> & {
-    readonly self: Pick<OverlayInput["self"], "listenPort">;
-  },
+  input: Pick<OverlayInput, "subnet" | "bridge" | "backend">,
+  own: TunnelFirewall,
 ): string {
   const subnet = formatCidr(input.subnet);
   const bridge = `"${input.bridge}"`;
-  const tunnel = `"${input.tunnel}"`;
+  const tunnel = `"${TUNNEL_DEVICES[input.backend]}"`;
   const ours = `{ "lo", ${bridge}, ${tunnel} }`;
-  const port = input.self.listenPort;
   const chains: readonly (readonly [string, string, readonly string[]])[] = [
     [
       "prerouting",
@@ -41,24 +40,24 @@ export function planFirewall(
         // published ports still carry the host's own address here.
         `iifname != ${ours} ip saddr ${subnet} drop`,
         `iifname != ${ours} ip daddr ${subnet} drop`,
-        // Whose address it is inside the subnet, WireGuard's allowed IPs decide.
         `iifname ${tunnel} ip saddr != ${subnet} drop`,
         `iifname ${tunnel} ip daddr != ${subnet} drop`,
         `iifname ${bridge} ip saddr != ${subnet} drop`,
         // Connection tracking costs throughput and has nothing to decide here.
         `ip saddr ${subnet} ip daddr ${subnet} notrack`,
-        `udp dport ${port} fib daddr type local notrack`,
+        ...own.prerouting,
       ],
     ],
     [
       "output",
       "type filter hook output priority raw; policy accept;",
-      [`ip saddr ${subnet} ip daddr ${subnet} notrack`, `udp sport ${port} notrack`],
+      [`ip saddr ${subnet} ip daddr ${subnet} notrack`, ...own.output],
     ],
     [
       "forward",
       "type filter hook forward priority filter; policy accept;",
       [
+        ...own.forward,
         // Containers started before the MTU became smaller keep their old one.
         `oifname ${tunnel} tcp flags syn / syn,rst tcp option maxseg size set rt mtu`,
         `iifname ${tunnel} oifname != ${bridge} drop`,
@@ -83,20 +82,26 @@ export function planFirewall(
       [`oifname != ${ours} ip saddr ${subnet} ip daddr != ${subnet} masquerade`],
     ],
   ];
-  const text = chains.map(
-    ([name, hook, rules]) => `\tchain ${name} {\n\t\t${[hook, ...rules].join("\n\t\t")}\n\t}\n`,
-  );
-  return `table ${FIREWALL_TABLE.join(" ")} {\n${text.join("\n")}}\n`;
+  const blocks = [
+    ...own.sets.map(([name, lines]) => block(`set ${name}`, lines)),
+    ...chains.map(([name, hook, rules]) => block(`chain ${name}`, [hook, ...rules])),
+  ];
+  return `table ${FIREWALL_TABLE.join(" ")} {\n${blocks.join("\n")}}\n`;
+}
+
+function block(title: string, lines: readonly string[]): string {
+  return `\t${title} {\n\t\t${lines.join("\n\t\t")}\n\t}\n`;
 }
 
 /** The rules for DOCKER-USER, without chain and position; empty where Docker's backend has no such chain. */
 export function planDockerUser(
-  input: Pick<OverlayInput, "bridge" | "tunnel"> & { readonly docker: DockerFacts },
+  input: Pick<OverlayInput, "bridge" | "backend"> & { readonly docker: DockerFacts },
 ): string[][] {
   if (input.docker.firewallBackend === "nftables") return [];
   const accept = (from: string, to: string): string[] => [
     ...["-i", from, "-o", to],
     ...["-m", "comment", "--comment", DOCKER_USER_TAG, "-j", "ACCEPT"],
   ];
-  return [accept(input.tunnel, input.bridge), accept(input.bridge, input.tunnel)];
+  const tunnel = TUNNEL_DEVICES[input.backend];
+  return [accept(tunnel, input.bridge), accept(input.bridge, tunnel)];
 }

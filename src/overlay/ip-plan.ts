@@ -17,10 +17,17 @@ export interface SeenLink {
   readonly addresses: readonly string[];
 }
 
+export interface SeenRoute {
+  readonly device: string | null;
+  readonly source: string;
+  /** The next hop; empty without. */
+  readonly via: string;
+}
+
 export interface SeenNetwork {
   readonly links: ReadonlyMap<string, SeenLink>;
   /** Our routes by destination. */
-  readonly routes: ReadonlyMap<string, { readonly device: string | null; readonly source: string }>;
+  readonly routes: ReadonlyMap<string, SeenRoute>;
 }
 
 export interface IpChange {
@@ -31,10 +38,9 @@ export interface IpChange {
 }
 
 /** What `ip -json -force -batch -` is asked; a missing interface is an empty answer. */
-export function ipQuery(names: Pick<OverlayConfig, "bridge" | "tunnel">): string {
+export function ipQuery(devices: readonly string[]): string {
   return [
-    `address show dev ${names.bridge}`,
-    `address show dev ${names.tunnel}`,
+    ...devices.map((device) => `address show dev ${device}`),
     `route show table main proto ${ROUTE_PROTOCOL}`,
     "",
   ].join("\n");
@@ -43,7 +49,7 @@ export function ipQuery(names: Pick<OverlayConfig, "bridge" | "tunnel">): string
 /** The answer to `ipQuery`: one JSON array a line. */
 export function parseIp(text: string): SeenNetwork {
   const links = new Map<string, SeenLink>();
-  const routes = new Map<string, { device: string | null; source: string }>();
+  const routes = new Map<string, SeenRoute>();
   for (const line of text.split("\n")) {
     if (!line.startsWith("[")) continue;
     const items: readonly IpItem[] = JSON.parse(line);
@@ -58,7 +64,7 @@ export function parseIp(text: string): SeenNetwork {
       } else if (item.dst !== undefined) {
         const device = item.type === "unreachable" ? null : (item.dev ?? "");
         const destination = item.dst.includes("/") ? item.dst : `${item.dst}/32`;
-        routes.set(destination, { device, source: item.prefsrc ?? "" });
+        routes.set(destination, { device, source: item.prefsrc ?? "", via: item.gateway ?? "" });
       }
     }
   }
@@ -78,6 +84,7 @@ interface IpItem {
   readonly dev?: string;
   readonly type?: string;
   readonly prefsrc?: string;
+  readonly gateway?: string;
 }
 
 /** The commands that take the network from `seen` to `config`; routes over an interface that is missing wait for it. */
@@ -95,25 +102,28 @@ export function planIp(config: OverlayConfig, seen: SeenNetwork): IpChange {
 }
 
 /** The commands that remove what `planIp` made. */
-export function planIpRemoval(seen: SeenNetwork, tunnel: string): string[] {
-  const lines = [...seen.routes.keys()].map(deleteLine);
-  if (seen.links.has(tunnel)) lines.push(`link delete dev ${tunnel}`);
-  return lines;
+export function planIpRemoval(seen: SeenNetwork, tunnels: readonly string[]): string[] {
+  const present = tunnels.filter((tunnel) => seen.links.has(tunnel));
+  return [
+    ...[...seen.routes.keys()].map(deleteLine),
+    ...present.map((tunnel) => `link delete dev ${tunnel}`),
+  ];
 }
 
 function linkLines(config: OverlayConfig, seen: SeenNetwork): string[] {
   const lines: string[] = [];
-  const tunnel = seen.links.get(config.tunnel);
+  const { device } = config.tunnel;
+  const tunnel = seen.links.get(device);
   const own = `${config.address}/32`;
   if (tunnel) {
-    if (tunnel.mtu !== config.mtu) lines.push(`link set dev ${config.tunnel} mtu ${config.mtu}`);
+    if (tunnel.mtu !== config.mtu) lines.push(`link set dev ${device} mtu ${config.mtu}`);
     // The tunnel carries no IPv6, so it needs no link-local address announcing itself.
-    if (!tunnel.up) lines.push(`link set dev ${config.tunnel} addrgenmode none`);
+    if (!tunnel.up) lines.push(`link set dev ${device} addrgenmode none`);
     for (const address of tunnel.addresses) {
-      if (address !== own) lines.push(`address delete ${address} dev ${config.tunnel}`);
+      if (address !== own) lines.push(`address delete ${address} dev ${device}`);
     }
-    if (!tunnel.addresses.includes(own)) lines.push(`address add ${own} dev ${config.tunnel}`);
-    if (!tunnel.up) lines.push(`link set dev ${config.tunnel} up`);
+    if (!tunnel.addresses.includes(own)) lines.push(`address add ${own} dev ${device}`);
+    if (!tunnel.up) lines.push(`link set dev ${device} up`);
   }
   const bridge = seen.links.get(config.bridge);
   if (bridge && bridge.mtu !== config.mtu) {
@@ -128,7 +138,7 @@ function routeLines(
   seen: SeenNetwork,
 ): { readonly added: string[]; readonly deleted: string[] } {
   // An address that changes takes the routes with it that have it as their source, so they are all set again.
-  const tunnel = seen.links.get(config.tunnel);
+  const tunnel = seen.links.get(config.tunnel.device);
   const fresh = tunnel !== undefined && !tunnel.addresses.includes(`${config.address}/32`);
   const wanted = new Set<string>();
   const added: string[] = [];
@@ -145,13 +155,10 @@ function routeLines(
   return { added, deleted };
 }
 
-function sameRoute(
-  wanted: Route,
-  found: { readonly device: string | null; readonly source: string },
-  source: string,
-): boolean {
+function sameRoute(wanted: Route, found: SeenRoute, source: string): boolean {
   if (wanted.device === null) return found.device === null;
-  return found.device === wanted.device && found.source === source;
+  const { device, via = "" } = wanted;
+  return found.device === device && found.source === source && found.via === via;
 }
 
 function addLine(route: Route, source: string): string {
@@ -159,7 +166,9 @@ function addLine(route: Route, source: string): string {
     return `route replace unreachable ${route.destination} proto ${ROUTE_PROTOCOL}`;
   }
   const from = source === "" ? "" : ` src ${source}`;
-  return `route replace ${route.destination} dev ${route.device} proto ${ROUTE_PROTOCOL}${from}`;
+  // On-link: the next hop's own route may be set after this one.
+  const by = route.via === undefined ? "" : ` via ${route.via} onlink`;
+  return `route replace ${route.destination}${by} dev ${route.device} proto ${ROUTE_PROTOCOL}${from}`;
 }
 
 function deleteLine(destination: string): string {

@@ -4,13 +4,13 @@ import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { LabHost } from "./lab/lab-host.ts";
 import {
+  cabledHosts,
   configOf,
   endpoint,
   failsToPing,
   keys,
   listening,
   MTU,
-  move,
   pings,
   received,
   secretsOf,
@@ -30,38 +30,8 @@ let a: LabHost;
 let b: LabHost;
 
 before(async () => {
-  [switchHost, a, b] = await Promise.all([
-    LabHost.start("switch"),
-    LabHost.start("a"),
-    LabHost.start("b"),
-  ]);
-  await switchHost.must("ip", "link", "add", "sw0", "type", "bridge");
-  await switchHost.must("ip", "address", "add", "10.9.0.254/24", "dev", "sw0");
-  await switchHost.must("ip", "link", "set", "sw0", "up");
-  for (const [host, number] of [
-    [a, 1],
-    [b, 2],
-  ] as const) {
-    await switchHost.must(
-      "ip",
-      "link",
-      "add",
-      `p${number}`,
-      "type",
-      "veth",
-      "peer",
-      "name",
-      "eth0",
-    );
-    await move(switchHost, "eth0", host);
-    await switchHost.must("ip", "link", "set", `p${number}`, "master", "sw0", "up");
-    await host.must("ip", "address", "add", `10.9.0.${number}/24`, "dev", "eth0");
-    await host.must("ip", "link", "set", "eth0", "up");
-    // As on any host: what has no better route leaves by the underlay, where the switch can see it.
-    await host.must("ip", "route", "add", "default", "via", "10.9.0.254");
-    await host.makeBridge(`10.32.0.${number}/12`);
-    await host.ask({ op: "start-tunnel" });
-  }
+  [switchHost, a, b] = await cabledHosts();
+  for (const host of [a, b]) await host.ask({ op: "start-tunnel" });
   await Promise.all([set(a, configOf("a")), set(b, configOf("b"))]);
   await a.makeContainer("c1", "10.40.0.5/12", "10.32.0.1", MTU);
   await a.makeContainer("c2", "10.40.0.6/12", "10.32.0.1", UNDERLAY_MTU);
@@ -312,7 +282,8 @@ test("wg, for the kernel's tunnel, is told by a file that is gone afterwards, an
   const ready = async (): Promise<boolean> =>
     (await host.run("wg", "show", "hansa-wg")).status === 0;
   await until("the tunnel", ready);
-  const { wireguard } = configOf("a");
+  const wireguard = configOf("a").tunnel;
+  assert.ok(wireguard.kind === "wireguard");
   const empty = { privateKey: "", listenPort: 0, peers: new Map() };
   const change = planDevice(wireguard, secretsOf("a"), empty, new Map(), Date.now());
   assert.ok(change);

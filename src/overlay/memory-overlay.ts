@@ -28,10 +28,11 @@ export class MemoryOverlay implements Overlay {
 
   async observe(): Promise<OverlayObservation> {
     this.#needTunnel();
-    const peers = this.config?.wireguard.peers ?? [];
+    const tunnel = this.config?.tunnel;
+    if (tunnel?.kind === "vxlan") return { backend: "kernel", peers: [] };
     return {
       backend: "userspace",
-      peers: peers.map(({ publicKey, endpoint }) => ({
+      peers: (tunnel?.peers ?? []).map(({ publicKey, endpoint }) => ({
         publicKey,
         endpoint,
         handshakeAgeMs: undefined,

@@ -13,6 +13,13 @@ const TABLE: readonly (readonly [number, readonly string[], number])[] = [
   [65536, [], 65000],
 ];
 
+test("VXLAN takes 50 bytes over IPv4 and 70 over IPv6", () => {
+  assert.equal(overlayMtu("vxlan", 1500, ["192.0.2.1"]), 1450);
+  assert.equal(overlayMtu("vxlan", 1500, ["2001:db8::1"]), 1430);
+  assert.equal(overlayMtu("vxlan", 9000, []), 8950);
+});
+
 test("the overlay's MTU is the underlay's less what WireGuard adds, within bounds", () => {
-  for (const [link, endpoints, mtu] of TABLE) assert.equal(overlayMtu(link, endpoints), mtu);
+  for (const [link, endpoints, mtu] of TABLE)
+    assert.equal(overlayMtu("wireguard", link, endpoints), mtu);
 });

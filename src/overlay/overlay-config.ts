@@ -8,13 +8,22 @@ import type { Endpoint } from "../values/endpoint.ts";
 import type { Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 
+/** How packets go between hosts: a property of the whole cluster, `wireguard` unless it was launched without encryption. */
+export type Backend = "wireguard" | "vxlan";
+
+/** The device of each backend; two names, so that what was made for one is never taken for the other's. */
+export const TUNNEL_DEVICES: Readonly<Record<Backend, string>> = {
+  wireguard: "hansa-wg",
+  vxlan: "hansa-vx",
+};
+
 export interface OverlayPeer {
   readonly id: NodeId;
   /** Its node address inside the overlay. */
   readonly address: Ipv4;
-  /** WireGuard public key, base64 of 32 bytes. A peer with a malformed key gets no tunnel and no routes. */
+  /** WireGuard public key, base64 of 32 bytes. Of use to WireGuard only, where a malformed one means no tunnel and no routes. */
   readonly publicKey: string;
-  /** Where its tunnel listens; undefined while unknown, it may then still reach us. */
+  /** Where its tunnel listens; undefined while unknown: by WireGuard it may then still reach us, by VXLAN it has no tunnel. */
   readonly endpoint: Endpoint | undefined;
   /** True while gossip hears the peer and nothing comes back through its tunnel: then where it roamed to is not trusted. */
   readonly isLost?: boolean;
@@ -34,12 +43,20 @@ export interface DockerFacts {
 }
 
 export interface OverlayInput {
-  readonly self: { readonly id: NodeId; readonly address: Ipv4; readonly listenPort: number };
+  readonly self: {
+    readonly id: NodeId;
+    readonly address: Ipv4;
+    readonly listenPort: number;
+    /** Our announced address between the hosts, the only one under which peers let VXLAN in. */
+    readonly underlay: string;
+  };
+  readonly backend: Backend;
   readonly subnet: Cidr;
   readonly bridge: "hansa0";
-  readonly tunnel: "hansa-wg";
   /** Smallest MTU of the links that carry tunnels, in bytes. */
   readonly linkMtu: number;
+  /** VXLAN only: inner checksums are not left to what is below the device. */
+  readonly softwareChecksums?: boolean;
   /** All known peers, also those not alive: routes and tunnels stay until leave, removal or take-over. */
   readonly peers: readonly OverlayPeer[];
   /** Both rings; segments do not overlap. */
@@ -59,11 +76,48 @@ export interface WireguardPeer {
   readonly isLost?: true;
 }
 
+/** WireGuard's side of the desired state. */
+export interface WireguardTunnel {
+  readonly kind: "wireguard";
+  readonly device: string;
+  readonly listenPort: number;
+  readonly peers: readonly WireguardPeer[];
+}
+
+export interface VxlanPeer {
+  readonly id: NodeId;
+  /** Its node address, dotted: the next hop of its routes. */
+  readonly address: string;
+  /** Of its VXLAN device; follows from the id. */
+  readonly mac: string;
+  /** Where its device listens: an address of the family of our own, and a port. */
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** VXLAN's side: one device, and for each peer a permanent neighbour and a permanent forwarding entry. Nothing is learned or flooded. */
+export interface VxlanTunnel {
+  readonly kind: "vxlan";
+  readonly device: string;
+  readonly vni: number;
+  readonly port: number;
+  readonly mac: string;
+  /** Source of the outer packets. */
+  readonly local: string;
+  /** "software": this host computes inner checksums itself, because something below the device gets them wrong. */
+  readonly checksums: "offloaded" | "software";
+  readonly peers: readonly VxlanPeer[];
+}
+
+export type TunnelConfig = WireguardTunnel | VxlanTunnel;
+
 export interface Route {
   /** CIDR text, always with its length. */
   readonly destination: string;
   /** null: unreachable. */
   readonly device: string | null;
+  /** The next hop on the device, dotted; absent where the device itself knows whose each address is. */
+  readonly via?: string;
 }
 
 export interface Sysctl {
@@ -78,11 +132,10 @@ export interface Sysctl {
 
 export interface OverlayConfig {
   readonly bridge: string;
-  readonly tunnel: string;
+  readonly tunnel: TunnelConfig;
   readonly mtu: number;
   /** Our node address, dotted: source of routes and the tunnel's own /32. */
   readonly address: string;
-  readonly wireguard: { readonly listenPort: number; readonly peers: readonly WireguardPeer[] };
   readonly routes: readonly Route[];
   readonly sysctls: readonly Sysctl[];
   /** The table `inet hansa` as `nft -s list table` prints it. */
@@ -91,7 +144,7 @@ export interface OverlayConfig {
   readonly dockerUser: readonly (readonly string[])[];
 }
 
-/** Keys in base64, given to the adapter apart from the config. */
+/** Keys in base64, given to the adapter apart from the config; VXLAN has no use for them. */
 export interface OverlaySecrets {
   readonly privateKey: string;
   /** Pre-shared key of each pair, by the peer's public key. */

@@ -25,6 +25,7 @@ export interface PeerTraffic {
 export interface OverlayObservation {
   /** "kernel", or "userspace" for wireguard-go. */
   readonly backend: "kernel" | "userspace";
+  /** WireGuard's peers; VXLAN keeps no account of single peers. */
   readonly peers: readonly PeerTraffic[];
 }
 
@@ -41,7 +42,7 @@ export interface Overlay {
   observe(): Promise<OverlayObservation>;
   /**
    * Calls `onChange` when the tunnel's process came back, which then knows nothing: call `set` at once. May call too often. The returned
-   * function ends it. A kernel tunnel never does this.
+   * function ends it. A tunnel of the kernel never does this.
    */
   watch(onChange: () => void): () => void;
   /** Removes all that `set` made, also by an earlier process. Docker's bridge and host-wide sysctls stay. */

@@ -7,8 +7,15 @@
  * and what nobody holds fails at once instead of waiting for an ARP answer that never comes.
  */
 import { type Cidr, cidrRange, formatCidr, type Range, rangeToCidrs } from "../values/cidr.ts";
+import { formatIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
-import type { OverlayInput, OverlayPeer, Route, Segment } from "./overlay-config.ts";
+import {
+  type OverlayInput,
+  type OverlayPeer,
+  type Route,
+  type Segment,
+  TUNNEL_DEVICES,
+} from "./overlay-config.ts";
 
 /** Ranges by owner, clipped to the subnet, neighbours joined, ascending. O(n log n). */
 export function rangesByOwner(
@@ -30,32 +37,41 @@ export function rangesByOwner(
   return result;
 }
 
-/** The routes of this host, ascending by address, the longer first where two begin alike. */
-export function planRoutes(input: OverlayInput, peers: readonly OverlayPeer[]): Route[] {
-  const routes = new Map<string, { readonly cidr: Cidr; readonly device: string | null }>();
-  const add = (cidr: Cidr, device: string | null): void => {
+/**
+ * The routes of this host, ascending by address, the longer first where two begin alike. `needsNextHop`: what goes into the tunnel goes by the
+ * owner's node address.
+ */
+export function planRoutes(
+  input: OverlayInput,
+  peers: readonly OverlayPeer[],
+  needsNextHop: boolean,
+): Route[] {
+  const routes = new Map<string, Route & { readonly cidr: Cidr }>();
+  const add = (cidr: Cidr, way: Omit<Route, "destination">): void => {
     // A route as long as the kernel's own on-link route would replace it, so the whole subnet goes as two halves.
     if (cidr.prefix <= input.subnet.prefix) {
-      for (const half of halves(cidr)) add(half, device);
+      for (const half of halves(cidr)) add(half, way);
       return;
     }
     const destination = formatCidr(cidr);
-    if (!routes.has(destination)) routes.set(destination, { cidr, device });
+    if (!routes.has(destination)) routes.set(destination, { cidr, destination, ...way });
   };
   const ranges = rangesByOwner(input.segments, input.subnet);
-  for (const peer of peers) add({ base: peer.address, prefix: 32 }, input.tunnel);
+  const device = TUNNEL_DEVICES[input.backend];
+  for (const peer of peers) add({ base: peer.address, prefix: 32 }, { device });
   for (const peer of peers) {
+    const way = needsNextHop ? { device, via: formatIpv4(peer.address) } : { device };
     for (const range of ranges.get(peer.id) ?? []) {
-      for (const cidr of rangeToCidrs(range)) add(cidr, input.tunnel);
+      for (const cidr of rangeToCidrs(range)) add(cidr, way);
     }
   }
   for (const range of ranges.get(input.self.id) ?? []) {
-    for (const cidr of rangeToCidrs(range)) add(cidr, input.bridge);
+    for (const cidr of rangeToCidrs(range)) add(cidr, { device: input.bridge });
   }
-  for (const half of halves(input.subnet)) add(half, null);
-  return [...routes]
-    .toSorted(([, a], [, b]) => a.cidr.base - b.cidr.base || b.cidr.prefix - a.cidr.prefix)
-    .map(([destination, { device }]) => ({ destination, device }));
+  for (const half of halves(input.subnet)) add(half, { device: null });
+  return [...routes.values()]
+    .toSorted((a, b) => a.cidr.base - b.cidr.base || b.cidr.prefix - a.cidr.prefix)
+    .map(({ cidr: _, ...route }) => route);
 }
 
 function halves(cidr: Cidr): readonly [Cidr, Cidr] {

@@ -3,10 +3,10 @@
  *
  * rp_filter is the larger of conf.all and the interface's own, so 2 (loose) on the interface is loose whatever `all` says.
  */
-import type { OverlayInput, Sysctl } from "./overlay-config.ts";
+import { type OverlayInput, type Sysctl, TUNNEL_DEVICES } from "./overlay-config.ts";
 
 /** The settings for this host; paths below /proc/sys. */
-export function planSysctls(input: Pick<OverlayInput, "bridge" | "tunnel">): Sysctl[] {
+export function planSysctls(input: Pick<OverlayInput, "bridge" | "backend">): Sysctl[] {
   const exact = (path: string, value: number): Sysctl => ({
     path,
     value,
@@ -26,7 +26,7 @@ export function planSysctls(input: Pick<OverlayInput, "bridge" | "tunnel">): Sys
     // The default of 80 lets that answer wait up to 0.8 s at random: first packets take 100 to 1400 ms.
     exact(`net/ipv4/neigh/${input.bridge}/proxy_delay`, 0),
     exact(`net/ipv4/conf/${input.bridge}/rp_filter`, 2),
-    exact(`net/ipv4/conf/${input.tunnel}/rp_filter`, 2),
+    exact(`net/ipv4/conf/${TUNNEL_DEVICES[input.backend]}/rp_filter`, 2),
     // One neighbour entry per (container, remote address), and all namespaces of a machine share one table: the default
     // 1024 overflows and drops packets. The files exist in the machine's first network namespace only.
     raised("net/ipv4/neigh/default/gc_thresh3", 65536),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { formatSyncConfig, parseDump } from "./kernel-wireguard.ts";
 import { sampleKey } from "./lab/sample-input.ts";
-import type { OverlayConfig, OverlaySecrets } from "./overlay-config.ts";
+import type { OverlaySecrets, WireguardTunnel } from "./overlay-config.ts";
 import { formatUapi, parseUapi } from "./uapi-wireguard.ts";
 import { type DevicePeer, type DeviceState, isKey, planDevice } from "./wireguard-plan.ts";
 
@@ -12,7 +12,9 @@ const NOW = 1_700_000_000_000;
 const PRIVATE = `${"A".repeat(41)}EA=`;
 const [A, B, PSK] = [sampleKey(2), sampleKey(3), sampleKey(91)];
 const secrets: OverlaySecrets = { privateKey: PRIVATE, pairKeys: { [A]: PSK, [B]: PSK } };
-const wanted: OverlayConfig["wireguard"] = {
+const wanted: WireguardTunnel = {
+  kind: "wireguard",
+  device: "hansa-wg",
   listenPort: 6784,
   peers: [
     {

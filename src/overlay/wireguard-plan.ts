@@ -4,16 +4,17 @@
  * Invariant: an endpoint is sent only when it is new to the device or our own knowledge of it changed. WireGuard follows a
  * peer that moved by itself ("roaming"); sending the old endpoint again would cut a working tunnel.
  */
-import { formatCidr, rangeToCidrs } from "../values/cidr.ts";
+import { formatCidr } from "../values/cidr.ts";
 import { formatEndpoint } from "../values/endpoint.ts";
-import type {
-  OverlayConfig,
-  OverlayInput,
-  OverlayPeer,
-  OverlaySecrets,
-  WireguardPeer,
+import { type BackendPlan, ownedBlocks } from "./backend-plan.ts";
+import {
+  type OverlayInput,
+  type OverlayPeer,
+  type OverlaySecrets,
+  TUNNEL_DEVICES,
+  type WireguardPeer,
+  type WireguardTunnel,
 } from "./overlay-config.ts";
-import { rangesByOwner } from "./routes-plan.ts";
 
 /** Keeps the ways through NAT and stateful firewalls open; 32 bytes a peer each time. */
 const KEEPALIVE_SECONDS = 25;
@@ -60,43 +61,40 @@ export interface DeviceChange {
   readonly remove: readonly string[];
 }
 
-/**
- * The peers that get a tunnel, by id: those with a well-formed key that no lower id has, and not ourselves.
- * Two peers with one key would be one peer to WireGuard, and the later would take the earlier's addresses.
- */
-export function tunnelPeers(input: OverlayInput): OverlayPeer[] {
-  const ids = new Set([input.self.id]);
-  const keys = new Set<string>();
-  return input.peers
-    .toSorted((a, b) => a.id - b.id)
-    .filter((peer) => {
-      if (!isKey(peer.publicKey) || ids.has(peer.id) || keys.has(peer.publicKey)) return false;
-      ids.add(peer.id);
-      keys.add(peer.publicKey);
-      return true;
-    });
-}
-
 /** True for base64 of exactly 32 bytes, the one spelling that WireGuard's tools print. */
 export function isKey(text: string): boolean {
   return /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(text);
 }
 
-/** Peers with what each may send from: its node address and its ranges, as the fewest CIDR blocks. */
-export function planPeers(input: OverlayInput, peers: readonly OverlayPeer[]): WireguardPeer[] {
-  const ranges = rangesByOwner(input.segments, input.subnet);
-  return peers.map((peer) => {
-    const node = { start: peer.address, end: peer.address + 1 };
-    const blocks = [node, ...(ranges.get(peer.id) ?? [])].flatMap(rangeToCidrs);
-    return {
-      id: peer.id,
-      publicKey: peer.publicKey,
-      endpoint: endpointText(peer),
-      allowedIps: blocks.toSorted((a, b) => a.base - b.base).map(formatCidr),
-      keepaliveSeconds: KEEPALIVE_SECONDS,
-      ...(peer.isLost && { isLost: true as const }),
-    };
-  });
+/** Two peers with one key would be one peer to WireGuard, and the later would take the earlier's addresses: so the key is the mark. */
+export const wireguardPlan: BackendPlan = {
+  mark: ({ publicKey }) => (isKey(publicKey) ? publicKey : undefined),
+  needsNextHop: false,
+  tunnel: (input, peers) => ({
+    kind: "wireguard",
+    device: TUNNEL_DEVICES.wireguard,
+    listenPort: input.self.listenPort,
+    peers: planPeers(input, peers),
+  }),
+  // Who may send, and whose address it is inside the subnet, keys and allowed IPs decide.
+  firewall: ({ self: { listenPort } }) => ({
+    sets: [],
+    prerouting: [`udp dport ${listenPort} fib daddr type local notrack`],
+    output: [`udp sport ${listenPort} notrack`],
+    forward: [],
+  }),
+};
+
+/** Peers with what each may send from. */
+function planPeers(input: OverlayInput, peers: readonly OverlayPeer[]): WireguardPeer[] {
+  return [...ownedBlocks(input, peers)].map(([peer, blocks]) => ({
+    id: peer.id,
+    publicKey: peer.publicKey,
+    endpoint: endpointText(peer),
+    allowedIps: blocks.map(formatCidr),
+    keepaliveSeconds: KEEPALIVE_SECONDS,
+    ...(peer.isLost && { isLost: true as const }),
+  }));
 }
 
 /** null unless it is an address literal and a port: it goes into line-based protocols as it is. */
@@ -115,7 +113,7 @@ function endpointText(peer: OverlayPeer): string | null {
  * in `secrets` are treated as absent, since a tunnel without one would be weaker than promised.
  */
 export function planDevice(
-  wanted: OverlayConfig["wireguard"],
+  wanted: WireguardTunnel,
   secrets: OverlaySecrets,
   state: DeviceState,
   sent: ReadonlyMap<string, string>,

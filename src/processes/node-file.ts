@@ -12,6 +12,11 @@ import { MAX_NODE_ID, type NodeId } from "../values/node-id.ts";
 
 export type Encryption = "wireguard" | "none";
 
+/** What carries packets between the hosts of a cluster with that encryption. */
+export function backendOf(encryption: Encryption): "wireguard" | "vxlan" {
+  return encryption === "none" ? "vxlan" : "wireguard";
+}
+
 export interface Ports {
   /** TCP and UDP. */
   readonly gossip: number;

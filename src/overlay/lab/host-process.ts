@@ -27,7 +27,6 @@ const options = {
   command: systemCommand,
   clock: systemClock,
   bridge: "hansa0",
-  tunnel: "hansa-wg",
   tunnelDeadlineMs: Number(process.argv[2] ?? 5000),
 };
 let overlay = new LinuxOverlay(options);

@@ -1,7 +1,7 @@
 /** A cluster as seen by node 1, for tests: four owners, one of them unknown, addresses inside other nodes' ranges. */
 import { parseCidr } from "../../values/cidr.ts";
 import { parseIpv4 } from "../../values/ipv4.ts";
-import type { DockerFacts, OverlayInput } from "../overlay-config.ts";
+import type { Backend, DockerFacts, OverlayInput } from "../overlay-config.ts";
 
 /** A well-formed public key that depends on `id` only. */
 export function sampleKey(id: number): string {
@@ -17,7 +17,7 @@ function ip(text: string): number {
 }
 
 /** The default subnet, both rings, peers 2, 3 and 5; node 4 owns space but is no known peer. */
-export function sampleInput(docker: DockerFacts): OverlayInput {
+export function sampleInput(docker: DockerFacts, backend: Backend = "wireguard"): OverlayInput {
   const quarters = (start: string, end: string): OverlayInput["segments"] => {
     const [from, size] = [ip(start), (ip(end) - ip(start)) / 4];
     return [1, 2, 3, 4].map((owner, index) => ({
@@ -29,10 +29,10 @@ export function sampleInput(docker: DockerFacts): OverlayInput {
   const dynamic = quarters("10.40.0.0", "10.48.0.0");
   const fixed = quarters("10.33.0.0", "10.40.0.0");
   return {
-    self: { id: 1, address: ip("10.32.0.1"), listenPort: 6784 },
+    self: { id: 1, address: ip("10.32.0.1"), listenPort: 6784, underlay: "192.0.2.1" },
+    backend,
     subnet: parseCidr("10.32.0.0/12") ?? { base: 0, prefix: 0 },
     bridge: "hansa0",
-    tunnel: "hansa-wg",
     linkMtu: 1500,
     peers: [5, 3, 2].map((id) => ({
       id,

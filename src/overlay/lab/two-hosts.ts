@@ -8,8 +8,8 @@ import type { Cidr } from "../../values/cidr.ts";
 import { parseIpv4 } from "../../values/ipv4.ts";
 import { desiredOverlay } from "../desired-overlay.ts";
 import type { OverlayObservation, OverlayReport } from "../overlay.ts";
-import type { OverlayConfig, OverlaySecrets } from "../overlay-config.ts";
-import type { LabHost } from "./lab-host.ts";
+import type { OverlayConfig, OverlayInput, OverlaySecrets } from "../overlay-config.ts";
+import { LabHost } from "./lab-host.ts";
 
 export const TRANSFER = join(import.meta.dirname, "transfer.ts");
 const SUBNET: Cidr = { base: ip("10.32.0.0"), prefix: 12 };
@@ -19,13 +19,25 @@ export const MTU = 1440;
 export const keys = { a: keyPair(), b: keyPair() };
 const pairKey = randomBytes(32).toString("base64");
 
-export function configOf(self: "a" | "b", change: { peerIp?: string } = {}): OverlayConfig {
+export interface Change extends Partial<Pick<OverlayInput, "backend" | "softwareChecksums">> {
+  readonly peerIp?: string;
+  readonly ownIp?: string;
+}
+
+export function configOf(self: "a" | "b", change: Change = {}): OverlayConfig {
   const [number, other] = self === "a" ? [1, 2] : [2, 1];
+  const { backend = "wireguard", softwareChecksums = false } = change;
   return desiredOverlay({
-    self: { id: number, address: ip(`10.32.0.${number}`), listenPort: 6784 },
+    self: {
+      id: number,
+      address: ip(`10.32.0.${number}`),
+      listenPort: 6784,
+      underlay: change.ownIp ?? `10.9.0.${number}`,
+    },
+    backend,
+    softwareChecksums,
     subnet: SUBNET,
     bridge: "hansa0",
-    tunnel: "hansa-wg",
     linkMtu: UNDERLAY_MTU,
     peers: [
       {
@@ -65,6 +77,35 @@ function ip(text: string): number {
   const address = parseIpv4(text);
   assert.ok(address !== undefined);
   return address;
+}
+
+/** Two hosts, a and b with 10.9.0.1 and 10.9.0.2, on a switch that is a host itself (10.9.0.254). */
+export async function cabledHosts(): Promise<
+  readonly [switchHost: LabHost, a: LabHost, b: LabHost]
+> {
+  const [switchHost, a, b] = await Promise.all([
+    LabHost.start("switch"),
+    LabHost.start("a"),
+    LabHost.start("b"),
+  ]);
+  await switchHost.must("ip", "link", "add", "sw0", "type", "bridge");
+  await switchHost.must("ip", "address", "add", "10.9.0.254/24", "dev", "sw0");
+  await switchHost.must("ip", "link", "set", "sw0", "up");
+  for (const [host, number] of [
+    [a, 1],
+    [b, 2],
+  ] as const) {
+    const veth = ["type", "veth", "peer", "name", "eth0"];
+    await switchHost.must("ip", "link", "add", `p${number}`, ...veth);
+    await move(switchHost, "eth0", host);
+    await switchHost.must("ip", "link", "set", `p${number}`, "master", "sw0", "up");
+    await host.must("ip", "address", "add", `10.9.0.${number}/24`, "dev", "eth0");
+    await host.must("ip", "link", "set", "eth0", "up");
+    // As on any host: what has no better route leaves by the underlay, where the switch can see it.
+    await host.must("ip", "route", "add", "default", "via", "10.9.0.254");
+    await host.makeBridge(`10.32.0.${number}/12`);
+  }
+  return [switchHost, a, b];
 }
 
 /** Moves an interface into another host; its process ids are those of the test's own namespace. */
