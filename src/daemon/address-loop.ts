@@ -57,7 +57,11 @@ export class AddressLoop {
   readonly #claims = new Map<number, WaitingClaim>();
   #nextClaim = 1;
   /** As last decided and on disk: what a plugin that says hello is given. */
-  #space: { ready: boolean; ranges: readonly Range[] } = { ready: false, ranges: [] };
+  #space: { ready: boolean; ranges: readonly Range[]; avoid: readonly Range[] } = {
+    ready: false,
+    ranges: [],
+    avoid: [],
+  };
   /** As on disk: what others may hear of. */
   #written: PersistedRings;
   #persistProblem: string | undefined;
@@ -189,7 +193,7 @@ export class AddressLoop {
         this.#options.broadcast(output.entries);
         return;
       case "space":
-        this.#space = { ready: output.ready, ranges: output.ranges };
+        this.#space = { ready: output.ready, ranges: output.ranges, avoid: output.avoid };
         await this.#setSpace();
         return;
       case "cede":
@@ -241,6 +245,7 @@ export class AddressLoop {
         subnet: `${formatIpv4(plan.subnet.base)}/${plan.subnet.prefix}`,
         gateway: nodeAddress(plan, self),
         ranges: this.#space.ranges,
+        avoid: this.#space.avoid,
       });
       this.#spaceProblem = undefined;
       if (kept.length > 0) {

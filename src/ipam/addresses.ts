@@ -14,7 +14,7 @@ import { Claims } from "./claims.ts";
 import { Donor } from "./donor.ts";
 import { MAX_RELEASED } from "./free-pool.ts";
 import { Outbox } from "./outbox.ts";
-import { countAddresses, subtractRanges } from "./range-set.ts";
+import { countAddresses, intersectRanges, rangeSet, subtractRanges } from "./range-set.ts";
 import type { PersistedRings } from "./ring-codec.ts";
 import { Rings } from "./rings.ts";
 import type { IpamInput, IpamMessage, IpamOutput, RingEntry } from "./step.ts";
@@ -52,6 +52,8 @@ export class Addresses {
   #settled = false;
   #fenced = false;
   #leaving = false;
+  /** Who gets what we own, and what is still granted to us, while we leave. */
+  #heir: NodeId | undefined;
   /** We owned space when we were started, so nothing must settle before we use it. */
   readonly #established: boolean;
   /** Our free dynamic addresses: the plugin's count, corrected by what we gained and gave since. */
@@ -60,6 +62,8 @@ export class Addresses {
   #holdUntilMs = Number.NEGATIVE_INFINITY;
   #active = 0;
   #conflicts = 0;
+  /** What containers of other nodes hold without right. */
+  #avoid: readonly Range[] = [];
   /** The last "space", as text to compare with; undefined when it must be set again. */
   #spaceSet: string | undefined;
   /** The part of it that the plugin's count is about. */
@@ -78,6 +82,7 @@ export class Addresses {
     this.#claims = new Claims(this.#rings, start());
     this.#asker = new Asker(options.random, 2 ** 31 + start());
     this.#established = this.#rings.owned().length > 0;
+    this.#fenced = persisted?.fenced ?? false;
   }
 
   /** Feeds one input; `nowMs` never runs backwards. Carry the outputs out in order. */
@@ -103,7 +108,8 @@ export class Addresses {
 
   /** What a "persist" writes. */
   persisted(): PersistedRings {
-    return this.#rings.persisted();
+    const rings = this.#rings.persisted();
+    return this.#fenced ? { ...rings, fenced: true } : rings;
   }
 
   /**
@@ -112,6 +118,11 @@ export class Addresses {
    */
   entries(): readonly RingEntry[] {
     return this.#rings.written();
+  }
+
+  /** What is ours by the rings, born, ready or not: a range set. */
+  owned(): readonly Range[] {
+    return this.#rings.owned();
   }
 
   view(): AddressesView {
@@ -159,12 +170,19 @@ export class Addresses {
         this.#leaving = true;
         if (this.#donor.close(out)) this.#spaceSet = undefined;
         // The space of a fenced node is its twin's.
-        if (!this.#fenced && input.heir !== this.#self) this.#donor.handOver(input.heir);
+        if (this.#fenced || input.heir === this.#self) return;
+        this.#heir = input.heir;
+        this.#donor.handOver(input.heir);
         return;
       case "take-over":
         this.#takeOver(input.from, out);
         return;
+      case "avoid":
+        this.#avoid = rangeSet(input.ranges);
+        return;
       case "fenced":
+        // On disk first: a daemon that starts again apart from its twin must not take the id for its own.
+        if (this.#fenced !== input.fenced) out.persist();
         this.#fenced = input.fenced;
         if (input.fenced && this.#donor.close(out)) this.#spaceSet = undefined;
         return;
@@ -206,7 +224,7 @@ export class Addresses {
   #isOfOurSpace(free: number, active: number): boolean {
     const owned = countAddresses(this.#rings.ownedDynamic());
     if (owned > 1 && free + active === 0) return false;
-    return free + active + MAX_RELEASED >= owned;
+    return free + active + MAX_RELEASED + countAddresses(this.#avoid) >= owned;
   }
 
   /** Takes the plugin's latest count, and advertises it when it is far from what others know. */
@@ -245,6 +263,9 @@ export class Addresses {
     else this.#saveAtMs = Math.min(this.#saveAtMs, nowMs + SAVE_MS);
     if (changed.length <= MAX_NEWS) out.broadcast(changed);
     this.#estimate(before);
+    // An ask of ours from before we left was answered late.
+    const isLate = this.#leaving && touchedOwn && this.#rings.owned().length > 0;
+    if (isLate && this.#heir !== undefined) this.#donor.handOver(this.#heir);
   }
 
   #takeOver(from: NodeId, out: Outbox): void {
@@ -293,7 +314,8 @@ export class Addresses {
   #setSpace(nowMs: number, out: Outbox): boolean {
     const ready = this.#ready();
     const ranges = this.#rings.owned();
-    const text = textOf(ready, ranges);
+    const avoid = intersectRanges(ranges, this.#avoid);
+    const text = `${textOf(ready, ranges)} / ${textOf(ready, avoid)}`;
     if (text === this.#spaceSet) return false;
     this.#spaceSet = text;
     // A fixed address more or less changes no count, so the plugin would not repeat what we dropped.
@@ -303,7 +325,7 @@ export class Addresses {
       this.#holdUntilMs = nowMs + HOLD_MS;
       this.#heldFree = undefined;
     }
-    out.space(ready, ranges);
+    out.space(ready, ranges, avoid);
     return true;
   }
 

@@ -36,6 +36,7 @@ export interface Lease {
 export type LeaseRefusal =
   | "no-space"
   | "in-use"
+  | "held-elsewhere"
   | "not-ours"
   | "reserved"
   | "not-ready"
@@ -85,7 +86,9 @@ export class LeaseBook {
    * each is an address that another node may now give out as well. No record when nothing changed.
    */
   setSpace(wanted: Space): { readonly kept: Range[]; readonly record: LeaseRecord | undefined } {
-    const space = { ...wanted, ranges: rangeSet(wanted.ranges) };
+    const { avoid = [], ...rest } = wanted;
+    const plain: Space = { ...rest, ranges: rangeSet(wanted.ranges) };
+    const space = avoid.length > 0 ? { ...plain, avoid: rangeSet(avoid) } : plain;
     // A cession since the last setting makes the same space news again.
     const same =
       sameSpace(space, this.#space) &&
@@ -187,6 +190,7 @@ export class LeaseBook {
     const still = released.filter(([address]) => this.#gives(address));
     const used = [...this.#leases.keys(), ...still.map(([address]) => address)];
     const taken = rangeSet([
+      ...(this.#space?.avoid ?? []),
       ...used.map((address) => ({ start: address, end: address + 1 })),
       { start: plan.range.end - 1, end: plan.range.end },
     ]);
@@ -207,16 +211,22 @@ export class LeaseBook {
     if (address === space.gateway) return "reserved";
     if (this.#leases.has(address)) return "in-use";
     if (!space.ready) return "not-ready";
-    return this.#owns(address) ? undefined : "not-ours";
+    if (!this.#owns(address)) return "not-ours";
+    return this.#isAvoided(address) ? "held-elsewhere" : undefined;
   }
 
   #owns(address: Ipv4): boolean {
     return indexOfAddress(this.#ranges, address) >= 0;
   }
 
+  #isAvoided(address: Ipv4): boolean {
+    return indexOfAddress(this.#space?.avoid ?? [], address) >= 0;
+  }
+
   /** Whether requests for any address may get it. */
   #gives(address: Ipv4): boolean {
-    return this.#owns(address) && contains(this.#plan?.dynamic ?? { start: 0, end: 0 }, address);
+    const isDynamic = contains(this.#plan?.dynamic ?? { start: 0, end: 0 }, address);
+    return isDynamic && this.#owns(address) && !this.#isAvoided(address);
   }
 
   #chooseCession(want: Cession, nowMs: number): Range[] {
@@ -229,6 +239,7 @@ export class LeaseBook {
         : rangeSet(want.ranges);
     const held = (range: Range) => [...this.#leases.keys()].some((a) => contains(range, a));
     if (want.kind === "address" && this.#leases.has(want.address)) return [];
+    if (want.kind === "address" && this.#isAvoided(want.address)) return [];
     const ours = intersectRanges(this.#ranges, asked);
     return want.kind === "address" ? ours : ours.filter((range) => !held(range));
   }
@@ -238,7 +249,10 @@ export class LeaseBook {
       plan.dynamic,
     ]);
     const busy = [...this.#leases.keys(), ...this.#pool.resting(nowMs)];
-    const taken = rangeSet(busy.map((address) => ({ start: address, end: address + 1 })));
+    const taken = rangeSet([
+      ...busy.map((address) => ({ start: address, end: address + 1 })),
+      ...(this.#space?.avoid ?? []),
+    ]);
     const gaps = subtractRanges(dynamic, taken);
     let best = { start: 0, end: 0 };
     for (const gap of gaps) {

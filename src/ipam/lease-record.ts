@@ -16,6 +16,8 @@ export interface Space {
   /** The node's own address, which is the bridge's. */
   readonly gateway: Ipv4;
   readonly ranges: readonly Range[];
+  /** Held by containers of other nodes without right: not to be given. None where it is absent. */
+  readonly avoid?: readonly Range[];
 }
 
 export type LeaseRecord =
@@ -96,13 +98,14 @@ function isRanges(value: unknown): value is readonly Range[] {
 
 function isSpace(value: unknown): value is Space {
   if (!isObject(value)) return false;
-  const { ready, subnet, gateway, ranges } = value;
+  const { ready, subnet, gateway, ranges, avoid } = value;
   return (
     typeof ready === "boolean" &&
     typeof subnet === "string" &&
     subnetProblem(subnet) === undefined &&
     isAddress(gateway) &&
-    isRanges(ranges)
+    isRanges(ranges) &&
+    (avoid === undefined || isRanges(avoid))
   );
 }
 

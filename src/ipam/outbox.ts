@@ -36,8 +36,8 @@ export class Outbox {
     for (const record of records) this.#records.set(record.start, record);
   }
 
-  space(ready: boolean, ranges: readonly Range[]): void {
-    this.#space = { type: "space", ready, ranges };
+  space(ready: boolean, ranges: readonly Range[], avoid: readonly Range[]): void {
+    this.#space = { type: "space", ready, ranges, avoid };
   }
 
   /** A "cede" or a "claim-done". */

@@ -88,6 +88,8 @@ export interface PersistedRings {
   readonly self: NodeId;
   readonly dynamic: readonly PersistedRecord[];
   readonly fixed: readonly PersistedRecord[];
+  /** A twin had the node's id when this was written: it gives nothing before it heard that this is over. */
+  readonly fenced?: true;
 }
 
 /** A ring as rows for `PersistedRings`. */
@@ -109,14 +111,17 @@ export function entriesOf(rings: PersistedRings): RingRecord[] {
  */
 export function parsePersistedRings(plan: AddressPlan, value: unknown): PersistedRings | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { format, subnet, self, dynamic, fixed } = value as Readonly<Record<string, unknown>>;
+  const { format, subnet, self, dynamic, fixed, fenced } = value as Readonly<
+    Record<string, unknown>
+  >;
   if (format !== 1 || subnet !== formatCidr(plan.subnet) || typeof self !== "number") {
     return undefined;
   }
   if (!isRows(dynamic) || !isRows(fixed)) return undefined;
   if (checkRing(rowsToRing(plan.dynamic, dynamic)) !== undefined) return undefined;
   if (checkRing(rowsToRing(plan.fixed, fixed)) !== undefined) return undefined;
-  return { format, subnet, self, dynamic, fixed };
+  const rings = { format, subnet, self, dynamic, fixed } as const;
+  return fenced === true ? { ...rings, fenced } : rings;
 }
 
 /** The ring of persisted rows; `checkRing` says whether it is one. */

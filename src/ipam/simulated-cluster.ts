@@ -3,6 +3,9 @@
  * messages, and processes that die between any two steps. For tests. Pure: all chance comes from `random`.
  *
  * Invariant: what survives a crash is what was persisted, and nothing else.
+ *
+ * Hosts are told apart by a key. It is the node's id but for twins, which have the same id and another key (`twinOf`); as in
+ * the daemon, gossip fences the one with the higher key for good once they met, and drops what it says of addresses.
  */
 import type { Range } from "../values/cidr.ts";
 import type { Ipv4 } from "../values/ipv4.ts";
@@ -13,6 +16,7 @@ import { applyRecord, LeaseBook } from "./lease-book.ts";
 import type { LeaseRecord } from "./lease-record.ts";
 import { decodeEntries, encodeEntries, entriesOf } from "./ring-codec.ts";
 import type { IpamInput, IpamMessage, IpamOutput, RingEntry } from "./step.ts";
+import { StrayBoard, straysOf } from "./strays.ts";
 
 export interface SimulationOptions {
   readonly plan: AddressPlan;
@@ -23,7 +27,7 @@ export interface SimulationOptions {
   readonly loss?: number;
   readonly crash?: number;
   /** Called for each thing that happens, for transcripts. */
-  readonly trace?: (id: NodeId, event: TraceEvent) => void;
+  readonly trace?: (key: number, event: TraceEvent) => void;
 }
 
 export type TraceEvent =
@@ -35,12 +39,27 @@ type ToPlugin = Extract<IpamOutput, { type: "space" | "cede" }>;
 
 interface Packet {
   readonly atMs: number;
-  readonly from: NodeId;
-  readonly to: NodeId;
+  readonly from: number;
+  readonly to: number;
   readonly input: IpamInput;
 }
 
+/** Keys of twins are this far apart. */
+const TWIN = 100_000;
+
+/** The key of the `n`th other host with the id. */
+export function twinOf(id: NodeId, n = 1): number {
+  return id + n * TWIN;
+}
+
+/** What a disk image holds. */
+export interface DiskImage {
+  readonly disk: PersistedRings | undefined;
+  readonly journal: readonly LeaseRecord[];
+}
+
 export class SimulatedHost {
+  readonly key: number;
   readonly id: NodeId;
   addresses: Addresses;
   disk: PersistedRings | undefined;
@@ -55,33 +74,51 @@ export class SimulatedHost {
   /** Claims answered, by request. */
   readonly claims = new Map<number, Extract<IpamOutput, { type: "claim-done" }>["result"]>();
 
-  constructor(id: NodeId, addresses: Addresses) {
-    this.id = id;
+  /** Its id is a twin's. */
+  fenced = false;
+  readonly board = new StrayBoard();
+
+  constructor(key: number, addresses: Addresses) {
+    this.key = key;
+    this.id = key % TWIN;
     this.addresses = addresses;
+  }
+
+  /** As its member's name. */
+  get name(): string {
+    return `${this.id}-${this.key.toString(16).padStart(8, "0")}`;
   }
 }
 
 export class SimulatedCluster {
   readonly #options: SimulationOptions;
-  readonly hosts = new Map<NodeId, SimulatedHost>();
-  readonly conflicts: { readonly range: Range; readonly other: NodeId }[] = [];
+  readonly hosts = new Map<number, SimulatedHost>();
+  /** `at`: the key of the host that saw it. */
+  readonly conflicts: { readonly at: number; readonly range: Range; readonly other: NodeId }[] = [];
   nowMs = 0;
   loss: number;
   crash: number;
   #packets: Packet[] = [];
-  #groupOf = new Map<NodeId, number>();
+  #groupOf = new Map<number, number>();
   #nextClaim = 1;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.loss = options.loss ?? 0;
     this.crash = options.crash ?? 0;
-    for (const id of options.ids) this.hosts.set(id, new SimulatedHost(id, this.#machine(id)));
+    for (const id of options.ids) this.add(id);
   }
 
-  host(id: NodeId): SimulatedHost {
-    const host = this.hosts.get(id);
-    if (!host) throw new RangeError(`no host ${id}`);
+  /** A host with an empty disk. */
+  add(key: number): SimulatedHost {
+    const host = new SimulatedHost(key, this.#machine(key % TWIN));
+    this.hosts.set(key, host);
+    return host;
+  }
+
+  host(key: number): SimulatedHost {
+    const host = this.hosts.get(key);
+    if (!host) throw new RangeError(`no host ${key}`);
     return host;
   }
 
@@ -96,7 +133,7 @@ export class SimulatedCluster {
   }
 
   /** Splits the cluster; nodes of one group reach one another. */
-  part(groups: readonly (readonly NodeId[])[]): void {
+  part(groups: readonly (readonly number[])[]): void {
     this.#groupOf = new Map(groups.flatMap((group, i) => group.map((id) => [id, i] as const)));
     this.announceReachable();
   }
@@ -106,19 +143,65 @@ export class SimulatedCluster {
   }
 
   announceReachable(): void {
+    for (const host of this.hosts.values()) this.#announceTo(host);
+  }
+
+  #announceTo(host: SimulatedHost): void {
+    const others = [...this.hosts.values()].filter((other) => this.#connected(host.key, other.key));
+    host.fenced ||= others.some(({ id, key }) => id === host.id && key < host.key);
+    if (host.fenced && others.length > 0) this.feed(host, { type: "fenced", fenced: true });
+    const nodes = [...new Set(others.map(({ id }) => id))].filter((id) => id !== host.id);
+    this.feed(host, { type: "reachable", nodes });
+  }
+
+  settle(key: number): void {
+    this.host(key).settled = true;
+    this.feed(this.host(key), { type: "settled" });
+  }
+
+  /** The disk of a host as it is now. */
+  image(key: number): DiskImage {
+    const { disk, journal } = this.host(key);
+    return structuredClone({ disk, journal });
+  }
+
+  /** Its power is cut and its disk is that of `image`. No container lives, and Docker says so to the plugin. */
+  restore(key: number, image: DiskImage): void {
+    const host = this.host(key);
+    host.disk = image.disk;
+    host.journal.splice(0, Number.POSITIVE_INFINITY, ...image.journal);
+    host.lastSpace = undefined;
+    this.crashDaemon(host);
+    this.crashPlugin(host);
+    for (const address of [...host.book.leases.keys()]) this.release(key, address);
+  }
+
+  /** Every host says its strays, and hears those that it can. */
+  shareStrays(): void {
     for (const host of this.hosts.values()) {
-      const nodes = [...this.hosts.keys()].filter((id) => this.#connected(host.id, id));
-      this.feed(host, { type: "reachable", nodes });
+      const leases = [...host.book.leases.keys()].map((address) => ({
+        address,
+        container: `${host.key}:${address}`,
+      }));
+      const others = host.board.list();
+      const strays = straysOf(leases, host.fenced ? [] : host.addresses.owned(), others);
+      for (const other of this.hosts.values()) {
+        if (!this.#connected(host.key, other.key)) continue;
+        other.board.take(host.name, strays, this.nowMs);
+      }
+    }
+    for (const host of this.hosts.values()) {
+      host.board.expire(this.nowMs, (name) => {
+        const other = [...this.hosts.values()].find((each) => each.name === name);
+        if (!other) return "gone";
+        return this.#connected(host.key, other.key) ? "heard" : "silent";
+      });
+      this.feed(host, { type: "avoid", ranges: host.board.ranges() });
     }
   }
 
-  settle(id: NodeId): void {
-    this.host(id).settled = true;
-    this.feed(this.host(id), { type: "settled" });
-  }
-
   /** Both sides give each other all they know, in whole or (with loss) in part. */
-  pushPull(a: NodeId, b: NodeId): void {
+  pushPull(a: number, b: number): void {
     if (!this.#connected(a, b)) return;
     const [left, right] = [this.host(a), this.host(b)];
     const fromLeft = left.disk ? entriesOf(left.disk) : [];
@@ -128,8 +211,8 @@ export class SimulatedCluster {
   }
 
   /** A container on the host wants an address; claims what the book lacks, and tries again after. */
-  request(id: NodeId, wanted: Ipv4 | "any", deadlineMs = this.nowMs + 8000): Ipv4 | undefined {
-    const host = this.host(id);
+  request(key: number, wanted: Ipv4 | "any", deadlineMs = this.nowMs + 8000): Ipv4 | undefined {
+    const host = this.host(key);
     if (!host.alive) return undefined;
     const answer = host.book.request(wanted, this.nowMs);
     if (answer.ok) {
@@ -145,8 +228,8 @@ export class SimulatedCluster {
     return undefined;
   }
 
-  release(id: NodeId, address: Ipv4): void {
-    const host = this.host(id);
+  release(key: number, address: Ipv4): void {
+    const host = this.host(key);
     const record = host.book.release(address, this.nowMs);
     if (record) host.journal.push(record);
     this.#reportUsage(host);
@@ -158,9 +241,9 @@ export class SimulatedCluster {
     host.openCede = undefined;
     host.settled = false;
     host.addresses = this.#machine(host.id, host.disk);
-    this.feed(host, { type: "tick" });
-    const nodes = [...this.hosts.keys()].filter((id) => this.#connected(host.id, id));
-    this.feed(host, { type: "reachable", nodes });
+    // What others hold is on disk too, and comes first: the space that is set next must leave it out.
+    this.feed(host, { type: "avoid", ranges: host.board.ranges() });
+    this.#announceTo(host);
   }
 
   crashPlugin(host: SimulatedHost): void {
@@ -175,10 +258,10 @@ export class SimulatedCluster {
   }
 
   /** The host is gone for good, with its containers. */
-  destroy(id: NodeId): void {
-    this.host(id).alive = false;
-    this.hosts.delete(id);
-    this.#packets = this.#packets.filter((packet) => packet.to !== id);
+  destroy(key: number): void {
+    this.host(key).alive = false;
+    this.hosts.delete(key);
+    this.#packets = this.#packets.filter((packet) => packet.to !== key);
     this.announceReachable();
   }
 
@@ -203,13 +286,13 @@ export class SimulatedCluster {
   }
 
   feed(host: SimulatedHost, input: IpamInput): void {
-    this.#options.trace?.(host.id, { kind: "input", input });
+    this.#options.trace?.(host.key, { kind: "input", input });
     for (const output of host.addresses.handle(input, this.nowMs)) {
       if (this.chance(this.crash)) {
         this.crashDaemon(host);
         return;
       }
-      this.#options.trace?.(host.id, { kind: "output", output });
+      this.#options.trace?.(host.key, { kind: "output", output });
       this.#carryOut(host, output);
     }
   }
@@ -220,7 +303,7 @@ export class SimulatedCluster {
         host.disk = structuredClone(host.addresses.persisted());
         return;
       case "send":
-        this.#mail(host.id, output.to, {
+        this.#mail(host.key, this.#keyOf(output.to), {
           type: "message",
           from: host.id,
           message: this.#cutUp(output.message),
@@ -230,7 +313,7 @@ export class SimulatedCluster {
         for (const to of this.hosts.keys()) {
           // Each record travels alone, so that receivers see every partial view there is.
           for (const entry of this.#overTheWire(output.entries)) {
-            this.#mail(host.id, to, { type: "entries", entries: [entry] });
+            this.#mail(host.key, to, { type: "entries", entries: [entry] });
           }
         }
         return;
@@ -246,7 +329,7 @@ export class SimulatedCluster {
         host.claims.set(output.request, output.result);
         return;
       case "conflict":
-        this.conflicts.push({ range: output.range, other: output.other });
+        this.conflicts.push({ at: host.key, range: output.range, other: output.other });
         return;
     }
   }
@@ -276,8 +359,8 @@ export class SimulatedCluster {
       const { base, prefix } = this.#options.plan.subnet;
       const subnet = `${[24, 16, 8, 0].map((bits) => (base >>> bits) & 255).join(".")}/${prefix}`;
       const gateway = nodeAddress(this.#options.plan, host.id);
-      const { ready, ranges } = asked;
-      const { record } = host.book.setSpace({ ready, subnet, gateway, ranges });
+      const { ready, ranges, avoid } = asked;
+      const { record } = host.book.setSpace({ ready, subnet, gateway, ranges, avoid });
       if (record) host.journal.push(record);
     } else {
       const { ranges, record } = host.book.cede(asked.want, this.nowMs);
@@ -304,12 +387,20 @@ export class SimulatedCluster {
     for (const { packet } of order) {
       const host = this.hosts.get(packet.to);
       if (!host || !this.#connected(packet.from, packet.to)) continue;
+      // A twin that lost its id speaks for nobody.
+      if (packet.input.type === "message" && this.hosts.get(packet.from)?.fenced) continue;
       this.feed(host, packet.input);
     }
     return due.length > 0;
   }
 
-  #mail(from: NodeId, to: NodeId, input: IpamInput): void {
+  /** Whom messages to an id reach: the one that has it. */
+  #keyOf(id: NodeId): number {
+    const holders = [...this.hosts.values()].filter((host) => host.id === id);
+    return holders.find(({ fenced }) => !fenced)?.key ?? id;
+  }
+
+  #mail(from: number, to: number, input: IpamInput): void {
     if (from === to || !this.#connected(from, to) || this.chance(this.loss)) return;
     const copies = this.chance(this.loss) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
@@ -330,7 +421,7 @@ export class SimulatedCluster {
     return { ...message, entries: this.#overTheWire(message.entries) };
   }
 
-  #connected(a: NodeId, b: NodeId): boolean {
+  #connected(a: number, b: number): boolean {
     if (a === b || !this.hosts.has(a) || !this.hosts.has(b)) return false;
     return this.#groupOf.get(a) === this.#groupOf.get(b);
   }

@@ -66,6 +66,11 @@ export type IpamInput =
   | { readonly type: "hand-over"; readonly heir: NodeId }
   /** All that `from` owns becomes ours: it vanished, and the caller made sure that no peer hears it. */
   | { readonly type: "take-over"; readonly from: NodeId }
+  /**
+   * Containers of other nodes hold these addresses without right (strays.ts), whoever owns them: not to be given while that
+   * is so. A range set.
+   */
+  | { readonly type: "avoid"; readonly ranges: readonly Range[] }
   /** This node stops giving addresses (a twin of its id won), or may again. */
   | { readonly type: "fenced"; readonly fenced: boolean }
   | { readonly type: "tick" };
@@ -75,8 +80,16 @@ export type IpamOutput =
   | { readonly type: "send"; readonly to: NodeId; readonly message: IpamMessage }
   /** Spread these entries by gossip. */
   | { readonly type: "broadcast"; readonly entries: readonly RingEntry[] }
-  /** Our ranges changed: tell the plugin. `ready` is false until birth or grant makes them ours to use. */
-  | { readonly type: "space"; readonly ready: boolean; readonly ranges: readonly Range[] }
+  /**
+   * Our ranges changed: tell the plugin. `ready` is false until birth or grant makes them ours to use; what `avoid` has of
+   * them is held by containers of other nodes.
+   */
+  | {
+      readonly type: "space";
+      readonly ready: boolean;
+      readonly ranges: readonly Range[];
+      readonly avoid: readonly Range[];
+    }
   /**
    * Ask the plugin to give up part of our space for good: one address, exactly these ranges, or for "space" the piece
    * that its lease book chooses (the largest aligned free block; its upper half when that is more than half of what is free).

@@ -157,6 +157,10 @@ function refusal(reason: LeaseRefusal, wanted: Ipv4 | "any"): HansaError {
     const text = `${address} is in use by another container of this host`;
     return new HansaError("IPAM_ADDRESS_IN_USE", text);
   }
+  if (reason === "held-elsewhere") {
+    const text = `${address} is held by a container of another node, though it is this node's: see hansa status`;
+    return new HansaError("IPAM_ADDRESS_IN_USE", text);
+  }
   const why =
     reason === "outside"
       ? "is outside the cluster's subnet"

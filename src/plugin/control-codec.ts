@@ -35,13 +35,17 @@ export function decodeRanges(value: unknown): Range[] {
 }
 
 export function encodeSpace(space: Space | undefined): Fields | null {
-  return space ? { ...space, ranges: encodeRanges(space.ranges) } : null;
+  if (!space) return null;
+  const { ready, subnet, gateway, ranges, avoid } = space;
+  const fields = { ready, subnet, gateway, ranges: encodeRanges(ranges) };
+  return avoid === undefined ? fields : { ...fields, avoid: encodeRanges(avoid) };
 }
 
 export function decodeSpace(value: unknown): Space {
-  const { ready, subnet, gateway, ranges } = object(value, "space");
+  const { ready, subnet, gateway, ranges, avoid } = object(value, "space");
   if (typeof ready !== "boolean" || typeof subnet !== "string") throw malformed("space");
-  return { ready, subnet, gateway: decodeAddress(gateway), ranges: decodeRanges(ranges) };
+  const space = { ready, subnet, gateway: decodeAddress(gateway), ranges: decodeRanges(ranges) };
+  return avoid === undefined ? space : { ...space, avoid: decodeRanges(avoid) };
 }
 
 export function encodeCession(want: Cession): Fields {
