@@ -307,15 +307,19 @@ test("a fenced node has no ready space, gives nothing, writes nothing; unfenced 
   const one = bornMachine();
   one.feed({ type: "message", from: 5, message: { type: "ask-space", request: 1 } });
   const fenced = one.feed({ type: "fenced", fenced: true });
-  assert.equal(fenced[0], "send 5: refused not-ready");
-  assert.match(fenced[1] ?? "", /^space not ready/);
+  assert.deepEqual(fenced.slice(0, 2), ["persist", "send 5: refused not-ready"]);
+  assert.match(fenced[2] ?? "", /^space not ready/);
   const ask: IpamInput = { type: "message", from: 5, message: { type: "ask-space", request: 2 } };
   assert.deepEqual(one.feed(ask), ["send 5: refused not-ready"]);
   assert.deepEqual(one.feed({ type: "usage", free: 10, active: 0 }), []);
   assert.deepEqual(one.feed({ type: "claim", request: 1, address: undefined, deadlineMs: 9000 }), [
     "claim-done not-ready",
   ]);
-  assert.match(one.feed({ type: "fenced", fenced: false })[0] ?? "", /^space ready/);
+  const again = machine(1, one.addresses.persisted());
+  assert.match(again.feed({ type: "tick" })[0] ?? "", /^space not ready/, "also after a restart");
+  const [saved, space] = one.feed({ type: "fenced", fenced: false });
+  assert.equal(saved, "persist");
+  assert.match(space ?? "", /^space ready/);
   const two = machine(2);
   two.feed({ type: "fenced", fenced: true });
   assert.deepEqual(two.feed({ type: "settled" }), [], "no birth while fenced");

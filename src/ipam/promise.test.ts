@@ -45,7 +45,7 @@ function leave(cluster: SimulatedCluster, leaving: number, heir: number, vanishe
   cluster.crash = LOSSY.crash;
 }
 
-const { title, seeds } = forSeeds(8);
+const { title, seeds } = forSeeds(8, process.env, Date.now());
 
 test(`no address is ever in the space of two nodes (${title})`, () => {
   let granted = 0;
