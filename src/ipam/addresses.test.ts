@@ -499,3 +499,17 @@ test("a node that comes back empty learns that its birth is over and is given sp
   assert.equal(/10.40/.test(outputs), false, outputs);
   assert.equal(one.feed({ type: "reachable", nodes: [2] }).at(-1), "send 2: ask-space");
 });
+
+test("who was given enough asks again after 5 s, and at once only in urgent need", () => {
+  const six = machine(6);
+  six.feed({ type: "settled" });
+  const [ask] = six.raw({ type: "reachable", nodes: [1, 2] });
+  const request = ask?.type === "send" && "request" in ask.message ? ask.message.request : 0;
+  const given = { ...entry(0, 100, 6, 9), free: 100 };
+  six.feed({ type: "message", from: 1, message: { type: "granted", request, entries: [given] } });
+  const asked = (outputs: readonly string[]) => outputs.filter((o) => o.startsWith("send"));
+  six.at(2000);
+  assert.deepEqual(asked(six.feed({ type: "usage", free: 60, active: 40 })), [], "little is left");
+  six.at(5000);
+  assert.equal(asked(six.feed({ type: "tick" })).length, 1);
+});

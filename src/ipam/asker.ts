@@ -1,7 +1,8 @@
 /**
  * The asking side for space: a round asks one reachable owner after the other, at random by their free hints.
  *
- * Invariant: at most one ask is outstanding; a round asks each node once; rounds start 5 s apart at least.
+ * Invariant: at most one ask is outstanding; a round asks each node once; rounds start 5 s apart at least, but for one in urgent need.
+ * Otherwise two nodes that both have little, with hints that are a second old, hand one block to and fro without end.
  */
 import type { NodeId } from "../values/node-id.ts";
 import type { Outbox } from "./outbox.ts";
@@ -20,7 +21,8 @@ export interface Need {
 export class Asker {
   readonly #random: () => number;
   #nextRequest: number;
-  #round: { startedMs: number; tried: Set<NodeId> } | undefined;
+  /** `isOver`: what it asked for was given. */
+  #round: { startedMs: number; tried: Set<NodeId>; isOver: boolean } | undefined;
   #asked: { node: NodeId; request: number; untilMs: number } | undefined;
 
   constructor(random: () => number, firstRequest: number) {
@@ -56,13 +58,14 @@ export class Asker {
   ): void {
     if (this.#asked && nowMs >= this.#asked.untilMs) this.#asked = undefined;
     if (!need) {
-      this.#round = undefined;
+      if (this.#round) this.#round.isOver = true;
       return;
     }
     if (this.#asked) return;
-    if (!this.#round || nowMs >= this.#round.startedMs + ROUND_MS) {
-      this.#round = { startedMs: nowMs, tried: new Set() };
-    }
+    const round = this.#round;
+    const isDue = !round || nowMs >= round.startedMs + ROUND_MS || (round.isOver && need.urgent);
+    if (isDue) this.#round = { startedMs: nowMs, tried: new Set(), isOver: false };
+    if (!this.#round || this.#round.isOver) return;
     const node = this.#choose(need, this.#round.tried, reachable, hints());
     if (node === undefined) return;
     this.#round.tried.add(node);
