@@ -23,21 +23,17 @@ done
 # Folders that a host writes to are overlays: what this machine has shows through, what the host writes is its own.
 mount -t tmpfs -o mode=755 tmpfs "$disk/ram"
 cd "$disk/ram"
-mkdir bin bin-work lib lib-work lib-all sys
+mkdir lib lib-work lib-all sys
 mount -t overlay -o "lowerdir=/etc,upperdir=$disk/etc,workdir=$disk/etc-work" overlay /etc
 mkdir -p /etc/docker /etc/hansa
 mount --bind "$disk/etc-docker" /etc/docker
 mount --bind "$disk/etc-hansa" /etc/hansa
 
-if [ -n "$HPG_BINARY" ]; then
-  : >bin/hansa
-  ln -s hansa bin/overnode
-fi
-mount -t overlay -o "lowerdir=/usr/local/bin,upperdir=$disk/ram/bin,workdir=$disk/ram/bin-work" \\
+# The playground's executable lies below, so that the host may put another over it, which stays on its disk.
+below=/usr/local/bin
+[ -z "$HPG_BINARY" ] || below=\${HPG_BINARY%/*}:$below
+mount -t overlay -o "lowerdir=$below,upperdir=$disk/local-bin,workdir=$disk/local-bin-work" \\
   overlay /usr/local/bin
-if [ -n "$HPG_BINARY" ]; then
-  mount --bind "$HPG_BINARY" /usr/local/bin/hansa
-fi
 
 # A sysfs of our own shows this host's interfaces; control groups are carried over into it.
 mount --rbind /sys/fs/cgroup sys

@@ -11,6 +11,7 @@ import { HansaError } from "../errors.ts";
 import { BOOT_SCRIPT, DOCKER_SCRIPT, INIT_SCRIPT } from "./boot-scripts.ts";
 import { busyboxTar } from "./busybox-image.ts";
 import { applyDelays, routeDelays } from "./delay.ts";
+import { placeExecutable } from "./executable.ts";
 import { type ExecOptions, type ExecResult, Host } from "./host.ts";
 import { type Impairments, NO_IMPAIRMENTS, withCut, withDelay } from "./impairment.ts";
 import {
@@ -45,7 +46,7 @@ export interface PlaygroundOptions {
   readonly hosts: number;
   /** Links of each host, 1 to 8; default 1. Link 0 is 192.168.48.0/24, link 1 192.168.49.0/24… */
   readonly links?: number;
-  /** The executable that hosts see as /usr/local/bin/hansa and overnode. Default: this very executable; none when run by node. */
+  /** The executable that hosts have as /usr/local/bin/hansa and overnode until they put another there. Default: this very executable; none when run by node. */
   readonly binary?: string;
   /** True: it outlives this process. */
   readonly stay?: boolean;
@@ -83,11 +84,15 @@ export class Playground {
     checkRequirements();
     const log = options.log ?? (() => {});
     const self = identify(process.pid);
-    const state: State = {
+    const binary = resolve(options.binary ?? (isSea() ? process.execPath : "/")).replace(
+      /^\/$/,
+      "",
+    );
+    let state: State = {
       version: 1,
       hosts: options.hosts,
       links,
-      binary: resolve(options.binary ?? (isSea() ? process.execPath : "/")).replace(/^\/$/, ""),
+      binary: "",
       owner: self,
       running: {},
       impairments: NO_IMPAIRMENTS,
@@ -97,6 +102,7 @@ export class Playground {
       refuseOwned(name, self?.pid);
       await sweep(name);
       await mkdir(playgroundDir(name), { recursive: true, mode: 0o711 });
+      state = { ...state, binary: await placeExecutable(name, binary) };
       await writeFile(join(playgroundDir(name), "boot.sh"), BOOT_SCRIPT);
       await writeFile(join(playgroundDir(name), "init.sh"), INIT_SCRIPT);
       await writeFile(join(playgroundDir(name), "docker.sh"), DOCKER_SCRIPT);

@@ -34,6 +34,8 @@ const FOLDERS = [
   "etc-work",
   "etc-docker",
   "etc-hansa",
+  "local-bin",
+  "local-bin-work",
   "log",
   "tmp",
   "ram",

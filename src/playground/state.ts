@@ -27,7 +27,7 @@ export interface State {
   readonly hosts: number;
   /** Links of each host; numbered from 0. */
   readonly links: number;
-  /** The executable that the hosts see as /usr/local/bin/hansa; empty for none. */
+  /** The playground's own copy of the executable that hosts begin with as /usr/local/bin/hansa; empty for none. */
   readonly binary: string;
   /** The program that made it and takes it along when it ends; none for one made by the command line. */
   readonly owner?: ProcessId | undefined;
