@@ -49,6 +49,7 @@ writeFileSync(
     disableExperimentalSEAWarning: true,
     useCodeCache: true,
     useSnapshot: false,
+    assets: { "install-wireguard-go.sh": join(root, "scripts/install-wireguard-go.sh") },
     execArgv: ["--disable-warning=ExperimentalWarning"],
   }),
 );

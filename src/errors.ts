@@ -131,6 +131,13 @@ export const ERRORS = {
     exit: 1,
     status: 409,
   },
+  INSTALL_REFUSED: {
+    title: "install or uninstall cannot be done now",
+    cause: "the host is a node that needs its program, or something is in the way",
+    hint: "the message says what is in the way",
+    exit: 1,
+    status: 409,
+  },
   INTERNAL: {
     title: "unexpected failure",
     cause: "a defect in hansa, or the host refused something that it never refuses",
@@ -219,6 +226,13 @@ export const ERRORS = {
     exit: 1,
     status: 503,
   },
+  PACKAGES_MISSING: {
+    title: "packages could not be installed",
+    cause: "apt-get has no source for them, no network, or another run of it holds its lock",
+    hint: "install them by hand with apt-get install, then run hansa install again",
+    exit: 1,
+    status: 502,
+  },
   PLAYGROUND_BUSY: {
     title: "the playground is in use",
     cause: "another running process owns the playground of this name, or is changing it",
@@ -302,6 +316,21 @@ export const ERRORS = {
     title: "a program is missing",
     cause: "a system program that hansa calls is not installed",
     hint: "install the named package with apt-get install",
+    exit: 1,
+    status: 500,
+  },
+  UPGRADE_REFUSED: {
+    title: "the upgrade was not begun",
+    cause:
+      "the file is no working build of hansa for this host, or cannot read what this node has on disk",
+    hint: "nothing was changed; the message says what is wrong with the file",
+    exit: 1,
+    status: 409,
+  },
+  UPGRADE_ROLLED_BACK: {
+    title: "the upgrade failed and was undone",
+    cause: "a process of the new build did not become healthy in time",
+    hint: "the node runs the build it ran before; see the logs in /var/lib/hansa/log",
     exit: 1,
     status: 500,
   },

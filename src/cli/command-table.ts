@@ -3,11 +3,13 @@ import type { Command } from "./command.ts";
 import { connect } from "./commands/connect.ts";
 import { forget } from "./commands/forget.ts";
 import { inspect } from "./commands/inspect.ts";
+import { install } from "./commands/install.ts";
 import { launch } from "./commands/launch.ts";
 import { playground } from "./commands/playground.ts";
 import { prime } from "./commands/prime.ts";
 import { resume } from "./commands/resume.ts";
 import { status } from "./commands/status.ts";
+import { uninstall } from "./commands/uninstall.ts";
 import { version } from "./commands/version.ts";
 
 export const COMMANDS: readonly Command[] = [
@@ -18,6 +20,8 @@ export const COMMANDS: readonly Command[] = [
   prime,
   inspect,
   resume,
+  install,
+  uninstall,
   playground,
   version,
 ];

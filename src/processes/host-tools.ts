@@ -9,6 +9,7 @@ import type { Encryption } from "./node-file.ts";
 
 /** Program → Debian package. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  dockerd: "docker.io",
   ip: "iproute2",
   nft: "nftables",
   iptables: "iptables",
@@ -23,6 +24,11 @@ export function neededTools(encryption: Encryption, kernelHasWireguard: boolean)
   return kernelHasWireguard ? [...always, "wg"] : [...always, "wg", "wireguard-go"];
 }
 
+/** The Debian package that brings the program. Pure. */
+export function packageOf(program: string): string {
+  return PACKAGES[program] ?? program;
+}
+
 /** The absolute path of the program in `folders`, or undefined. */
 export function findTool(name: string, folders: readonly string[]): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isProgram);
@@ -32,7 +38,7 @@ export function findTool(name: string, folders: readonly string[]): string | und
 export function requireTools(names: readonly string[], folders: readonly string[]): void {
   const missing = names.filter((name) => findTool(name, folders) === undefined);
   if (missing.length === 0) return;
-  const packages = [...new Set(missing.map((name) => PACKAGES[name] ?? name))];
+  const packages = [...new Set(missing.map(packageOf))];
   const what = missing.length === 1 ? "the program" : "the programs";
   throw new HansaError("TOOL_MISSING", `${what} ${missing.join(", ")} must be installed`, {
     hint: `apt-get install ${packages.join(" ")}`,

@@ -1,0 +1,93 @@
+/**
+ * Removing what `hansa install` made on this host, byte for byte; packages stay, because others may need them by now.
+ *
+ * Invariant: a node is never left without its program: a launched host is refused.
+ */
+import { existsSync, lstatSync, rmdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { HansaError, isErrno } from "../errors.ts";
+import { loadNodeFile } from "../processes/node-file.ts";
+import { type InstallHost, isOurLink, loadRecord } from "./install.ts";
+import { installPaths } from "./install-paths.ts";
+import { type InstallRecord, planUninstall, type UninstallStep } from "./install-plan.ts";
+
+export interface Uninstall {
+  readonly steps: readonly UninstallStep[];
+  readonly record: InstallRecord;
+}
+
+/** Throws INSTALL_REFUSED while the host is a node. */
+export async function requireNoNode({ host }: InstallHost): Promise<void> {
+  const node = await loadNodeFile(host.paths.nodeFile);
+  if (node === undefined) return;
+  const text = `the host is node ${node.id} of the cluster ${node.cluster}, which needs its program`;
+  throw new HansaError("INSTALL_REFUSED", text, {
+    hint: "take it out of the cluster with hansa reset first, or let hansa uninstall --force do that",
+  });
+}
+
+/** What would be removed here. Changes nothing. Throws INSTALL_REFUSED when nothing was installed. */
+export async function uninstallSteps({ host }: InstallHost): Promise<Uninstall> {
+  const paths = installPaths(host.paths.prefix);
+  if (!existsSync(paths.record)) {
+    throw new HansaError(
+      "INSTALL_REFUSED",
+      `hansa install made nothing on this host: there is no ${paths.record}`,
+      {
+        hint: "files that were put there by hand are removed by hand",
+      },
+    );
+  }
+  const record = await loadRecord(paths);
+  const isOurs = (path: string): boolean => {
+    const entry = lstatSync(path, { throwIfNoEntry: false });
+    if (record.links.includes(path)) return entry?.isSymbolicLink() === true && isOurLink(path);
+    return entry?.isFile() === true;
+  };
+  return { record, steps: planUninstall(record, paths, isOurs) };
+}
+
+/** Carries out `steps`, and tells each one before it. */
+export async function carryOutRemoval(
+  steps: readonly UninstallStep[],
+  { command }: InstallHost,
+  tell: (step: UninstallStep) => void,
+): Promise<void> {
+  for (const step of steps) {
+    tell(step);
+    if (step.step === "remove") await rm(step.path, { force: true });
+    if (step.step === "remove-folder") removeEmpty(step.path);
+    if (step.step !== "remove-group") continue;
+    const { status, stderr } = await command.run(["groupdel", step.name]);
+    // 6: it is gone already.
+    if (status === 0 || status === 6) continue;
+    const text = `the group ${step.name} could not be removed: ${stderr.trim()}`;
+    throw new HansaError("INSTALL_REFUSED", text);
+  }
+}
+
+/** A folder that somebody else uses by now stays. */
+function removeEmpty(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT") && !isErrno(error, "ENOTEMPTY")) throw error;
+  }
+}
+
+/** Takes the host out of its cluster as `hansa reset --force` does; nothing on a host that is no node. Throws INSTALL_REFUSED with its words. */
+export async function resetNode(
+  { host, command, source }: InstallHost,
+  note: (line: string) => void,
+): Promise<void> {
+  if ((await loadNodeFile(host.paths.nodeFile)) === undefined) return;
+  const reset = await command.run([source, "reset", "--force"], { timeoutMs: 120_000 });
+  const said = reset.stderr.trim().split("\n").filter(Boolean);
+  if (reset.status !== 0) {
+    const why = said.find((line) => line.includes("Error")) ?? said.at(-1) ?? "";
+    throw new HansaError("INSTALL_REFUSED", `the node could not be reset: ${why}`, {
+      hint: "see what hansa reset says",
+    });
+  }
+  for (const line of [...said, ...reset.stdout.trim().split("\n")]) note(line);
+}
