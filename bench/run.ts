@@ -5,62 +5,11 @@
  * machine does falls on both.
  */
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
-import type { Status } from "../src/api/status-schema.ts";
-import { unixRequest } from "../src/host/unix-http.ts";
 import { deriveRoot } from "../src/identity/roots.ts";
-import { type Host, Playground } from "../src/playground/playground.ts";
+import { Playground } from "../src/playground/playground.ts";
+import { formHansa, HANSA, HOSTS, must, seconds, TOKEN } from "./cluster.ts";
 import { addressRequests } from "./ipam-plugin.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
-
-const HANSA = join(import.meta.dirname, "../dist/hansa");
-const TOKEN = "my-cluster-password";
-const HOSTS = [1, 2, 3, 4];
-
-async function must(host: Host, ...argv: string[]): Promise<string> {
-  const answer = await host.exec(argv, { timeoutMs: 120_000 });
-  if (answer.status !== 0) throw new Error(`${argv.join(" ")}: ${answer.stdout}${answer.stderr}`);
-  return answer.stdout.trim();
-}
-
-async function seconds(job: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await job();
-  return (performance.now() - started) / 1000;
-}
-
-/** Asks a node's API from outside of its host, so that asking costs the hosts next to nothing. */
-async function api(host: Host, path: string): Promise<unknown> {
-  const socketPath = `/proc/${host.pid}/root/run/hansa/hansa.sock`;
-  return (await unixRequest({ socketPath, path, timeoutMs: 60_000 })).body;
-}
-
-async function untilMesh(playground: Playground): Promise<void> {
-  for (;;) {
-    const states = await Promise.all(
-      HOSTS.map((id) => api(playground.host(id), "/v1/status") as Promise<Status>),
-    );
-    const done = states.every(
-      ({ connections }) => connections.filter(({ state }) => state === "established").length === 3,
-    );
-    if (done) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-/** Seconds from four launches side by side until every node is in a full mesh and primed. */
-async function formHansa(playground: Playground): Promise<number> {
-  const targets = HOSTS.map((id) => `host${id}`);
-  return seconds(() =>
-    Promise.all(
-      HOSTS.map(async (id) => {
-        const host = playground.host(id);
-        await must(host, "hansa", "launch", "--id", `${id}`, "--token", TOKEN, ...targets);
-        await api(host, "/v1/prime");
-      }),
-    ).then(() => untilMesh(playground)),
-  );
-}
 
 async function formSwarm(playground: Playground): Promise<number> {
   const [first, ...others] = HOSTS.map((id) => playground.host(id));

@@ -11,7 +11,8 @@ import { Debounced } from "./debounced.ts";
 
 /** Changes come in bursts (a join brings member, ring and row): one set for all of a burst. */
 const DELAY_MS = 15;
-const REPAIR_MS = 10_000;
+/** Three programs are run for a look, and idle hosts must stay idle. */
+const REPAIR_MS = 30_000;
 
 export interface OverlayLoopOptions {
   readonly overlay: Overlay;
