@@ -8,11 +8,11 @@ import { randomInt } from "node:crypto";
 import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import type { Envelope } from "./envelope.ts";
+import { decodeProbe, encodeProbe, PROBE_HEADER_BYTES } from "./tunnel-probe.ts";
 import { TunnelProofs, type TunnelView } from "./tunnel-proof.ts";
 
 /** IPv4 and UDP headers, the envelope, and what gossip adds: label, nonce, tag, message type. */
 const PACKET_OVERHEAD = 120;
-const NONCE_BYTES = 4;
 /** Gossip sends no more in one packet; a tunnel with a larger MTU is proved with this much. */
 const MAX_BODY_BYTES = 8_900;
 
@@ -55,16 +55,18 @@ export class TunnelLoop {
 
   /** Takes a probe or an answer that arrived from `ip`. */
   receive(envelope: Envelope, ip: string): void {
-    const { length } = envelope.body;
-    if (length < NONCE_BYTES || length > MAX_BODY_BYTES) return;
+    if (envelope.body.length > MAX_BODY_BYTES) return;
+    const probe = decodeProbe(envelope.body);
+    if (!probe) return;
     const fromPeer = this.#options.nodeAddress(envelope.sender);
     if (fromPeer === undefined || ip !== formatIpv4(fromPeer)) return;
+    const nowMs = performance.now();
     if (envelope.kind === "probe") {
-      this.#options.send("probe-reply", envelope.body, fromPeer);
+      if (probe.wantsAnswer) this.#options.send("probe-reply", envelope.body, fromPeer);
+      this.#proofs.heard(envelope.sender, probe, nowMs);
       return;
     }
-    const nonce = Buffer.from(envelope.body.subarray(0, NONCE_BYTES)).readUInt32BE(0);
-    if (this.#proofs.answered(envelope.sender, nonce, performance.now())) this.#options.changed();
+    if (this.#proofs.answered(envelope.sender, probe.nonce, nowMs)) this.#options.changed();
   }
 
   close(): void {
@@ -81,14 +83,11 @@ export class TunnelLoop {
 
   #tick(): void {
     const { probes, lost } = this.#proofs.tick(performance.now());
-    for (const { peer, nonce, full } of probes) {
-      const to = this.#options.nodeAddress(peer);
+    for (const probe of probes) {
+      const to = this.#options.nodeAddress(probe.peer);
       if (to === undefined) continue;
       const room = Math.min(MAX_BODY_BYTES, this.#options.mtu() - PACKET_OVERHEAD);
-      const size = full ? Math.max(NONCE_BYTES, room) : NONCE_BYTES;
-      const body = Buffer.alloc(size);
-      body.writeUInt32BE(nonce, 0);
-      this.#options.send("probe", body, to);
+      this.#options.send("probe", encodeProbe(probe, probe.full ? room : PROBE_HEADER_BYTES), to);
     }
     if (lost.length > 0) this.#options.changed();
     this.#arm();

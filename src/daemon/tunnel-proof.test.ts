@@ -76,3 +76,81 @@ test("a tunnel counts as lost once a repeated handshake had its time, and no mor
   proofs.restart(2, 5_001);
   assert.equal(proofs.view(2, 5_002).isLost, false);
 });
+
+/** Two ends with a path of `delayMs` each way, from the first probe until `untilMs`; says what each packet was. */
+function twoEnds(untilMs: number, arrives: (from: number, atMs: number) => boolean) {
+  const delayMs = 3;
+  const ends = [new TunnelProofs(100), new TunnelProofs(9_000)];
+  ends[0]?.setPeers([1], 0);
+  ends[1]?.setPeers([0], 400);
+  const queue: {
+    atMs: number;
+    to: number;
+    deliver: (proofs: TunnelProofs, nowMs: number) => void;
+  }[] = [];
+  const seen = { probes: 0, answers: 0, lost: [] as { end: number; atMs: number }[] };
+  const send = (
+    from: number,
+    nowMs: number,
+    deliver: (proofs: TunnelProofs, at: number) => void,
+  ) => {
+    if (arrives(from, nowMs)) queue.push({ atMs: nowMs + delayMs, to: 1 - from, deliver });
+  };
+  for (let nowMs = 0; nowMs <= untilMs; nowMs += 1) {
+    for (const packet of queue.filter(({ atMs }) => atMs === nowMs)) {
+      packet.deliver(ends[packet.to] as TunnelProofs, nowMs);
+    }
+    for (const [end, proofs] of ends.entries()) {
+      const { probes, lost } = proofs.tick(nowMs);
+      for (const _ of lost) seen.lost.push({ end, atMs: nowMs });
+      for (const probe of probes) {
+        if (nowMs > 10_000) seen.probes += 1;
+        send(end, nowMs, (other, at) => {
+          if (probe.wantsAnswer) {
+            if (nowMs > 10_000) seen.answers += 1;
+            send(1 - end, at, (self, back) => self.answered(1 - end, probe.nonce, back));
+          }
+          other.heard(end, probe, at);
+        });
+      }
+    }
+  }
+  return { seen, ends };
+}
+
+test("the probes of two ends answer each other: one packet a second each way, and the round trip is right", () => {
+  const { seen, ends } = twoEnds(70_000, () => true);
+  assert.deepEqual(seen.lost, []);
+  assert.ok(seen.probes >= 118 && seen.probes <= 150, `${seen.probes} probes in a minute`);
+  assert.ok(seen.answers <= 6, `${seen.answers} answers in a minute`);
+  for (const [end, proofs] of ends.entries()) {
+    assert.ok(Math.abs((proofs.view(1 - end, 70_000).rttMs ?? 0) - 6) < 0.1);
+  }
+});
+
+test("any one lost packet loses no tunnel", () => {
+  for (const from of [0, 1]) {
+    for (let at = 20_000; at < 21_000; at += 50) {
+      let dropped = 0;
+      const { seen } = twoEnds(26_000, (sender, nowMs) => {
+        const drops = sender === from && nowMs >= at && dropped === 0;
+        if (drops) dropped += 1;
+        return !drops;
+      });
+      assert.deepEqual(seen.lost, [], `one from ${from} at ${at}`);
+    }
+  }
+});
+
+test("both ends see a cut within 2.5 s, and a path that is cut one way within 3.5 s", () => {
+  for (const [arrives, withinMs] of [
+    [() => false, 2_500],
+    [(from: number) => from === 1, 3_500],
+  ] as const) {
+    const { seen } = twoEnds(30_000, (from, nowMs) => nowMs < 20_000 || arrives(from));
+    assert.deepEqual(new Set(seen.lost.map(({ end }) => end)), new Set([0, 1]));
+    for (const { end, atMs } of seen.lost.slice(0, 2)) {
+      assert.ok(atMs <= 20_000 + withinMs, `end ${end} at ${atMs}`);
+    }
+  }
+});

@@ -3,15 +3,19 @@
  *
  * Pure: it says which probes to send, and is told which answers came. A tunnel counts as proved when a probe as large as
  * the tunnel's MTU came back from the peer's node address; it is lost when nothing came back for LOST_AFTER_MS. While a tunnel is
- * unproved, large and small probes alternate, so that a path that drops only large packets is told from a dead one.
+ * unproved, large and small probes alternate, so that a path that drops only large packets is told from a dead one. While it
+ * works, the probes of both ends answer each other, and an answer at once is only asked for when the other end's are overdue.
  */
 import type { NodeId } from "../values/node-id.ts";
+import type { ProbeBody } from "./tunnel-probe.ts";
 
 /** Pace of probes of an unproved tunnel at first, and for how long. */
 const EAGER_MS = 100;
 const EAGER_FOR_MS = 3_000;
 /** Pace otherwise. Cost: one small packet each way a peer and second. */
 const STEADY_MS = 1_000;
+/** Without news for so long, a probe asks for an answer at once: the other end may not be probing us, or one was lost. */
+const OVERDUE_MS = 1_500;
 /** Probes of proved tunnels that are due this soon go with the others, so that the daemon wakes once for all peers. */
 const TOGETHER_MS = 250;
 /** Promise: a cut host shows as not established within 3 s on all others. */
@@ -23,9 +27,8 @@ const HANDSHAKE_MS = 5_000;
 /** Probes of one peer whose answer is still awaited. */
 const MAX_OUTSTANDING = 8;
 
-export interface Probe {
+export interface Probe extends ProbeBody {
   readonly peer: NodeId;
-  readonly nonce: number;
   /** Fill the packet to the tunnel's MTU. */
   readonly full: boolean;
 }
@@ -48,6 +51,8 @@ interface Tunnel {
   lastSmallReplyMs: number;
   rttMs: number | undefined;
   readonly outstanding: Map<number, { sentMs: number; full: boolean }>;
+  /** The other end's last probe, to be told of in our next. */
+  heard: { readonly nonce: number; readonly atMs: number } | undefined;
 }
 
 export class TunnelProofs {
@@ -77,13 +82,24 @@ export class TunnelProofs {
     tunnel.nextMs = nowMs;
   }
 
-  /** An answer came from the peer's own node address. Returns true when it proved a tunnel that was not. */
-  answered(peer: NodeId, nonce: number, nowMs: number): boolean {
+  /** A probe came from the peer's own node address. What it echoes keeps a tunnel proved, but a small packet proves none anew. */
+  heard(peer: NodeId, { nonce, echo }: ProbeBody, nowMs: number): void {
+    const tunnel = this.#tunnels.get(peer);
+    if (!tunnel) return;
+    tunnel.heard = { nonce, atMs: nowMs };
+    if (echo && tunnel.proved) this.answered(peer, echo.nonce, nowMs, echo.heldMs);
+  }
+
+  /**
+   * An answer came from the peer's own node address, after the probe lay there for `heldMs`. Returns true when it proved a
+   * tunnel that was not.
+   */
+  answered(peer: NodeId, nonce: number, nowMs: number, heldMs = 0): boolean {
     const tunnel = this.#tunnels.get(peer);
     const sent = tunnel?.outstanding.get(nonce);
     if (!tunnel || !sent) return false;
     tunnel.outstanding.delete(nonce);
-    const rttMs = nowMs - sent.sentMs;
+    const rttMs = Math.max(0, nowMs - sent.sentMs - heldMs);
     tunnel.rttMs = tunnel.rttMs === undefined ? rttMs : tunnel.rttMs * 0.8 + rttMs * 0.2;
     if (!sent.full) tunnel.lastSmallReplyMs = nowMs;
     if (!tunnel.proved && !sent.full) return false;
@@ -118,7 +134,17 @@ export class TunnelProofs {
       }
       const eager = !tunnel.proved && nowMs - tunnel.sinceMs < EAGER_FOR_MS;
       tunnel.nextMs = nowMs + (eager ? EAGER_MS : STEADY_MS);
-      probes.push({ peer, nonce: this.#nonce, full });
+      const isOverdue = nowMs - tunnel.lastReplyMs >= OVERDUE_MS;
+      const { heard } = tunnel;
+      // One that was told of is told of no more: it would be taken for an answer to nothing.
+      tunnel.heard = undefined;
+      probes.push({
+        peer,
+        nonce: this.#nonce,
+        full,
+        wantsAnswer: full || !tunnel.proved || isOverdue,
+        echo: heard && { nonce: heard.nonce, heldMs: nowMs - heard.atMs },
+      });
     }
     return { probes, lost };
   }
@@ -154,5 +180,6 @@ function fresh(nowMs: number): Tunnel {
     lastSmallReplyMs: Number.NEGATIVE_INFINITY,
     rttMs: undefined,
     outstanding: new Map(),
+    heard: undefined,
   };
 }
