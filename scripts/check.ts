@@ -7,7 +7,13 @@ export const CHECKS: readonly Step[] = [
   { title: "generated reference", argv: ["node", "scripts/generate-reference.ts", "--check"] },
   {
     title: "unit and property tests",
-    argv: ["node", "scripts/node-tests.ts", "src/**/*.test.ts", "test/architecture/*.test.ts"],
+    argv: [
+      "node",
+      "scripts/node-tests.ts",
+      "src/**/*.test.ts",
+      "test/architecture/*.test.ts",
+      "test/soak/*.test.ts",
+    ],
   },
 ];
 

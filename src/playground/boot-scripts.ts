@@ -71,7 +71,8 @@ export const INIT_SCRIPT = `#!/bin/sh
 # Power-on order of a real host: what Docker needs, Docker, the rest.
 isLaunched() { [ -e /var/lib/hansa/node.json ] && [ -x /usr/local/bin/hansa ]; }
 if isLaunched; then timeout 30 hansa boot early >>/var/log/hansa-boot.log 2>&1 </dev/null || :; fi
-setsid sh /run/playground/docker.sh </dev/null >/dev/null 2>&1 &
+# In a shell that ends at once: the keeper becomes tini's, which reaps it; what this script becomes would not.
+(setsid sh /run/playground/docker.sh </dev/null >/dev/null 2>&1 &)
 until [ -e /run/playground/dockerd.pid ]; do sleep 0.01; done
 if isLaunched; then hansa boot late >>/var/log/hansa-boot.log 2>&1 </dev/null || :; fi
 exec sleep infinity
