@@ -18,11 +18,14 @@ export type SoakEvent =
       readonly restart: boolean;
     }
   | {
-      readonly type: "stop" | "start" | "restart" | "remove";
+      /** `detach` and `attach` are `docker network disconnect` and `connect`. */
+      readonly type: "stop" | "start" | "restart" | "remove" | "detach" | "attach";
       readonly host: number;
       readonly name: string;
     }
   | { readonly type: "kill"; readonly host: number; readonly process: ProcessName }
+  /** The same process on all hosts that are on, at one moment. */
+  | { readonly type: "kill-all"; readonly process: ProcessName }
   /** kill -9 of dockerd; what keeps it starts it again. */
   | { readonly type: "kill-docker"; readonly host: number }
   | { readonly type: "stop-docker" | "start-docker"; readonly host: number }

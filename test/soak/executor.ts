@@ -16,7 +16,7 @@ import { allTargets } from "./world.ts";
 const GRACE_MS = 25_000;
 const COMMAND_MS = 90_000;
 /** A container that Docker never made, because its host was disturbed, cannot be stopped or removed either. */
-const GONE = /No such container|removal of container .* is already in progress/;
+const GONE = /No such container|removal of container .* is already in progress|is not connected to/;
 export const TOKEN = "soak-cluster-password-91xk";
 
 export interface ExecutorOptions {
@@ -133,7 +133,7 @@ export class Executor {
     this.#options.ended(event.type, outcome);
     if (event.type === "remove" && ok) this.#wanted.delete(event.name);
     if ("name" in event) {
-      this.#ordered.set(event.name, ok && event.type !== "stop" && event.type !== "remove");
+      this.#ordered.set(event.name, ok && !["stop", "remove", "detach"].includes(event.type));
     }
     const isQuiet = needs !== undefined && wasQuiet && disturbance.isQuiet(needs, sinceMs);
     if (!ok && isQuiet) fault(`${describe(event)} failed on a quiet host: ${words}`);
@@ -157,6 +157,21 @@ export class Executor {
         return this.#command(event.host, "docker", "restart", "-t", "1", event.name);
       case "remove":
         return this.#command(event.host, "docker", "rm", "-f", event.name);
+      case "detach":
+        return this.#command(event.host, "docker", "network", "disconnect", "hansa", event.name);
+      case "attach": {
+        const ip = this.#wanted.get(event.name);
+        const options = ip === undefined ? [] : ["--ip", ip];
+        const words = ["docker", "network", "connect", ...options, "hansa", event.name];
+        return this.#command(event.host, ...words);
+      }
+      case "kill-all": {
+        const hosts = playground.hosts().filter(({ isOn }) => isOn);
+        const said = await Promise.all(
+          hosts.map(({ number }) => this.#act({ ...event, type: "kill", host: number })),
+        );
+        return said.filter((words) => words !== "").join("; ");
+      }
       case "kill": {
         const script = `read pid rest < /run/hansa/${event.process}.pid && kill -9 $pid`;
         return this.#command(event.host, "sh", "-c", script);
@@ -243,6 +258,8 @@ export class Executor {
       case "stop":
       case "start":
       case "restart":
+      case "detach":
+      case "attach":
       case "remove": {
         if (event.type === "run" && event.ip !== null) this.#wanted.set(event.name, event.ip);
         const ip = this.#wanted.get(event.name);
@@ -254,6 +271,11 @@ export class Executor {
           `host ${event.host}`,
           ...(event.process === "tunnel" ? [`path ${event.host}`] : []),
         ];
+      case "kill-all": {
+        const hosts = this.#options.playground.hosts().map(({ number }) => number);
+        const paths = event.process === "tunnel" ? hosts.map((number) => `path ${number}`) : [];
+        return [...hosts.map((number) => `host ${number}`), ...paths];
+      }
       case "kill-docker":
       case "stop-docker":
       case "start-docker":
@@ -279,6 +301,8 @@ export class Executor {
       case "stop":
       case "start":
       case "restart":
+      case "detach":
+      case "attach":
       case "remove": {
         const ip = this.#wanted.get(event.name);
         if (ip === undefined) return [`host ${event.host}`];
@@ -371,11 +395,15 @@ function lanesOf(event: SoakEvent): { waits: readonly string[]; holds: readonly 
     case "stop":
     case "start":
     case "restart":
+    case "detach":
+    case "attach":
     case "remove":
       return {
         waits: [`host ${event.host}`, `container ${event.name}`],
         holds: [`container ${event.name}`],
       };
+    case "kill-all":
+      return { waits: [], holds: [] };
     case "kill":
       return { waits: [`kill ${event.host}`], holds: [`kill ${event.host}`] };
     case "forget":

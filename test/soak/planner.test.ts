@@ -37,8 +37,19 @@ test("a world that went through JSON goes on with the same plan", () => {
 test("every kind of event comes within an hour's plan", () => {
   const kinds = new Set(planOf(1, 1500).map(({ event }) => event.type));
   assert.deepEqual([...kinds].toSorted(), [
-    ...["block", "boot", "calm", "connect", "cut", "delay", "forget", "heal", "kill"],
-    ...["kill-docker", "launch", "mend", "oneway", "part", "power-cut", "remove", "reset"],
+    ...["attach", "block", "boot", "calm", "connect", "cut", "delay", "detach", "forget", "heal"],
+    ...[
+      "kill",
+      "kill-all",
+      "kill-docker",
+      "launch",
+      "mend",
+      "oneway",
+      "part",
+      "power-cut",
+      "remove",
+      "reset",
+    ],
     ...["restart", "run", "start", "start-docker", "stop", "stop-docker"],
   ]);
 });

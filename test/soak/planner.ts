@@ -28,6 +28,9 @@ const WEIGHTS: Readonly<Partial<Record<EventType, number>>> = {
   restart: 6,
   remove: 12,
   kill: 16,
+  "kill-all": 2,
+  detach: 3,
+  attach: 6,
   "kill-docker": 3,
   "stop-docker": 3,
   "start-docker": 6,
@@ -96,6 +99,13 @@ function candidates(world: World, abilities: Abilities, dice: Dice): readonly So
   one(running, ({ host, name }) => ({ type: "restart", host, name }));
   one([...running, ...stopped], ({ host, name }) => ({ type: "remove", host, name }));
   one(killable, ({ number }) => ({ type: "kill", host: number, process: dice.pick(PROCESSES) }));
+  if (killable.length === launched.length) {
+    events.push({ type: "kill-all", process: dice.pick(PROCESSES) });
+  }
+  const detached = running.filter(({ isAttached }) => !isAttached);
+  const attached = running.filter(({ isAttached }) => isAttached);
+  one(attached, ({ host, name }) => ({ type: "detach", host, name }));
+  one(detached, ({ host, name }) => ({ type: "attach", host, name }));
   one(withDocker, ({ number }) => ({ type: "kill-docker", host: number }));
   if (withoutDocker.length < 2)
     one(withDocker, ({ number }) => ({ type: "stop-docker", host: number }));

@@ -21,6 +21,8 @@ import { Slowness } from "./slowness.ts";
 import type { CheckFigures, SoakFigures } from "./summary.ts";
 import { afterEvent, allTargets, newWorld, type World } from "./world.ts";
 
+/** Fewer say nothing about growth: daemons are young. */
+const GROWTH_SAMPLES = 600;
 /** Of the time of a check, what it may take itself however late it begins. */
 const OWN_MS = 5_000;
 
@@ -110,6 +112,10 @@ class Soak {
         const last: Planned = { afterMs: 0, event: { type: "calm" } };
         await this.#step(last, playground, executor, abilities);
       }
+      const { samples, memoryStart, memoryEnd } = sampler.figures;
+      if (samples > GROWTH_SAMPLES && memoryEnd > memoryStart * 1.5 + 20 * 2 ** 20) {
+        this.#fault(`daemons grew from ${memoryStart} to ${memoryEnd} bytes of their own`);
+      }
     } finally {
       await sampler.stop();
       if (this.#faults.length > 0) await collectEvidence(playground, this.#folder);
@@ -160,7 +166,11 @@ class Soak {
           ...playground.hosts().map(({ number }) => ({ name: probeName(number), host: number })),
           ...this.#world.containers.filter(
             (each) =>
-              each.restart && each.isRunning && executor.mustRun(each.name) && this.#isAlone(each),
+              each.restart &&
+              each.isRunning &&
+              each.isAttached &&
+              executor.mustRun(each.name) &&
+              this.#isAlone(each),
           ),
         ],
       }),

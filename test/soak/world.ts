@@ -24,6 +24,8 @@ export interface WorldContainer {
   readonly ip: string | null;
   readonly restart: boolean;
   readonly isRunning: boolean;
+  /** On the network `hansa`. */
+  readonly isAttached: boolean;
 }
 
 export interface World {
@@ -84,17 +86,28 @@ function changes(world: World, event: SoakEvent): Partial<World> {
   switch (event.type) {
     case "run": {
       const { host, name, ip, restart } = event;
-      return { containers: [...world.containers, { name, host, ip, restart, isRunning: true }] };
+      const container = { name, host, ip, restart, isRunning: true, isAttached: true };
+      return { containers: [...world.containers, container] };
     }
     case "stop":
       return withContainer(world, event.name, { isRunning: false });
     case "start":
     case "restart":
       return withContainer(world, event.name, { isRunning: true });
+    case "detach":
+      return withContainer(world, event.name, { isAttached: false });
+    case "attach":
+      return withContainer(world, event.name, { isAttached: true });
     case "remove":
       return { containers: world.containers.filter(({ name }) => name !== event.name) };
     case "kill":
       return withHost(world, event.host, { killedAtMs: world.nowMs });
+    case "kill-all":
+      return {
+        hosts: world.hosts.map((host) =>
+          host.isOn && host.isLaunched ? { ...host, killedAtMs: world.nowMs } : host,
+        ),
+      };
     case "kill-docker":
       return dockerGone(world, event.host);
     case "stop-docker":
