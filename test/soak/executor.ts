@@ -6,6 +6,7 @@
  */
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import type { Disturbance } from "./disturbance.ts";
+import { disturbedBy, lanesOf, lastingEffect } from "./effects.ts";
 import { describe, type SoakEvent } from "./event.ts";
 import type { Journal, Outcome } from "./journal.ts";
 import { containersOf } from "./outside-view.ts";
@@ -13,7 +14,7 @@ import { probeCommand, probeName, runCommand } from "./probe-container.ts";
 import { allTargets } from "./world.ts";
 
 /** After a disturbance, this long passes before a failure counts; scaled by slowness. */
-const GRACE_MS = 25_000;
+const GRACE_MS = 15_000;
 const COMMAND_MS = 90_000;
 /** A container that Docker never made, because its host was disturbed, cannot be stopped or removed either. */
 const GONE = /No such container|removal of container .* is already in progress|is not connected to/;
@@ -115,7 +116,11 @@ export class Executor {
   async #perform(step: number, event: SoakEvent): Promise<void> {
     const { journal, disturbance, slowness, fault } = this.#options;
     const startedAt = journal.ms;
-    const end = disturbance.begin(this.#disturbs(event));
+    if (event.type === "run" && event.ip !== null) this.#wanted.set(event.name, event.ip);
+    const ip = "name" in event ? this.#wanted.get(event.name) : undefined;
+    const hosts = this.#options.playground.size;
+    const scopes = [...disturbedBy(event, hosts), ...(ip === undefined ? [] : [`address ${ip}`])];
+    const end = disturbance.begin(scopes);
     const needs = this.#needsQuiet(event);
     const sinceMs = startedAt - GRACE_MS * slowness();
     const wasQuiet = needs !== undefined && disturbance.isQuiet(needs, sinceMs);
@@ -251,49 +256,6 @@ export class Executor {
     return `status ${answer.status}: ${(answer.stderr + answer.stdout).trim()}`;
   }
 
-  /** What an event disturbs while it is carried out. */
-  #disturbs(event: SoakEvent): readonly string[] {
-    switch (event.type) {
-      case "run":
-      case "stop":
-      case "start":
-      case "restart":
-      case "detach":
-      case "attach":
-      case "remove": {
-        if (event.type === "run" && event.ip !== null) this.#wanted.set(event.name, event.ip);
-        const ip = this.#wanted.get(event.name);
-        return ip === undefined ? [] : [`address ${ip}`];
-      }
-      case "kill":
-        // Traffic needs no other of our processes.
-        return [
-          `host ${event.host}`,
-          ...(event.process === "tunnel" ? [`path ${event.host}`] : []),
-        ];
-      case "kill-all": {
-        const hosts = this.#options.playground.hosts().map(({ number }) => number);
-        const paths = event.process === "tunnel" ? hosts.map((number) => `path ${number}`) : [];
-        return [...hosts.map((number) => `host ${number}`), ...paths];
-      }
-      case "kill-docker":
-      case "stop-docker":
-      case "start-docker":
-        return [`host ${event.host}`, `path ${event.host}`];
-      case "power-cut":
-      case "boot":
-      case "reset":
-      case "launch":
-        return [`host ${event.host}`, `path ${event.host}`, "others"];
-      case "forget":
-      case "connect":
-      case "calm":
-        return [];
-      default:
-        return ["network"];
-    }
-  }
-
   /** The scopes that must have been quiet for the event's failure to be a fault; undefined: any failure is only noted. */
   #needsQuiet(event: SoakEvent): readonly string[] | undefined {
     switch (event.type) {
@@ -322,105 +284,10 @@ export class Executor {
 
   /** What an event broke stays disturbed until it is undone. */
   #remember(event: SoakEvent): void {
-    const { opens, scopes, closes } = lasting(event);
-    for (const key of closes) this.#close(key);
-    if (event.type === "reset" && !this.#lasting.has(`probe ${event.host}`)) {
-      const end = this.#options.disturbance.begin([`path ${event.host}`]);
-      this.#lasting.set(`probe ${event.host}`, end);
+    const { opens, scopes, closes } = lastingEffect(event, this.#options.playground.size);
+    for (const key of [...this.#lasting.keys()].filter((key) => closes.test(key))) this.#close(key);
+    for (const key of opens) {
+      if (!this.#lasting.has(key)) this.#lasting.set(key, this.#options.disturbance.begin(scopes));
     }
-    if (opens !== undefined && !this.#lasting.has(opens)) {
-      this.#lasting.set(opens, this.#options.disturbance.begin(scopes));
-    }
-  }
-}
-
-interface Lasting {
-  /** Names what is broken from now. */
-  readonly opens: string | undefined;
-  readonly scopes: readonly string[];
-  /** Names what is whole again. */
-  readonly closes: readonly string[];
-}
-
-function lasting(event: SoakEvent): Lasting {
-  const opens = (key: string, ...scopes: readonly string[]): Lasting => {
-    return { opens: key, scopes, closes: [] };
-  };
-  const closes = (...keys: readonly string[]): Lasting => {
-    return { opens: undefined, scopes: [], closes: keys };
-  };
-  switch (event.type) {
-    case "stop-docker":
-      return opens(`docker ${event.host}`, `host ${event.host}`, `path ${event.host}`);
-    case "start-docker":
-      return closes(`docker ${event.host}`);
-    case "power-cut": {
-      // What was said of its Docker is gone with /run.
-      const power = opens(
-        `power ${event.host}`,
-        `host ${event.host}`,
-        `path ${event.host}`,
-        "others",
-      );
-      return { ...power, closes: [`docker ${event.host}`] };
-    }
-    case "boot":
-      return closes(`power ${event.host}`);
-    case "part":
-    case "oneway":
-    case "block":
-      return opens("split", "network");
-    case "heal":
-      return closes("split");
-    case "cut":
-      return opens(`cut ${event.host}`, "network");
-    case "mend":
-      return closes(`cut ${event.host}`);
-    case "delay":
-      if (event.ms === 0 && event.loss === 0) return closes(`delay ${event.a} ${event.b}`);
-      return opens(`delay ${event.a} ${event.b}`, "network");
-    case "reset":
-      return opens(`launched ${event.host}`, `host ${event.host}`, "others");
-    case "launch":
-      return closes(`launched ${event.host}`);
-    default:
-      return closes();
-  }
-}
-
-/** In which orders an event stands: it waits for the tails of some lanes and is then the tail of others. */
-function lanesOf(event: SoakEvent): { waits: readonly string[]; holds: readonly string[] } {
-  switch (event.type) {
-    case "run":
-    case "stop":
-    case "start":
-    case "restart":
-    case "detach":
-    case "attach":
-    case "remove":
-      return {
-        waits: [`host ${event.host}`, `container ${event.name}`],
-        holds: [`container ${event.name}`],
-      };
-    case "kill-all":
-      return { waits: [], holds: [] };
-    case "kill":
-      return { waits: [`kill ${event.host}`], holds: [`kill ${event.host}`] };
-    case "forget":
-    case "connect":
-      return {
-        waits: [`host ${event.host}`, `targets ${event.host}`],
-        holds: [`targets ${event.host}`],
-      };
-    case "kill-docker":
-    case "stop-docker":
-    case "start-docker":
-    case "power-cut":
-    case "boot":
-    case "reset":
-    case "launch":
-      return { waits: [`host ${event.host}`], holds: [`host ${event.host}`] };
-    default:
-      return { waits: ["network"], holds: ["network"] };
   }
 }

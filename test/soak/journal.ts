@@ -48,6 +48,11 @@ export class Journal {
     this.#echo(`${(this.ms / 1000).toFixed(1).padStart(7)} s  ${note}`);
   }
 
+  /** As `note`, for who reads the log later. */
+  remember(note: string): void {
+    this.#write({ ms: this.ms, note });
+  }
+
   #write(line: unknown): void {
     appendFileSync(this.#file, `${JSON.stringify(line)}\n`);
   }

@@ -192,9 +192,13 @@ class Soak {
       const begunMs = sinceMs();
       await sleep(Math.max(0, (check.notBeforeMs ?? 0) - begunMs));
       let wrong = await check.look();
+      let waitedFor = "";
       // Three times as long as promised: to tell what comes late from what never comes.
       while (wrong.length > 0 && sinceMs() < check.withinMs * 3 * this.#slowness.factor) {
         await sleep(250);
+        const text = wrong.join("; ");
+        if (text !== waitedFor) this.#journal.remember(`${check.name}: waits, for ${text}`);
+        waitedFor = text;
         wrong = await check.look();
         this.#slowest = Math.max(this.#slowest, this.#slowness.factor);
       }

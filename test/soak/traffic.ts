@@ -7,13 +7,14 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import type { Disturbance } from "./disturbance.ts";
+import { pair } from "./effects.ts";
 import type { Journal } from "./journal.ts";
 import { containersOf } from "./outside-view.ts";
 import { probeName } from "./probe-container.ts";
 
 /** Probes ask once a second and wait 2 s for an answer. */
 const SILENCE_MS = 7_000;
-const GRACE_MS = 25_000;
+const GRACE_MS = 15_000;
 
 export interface TrafficOptions {
   readonly playground: Playground;
@@ -52,7 +53,8 @@ export class Traffic {
     const { disturbance, slowness, fault } = this.#options;
     const [from = "", to = ""] = path.split(" ");
     const sinceMs = nowMs - silenceMs - GRACE_MS * slowness();
-    if (!disturbance.isQuiet(["network", `path ${from}`, `path ${to}`], sinceMs)) return;
+    const scopes = [pair(Number(from), Number(to)), `path ${from}`, `path ${to}`];
+    if (!disturbance.isQuiet(scopes, sinceMs)) return;
     this.#worstMs = Math.max(this.#worstMs, silenceMs);
     if (silenceMs < SILENCE_MS * slowness()) {
       this.#silent.delete(path);
