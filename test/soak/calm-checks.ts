@@ -139,7 +139,7 @@ async function runningOf(playground: Playground): Promise<readonly Running[]> {
 /** In each container: its own address, then each other's answer over TCP. Prints only what is wrong. */
 const REACH_SCRIPT = `
 own=$1; shift
-ip -4 -o addr show eth0 | grep -q " $own/" || echo "has another address than $own: $(ip -4 -o addr show eth0)"
+ip -4 -o addr | grep -q " $own/" || echo "does not have the address $own: $(ip -4 -o addr)"
 for pair in "$@"; do
   to=\${pair%=*}; name=\${pair#*=}
   said=$(wget -qO- -T 3 "http://$to/" 2>&1) || said="$said (no answer)"
@@ -204,8 +204,9 @@ async function remainFaults(host: Host): Promise<string[]> {
   for (const name of PROCESSES) {
     if (!processOf(host, name)) faults.push(`${host.name} has no pid file of a living ${name}`);
   }
-  const links = await host.exec(["ip", "-json", "link"]);
-  const names: string[] = JSON.parse(links.stdout).map(({ ifname }: { ifname: string }) => ifname);
+  const links = await host.exec(["ip", "-o", "link"]);
+  if (links.status !== 0) return [`${host.name} does not list its links: ${links.stderr}`];
+  const names = [...links.stdout.matchAll(/^\d+: ([^:@]+)/gm)].map(([, name = ""]) => name);
   const veths = names.filter((name) => name.startsWith("veth")).length;
   const running = ((await containersOf(host)) ?? []).filter(({ state }) => state === "running");
   if (veths !== running.length) {
