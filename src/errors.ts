@@ -218,6 +218,13 @@ export const ERRORS = {
     exit: 1,
     status: 500,
   },
+  OVERLAY_SETTING_REFUSED: {
+    title: "the host does not allow a kernel setting",
+    cause: "/proc/sys is read-only or not ours to write, as in a container without privileges",
+    hint: "set it on the machine itself with sysctl -w, and in /etc/sysctl.d for the next boot",
+    exit: 1,
+    status: 500,
+  },
   OVERLAY_TUNNEL_MISSING: {
     title: "the tunnel interface is missing",
     cause:

@@ -1,5 +1,6 @@
 /** A NodePort with state in memory, for tests of the API, the client and the command line. */
 
+import type { DoctorReport } from "./doctor-schema.ts";
 import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { NodePort } from "./node-port.ts";
@@ -111,6 +112,35 @@ export function exampleStatus(): Status {
   };
 }
 
+/** One error and one warning. */
+export function exampleReport(): DoctorReport {
+  return {
+    node: { id: 1, name: "host1" },
+    facts: [
+      { name: "docker", value: "20.10.24" },
+      { name: "mtu", value: "1500 on eth0, 1440 in the tunnel" },
+    ],
+    checks: [
+      { name: "paths to the peers", skipped: null },
+      { name: "the clock is kept", skipped: "nobody can tell" },
+    ],
+    findings: [
+      {
+        code: "DOCTOR_PORT_BLOCKED",
+        severity: "error",
+        evidence: "6783/udp is blocked from host1 to host2: none of 8 datagrams arrived",
+        mend: "open 6783/udp on host2",
+      },
+      {
+        code: "DOCTOR_CLOCK_SKEW",
+        severity: "warning",
+        evidence: "the clock of node 2 (host2) is 40.0 s ahead of this one's (± 0.2 ms)",
+        mend: "apt-get install systemd-timesyncd",
+      },
+    ],
+  };
+}
+
 export class FakeNode implements NodePort {
   /** Served as it is; tests change it. */
   current: Status = exampleStatus();
@@ -179,6 +209,11 @@ export class FakeNode implements NodePort {
       version: 0,
     }));
     return inspectionOf(this.current, { port: 6783, interface: "hansa-wg", ring });
+  }
+
+  async doctor(): Promise<DoctorReport> {
+    this.#mayFail();
+    return exampleReport();
   }
 
   version(): Version {

@@ -1,4 +1,5 @@
 /** What the API asks of a node. The daemon implements it; tests use the FakeNode. */
+import type { DoctorReport } from "./doctor-schema.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { Status } from "./status-schema.ts";
 import type { Version } from "./version.ts";
@@ -16,5 +17,7 @@ export interface NodePort {
   /** Resolves when this node can give out an address; waits without limit, rejects when `signal` aborts. */
   prime(signal: AbortSignal): Promise<{ readonly id: number }>;
   inspect(): Promise<Inspection>;
+  /** Examines host and peers; takes up to 10 s. */
+  doctor(): Promise<DoctorReport>;
   version(): Version;
 }

@@ -3,6 +3,7 @@
  */
 import type { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
+import { doctorSchema } from "./doctor-schema.ts";
 import { inspectionSchema } from "./inspection-schema.ts";
 import type { NodePort } from "./node-port.ts";
 import {
@@ -128,5 +129,13 @@ export const ROUTES: readonly Route[] = [
     summary: "The whole state in the predecessor's shape, and ours under Hansa",
     response: inspectionSchema,
     handle: (node) => node.inspect(),
+  }),
+  route({
+    method: "get",
+    path: "/v1/doctor",
+    operation: "doctor",
+    summary: "What is wrong with the host and its paths to the peers; takes up to 10 s",
+    response: doctorSchema,
+    handle: (node) => node.doctor(),
   }),
 ];

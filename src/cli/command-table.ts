@@ -1,6 +1,7 @@
 /** All commands, in the order of help. Their heavy parts are imported when they run. */
 import type { Command } from "./command.ts";
 import { connect } from "./commands/connect.ts";
+import { doctor } from "./commands/doctor.ts";
 import { forget } from "./commands/forget.ts";
 import { inspect } from "./commands/inspect.ts";
 import { install } from "./commands/install.ts";
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   prime,
   inspect,
+  doctor,
   resume,
   install,
   uninstall,

@@ -1,4 +1,5 @@
 /** What a command is: data for parser, help and reference, and a function to run. */
+import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { NodeClient } from "../client/node-client.ts";
 
 /**
@@ -64,6 +65,8 @@ export interface Context {
   /** Aborts when the user presses Ctrl-C, which then no longer ends the program by itself. */
   interrupted(): AbortSignal;
   readonly client: NodeClient;
+  /** The doctor's report of this host without its daemon. */
+  examineHost(): Promise<DoctorReport>;
   nowMs(): number;
   /** Standard input to its end, at most `maxBytes`. */
   readStdin(maxBytes: number): Promise<string>;

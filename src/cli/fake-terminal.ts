@@ -1,4 +1,5 @@
 /** A terminal that keeps what was printed, and runs the command line on it in this process. For tests. */
+import { exampleReport } from "../api/fake-node.ts";
 import { DEFAULT_SOCKET, nodeClient } from "../client/node-client.ts";
 import type { ProgramName } from "./command.ts";
 import { runCli } from "./main.ts";
@@ -45,6 +46,7 @@ export async function runFake(
     colour: (options.colour ?? false) && !globals.has("no-color"),
     debug: globals.has("debug"),
     rows: () => options.rows,
+    examineHost: async () => ({ ...exampleReport(), node: null }),
     interrupted: () => options.interrupted ?? new AbortController().signal,
     nowMs: () => options.nowMs ?? 0,
     readStdin: async () => options.stdin ?? "",

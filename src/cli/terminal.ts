@@ -1,5 +1,6 @@
 /** The real terminal behind commands: this process's streams, environment and user. */
 import { writeSync } from "node:fs";
+import type { DoctorReport } from "../api/doctor-schema.ts";
 import { type NodeClient, nodeClient } from "../client/node-client.ts";
 import { HansaError, isErrno } from "../errors.ts";
 import { hansaPaths } from "../processes/paths.ts";
@@ -28,8 +29,16 @@ export function thisTerminal(program: ProgramName): Terminal {
     rows: () => (process.stdout.isTTY === true ? process.stdout.rows : undefined),
     interrupted,
     nowMs: () => Date.now(),
+    examineHost,
     readStdin,
   });
+}
+
+async function examineHost(): Promise<DoctorReport> {
+  const { collectHost } = await import("../doctor/collect-host.ts");
+  const { examine } = await import("../doctor/examine.ts");
+  const { thisHost } = await import("../processes/this-host.ts");
+  return examine({ host: await collectHost(thisHost(), false), node: undefined });
 }
 
 function interrupted(): AbortSignal {

@@ -4,6 +4,7 @@
  * They look as deep as the tables read, without zod, whose import alone takes half of the time that `hansa status` may use.
  * An answer from another version goes through the schemas (schema-check.ts).
  */
+import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 
@@ -97,6 +98,16 @@ export const isStatus: Check<Status> = (value): value is Status =>
 /** Inspections are printed as they come, so only the part that tells the version is looked at. */
 export const isInspection: Check<Inspection> = (value): value is Inspection =>
   has(value, { Version: isText, Router: (part) => has(part, {}), Hansa: isStatus });
+
+export const isDoctorReport: Check<DoctorReport> = (value): value is DoctorReport =>
+  has(value, {
+    node: orNull(isNodeRef),
+    facts: listOf((fact) => has(fact, { name: isText, value: isText })),
+    checks: listOf((check) => has(check, { name: isText, skipped: orNull(isText) })),
+    findings: listOf((finding) =>
+      has(finding, { code: isText, severity: isText, evidence: isText, mend: isText }),
+    ),
+  });
 
 export const isTargets: Check<{ readonly targets: string[] }> = (
   value,

@@ -3,12 +3,14 @@
  *
  * Invariant: an answer of another shape than its schema never reaches the caller; every failure is a HansaError.
  */
+import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 import { VERSION, type Version } from "../api/version.ts";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
 import {
   type Check,
+  isDoctorReport,
   isFailure,
   isInspection,
   isPrimed,
@@ -31,6 +33,8 @@ export interface NodeClient {
   /** Waits without limit. */
   prime(signal?: AbortSignal): Promise<{ readonly id: number }>;
   inspect(): Promise<Inspection>;
+  /** Takes up to 10 s. */
+  doctor(): Promise<DoctorReport>;
   version(): Promise<Version>;
 }
 
@@ -84,6 +88,7 @@ export function nodeClient(socketPath: string): NodeClient {
       const { checkInspection } = await import("./schema-check.ts");
       return checkInspection(answer);
     },
+    doctor: async () => checked(await get("/v1/doctor"), isDoctorReport, "doctor"),
     version: async () => checked(await get("/v1/version"), isVersion, "version"),
     connect: async (targets, replace) => {
       const body = { targets, replace };

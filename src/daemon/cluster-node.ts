@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import type { DoctorReport } from "../api/doctor-schema.ts";
 import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { NodePort } from "../api/node-port.ts";
@@ -33,6 +34,7 @@ import { AddressLoop } from "./address-loop.ts";
 import { DockerLoop } from "./docker-loop.ts";
 import type { Envelope } from "./envelope.ts";
 import { MembershipLoop } from "./membership-loop.ts";
+import { NodeDoctor } from "./node-doctor.ts";
 import { nodeWarnings } from "./node-warnings.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
 import { heardPeers, isHeard, type Roster } from "./roster.ts";
@@ -65,6 +67,7 @@ export class ClusterNode implements NodePort {
   #overlay!: OverlayLoop;
   #docker!: DockerLoop;
   #tunnels!: TunnelLoop;
+  #doctor!: NodeDoctor;
   readonly #feed = new StatusFeed(() => this.status());
   #isStarted = false;
   readonly #waiting = new Set<() => void>();
@@ -95,6 +98,18 @@ export class ClusterNode implements NodePort {
       send: (kind, body, to) => this.#membership.sendPacket(this.#inside(to), kind, body),
       changed: () => this.#changed(),
     });
+    this.#doctor = new NodeDoctor({
+      ...{ node, logger: logger.child({ part: "doctor" }), tunnels: this.#tunnels },
+      membership: () => this.#membership,
+      overlay: () => this.#overlay,
+      docker: () => this.#docker,
+      overlayInput: () => this.#overlayInput(),
+      linkMtu: () => this.#linkMtu(),
+      inside: (id) =>
+        id <= this.#plan.maxNodeId ? this.#inside(nodeAddress(this.#plan, id)) : undefined,
+      status: () => this.status(),
+      clockOffsetMs: Number(process.env["HANSA_TEST_CLOCK_OFFSET_MS"] ?? 0) || 0,
+    });
     this.#addresses = await AddressLoop.start({
       self: node.id,
       plan: this.#plan,
@@ -116,7 +131,7 @@ export class ClusterNode implements NodePort {
       logger: logger.child({ part: "membership" }),
       rings: () => encodeEntries(this.#plan, this.#addresses.entries()),
       takeRings: (bytes) => this.#takeRings(bytes),
-      receive: (envelope, from) => this.#receive(envelope, from),
+      receive: (envelope, from, via) => this.#receive(envelope, from, via),
       changed: () => this.#changed(),
       settled: () => this.#addresses.input({ type: "settled" }),
       rebound: (binding) =>
@@ -159,6 +174,7 @@ export class ClusterNode implements NodePort {
 
   async close(): Promise<void> {
     this.#tunnels.close();
+    this.#doctor.close();
     await Promise.all([this.#overlay.close(), this.#docker.close()]);
     await this.#membership.close();
     await this.#addresses.close();
@@ -256,6 +272,10 @@ export class ClusterNode implements NodePort {
     });
   }
 
+  async doctor(): Promise<DoctorReport> {
+    return await this.#doctor.examine();
+  }
+
   /** Ready to start containers: Docker has the network, and an address is there or can be had from a node in reach. */
   #canGiveAddress(): boolean {
     if (!this.#docker.hasNetwork || !this.#addresses.pluginConnected) return false;
@@ -329,7 +349,7 @@ export class ClusterNode implements NodePort {
     }
   }
 
-  #receive(envelope: Envelope, from: Endpoint): void {
+  #receive(envelope: Envelope, from: Endpoint, via: "packet" | "stream"): void {
     if (envelope.kind === "ipam") {
       const { peers } = this.#membership.roster();
       const sender = peers.find(({ metadata }) => metadata.id === envelope.sender);
@@ -337,6 +357,8 @@ export class ClusterNode implements NodePort {
       if (sender && sender.metadata.keyFingerprint !== envelope.fingerprint) return;
       const message = decodeIpamMessage(this.#plan, envelope.body);
       if (message) this.#addresses.input({ type: "message", from: envelope.sender, message });
+    } else if (envelope.kind === "doctor") {
+      this.#doctor.receive(envelope, from, via);
     } else {
       this.#tunnels.receive(envelope, from.ip);
     }

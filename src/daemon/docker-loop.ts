@@ -83,6 +83,17 @@ export class DockerLoop {
     return this.#network.promise;
   }
 
+  /** Leases that no container of our network has at this moment, with their age. Rejects without plugin or Docker. */
+  async unheldLeases(): Promise<{ readonly address: Ipv4; readonly ageMs: number }[]> {
+    const { clock = systemClock } = this.#options;
+    const { leases } = await this.#options.leases();
+    const held = new Set((await this.#containers()).map(({ address }) => address));
+    const nowMs = clock.wallMs();
+    return leases
+      .filter(({ address }) => !held.has(address))
+      .map(({ address, sinceMs }) => ({ address, ageMs: nowMs - sinceMs }));
+  }
+
   /** The plugin is there (again): what waited for it is done at once. */
   wake(): void {
     this.#runs.request(0);

@@ -15,6 +15,7 @@ const KINDS = {
   ipam: 3,
   probe: 4,
   "probe-reply": 5,
+  doctor: 9,
 } as const;
 
 export type EnvelopeKind = keyof typeof KINDS;

@@ -42,7 +42,7 @@ export interface MembershipLoopOptions {
   readonly rings: () => Uint8Array;
   readonly takeRings: (bytes: Uint8Array) => void;
   /** An envelope of a kind that is not ours to handle. The body is only good during the call. */
-  readonly receive: (envelope: Envelope, from: Endpoint) => void;
+  readonly receive: (envelope: Envelope, from: Endpoint, via: "packet" | "stream") => void;
   /** Members, targets or rows changed. */
   readonly changed: () => void;
   /** First contact made, or given up waiting for it. Called once. */
@@ -207,9 +207,19 @@ export class MembershipLoop {
     await this.#gossip.sendStream(peer.member.endpoint, this.#wrap(kind, body));
   }
 
-  /** One packet to an address, best effort. */
-  sendPacket(to: Endpoint, kind: EnvelopeKind, body: Uint8Array): void {
-    this.#gossip.sendPacket(to, this.#wrap(kind, body));
+  /** A reliable message to an address, heard of or not. Rejects with the reason when nobody took it within `totalMs`. */
+  async sendTo(to: Endpoint, kind: EnvelopeKind, body: Uint8Array, totalMs: number): Promise<void> {
+    await this.#gossip.sendStream(to, this.#wrap(kind, body), { connectMs: totalMs, totalMs });
+  }
+
+  /** One packet to an address, best effort; returns the length of its UDP payload in bytes. */
+  sendPacket(to: Endpoint, kind: EnvelopeKind, body: Uint8Array): number {
+    return this.#gossip.sendPacket(to, this.#wrap(kind, body));
+  }
+
+  /** Another node's envelope as it is, in one packet. */
+  passOn(to: Endpoint, envelope: Envelope): void {
+    this.#gossip.sendPacket(to, encodeEnvelope(envelope));
   }
 
   broadcast(key: string, kind: EnvelopeKind, body: Uint8Array): void {
@@ -243,7 +253,7 @@ export class MembershipLoop {
         for (const row of shared.rows) this.#board.take(row);
         this.#options.takeRings(shared.rings);
       },
-      userMessage: (payload, from) => this.#take(payload, from),
+      userMessage: (payload, from, via) => this.#take(payload, from, via),
       memberEvent: (event) => this.#memberEvent(event),
       persistIncarnation: (value) => {
         this.#met.setIncarnation(value);
@@ -269,7 +279,7 @@ export class MembershipLoop {
     this.#announce({ ...this.#metadata, binding });
   }
 
-  #take(payload: Uint8Array, from: Endpoint): void {
+  #take(payload: Uint8Array, from: Endpoint, via: "packet" | "stream"): void {
     const envelope = decodeEnvelope(payload);
     if (!envelope) return;
     if (envelope.kind === "row") {
@@ -277,7 +287,7 @@ export class MembershipLoop {
     } else if (envelope.kind === "ring") {
       this.#options.takeRings(envelope.body);
     } else {
-      this.#options.receive(envelope, from);
+      this.#options.receive(envelope, from, via);
     }
   }
 

@@ -5,7 +5,7 @@
 import { codedSentence } from "../errors.ts";
 import type { Logger } from "../host/logger.ts";
 import { desiredOverlay } from "../overlay/desired-overlay.ts";
-import type { Overlay } from "../overlay/overlay.ts";
+import type { Overlay, OverlayObservation } from "../overlay/overlay.ts";
 import type { OverlayConfig, OverlayInput, OverlaySecrets } from "../overlay/overlay-config.ts";
 import { Debounced } from "./debounced.ts";
 
@@ -65,6 +65,11 @@ export class OverlayLoop {
   /** The tunnel's MTU as last set, in bytes. */
   get mtu(): number {
     return this.#mtu;
+  }
+
+  /** The tunnel's counters. Throws OVERLAY_TUNNEL_MISSING. */
+  observe(): Promise<OverlayObservation> {
+    return this.#options.overlay.observe();
   }
 
   async close(): Promise<void> {

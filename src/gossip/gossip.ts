@@ -25,6 +25,7 @@ import { Counters } from "./counters.ts";
 import type { GossipDelegate, GossipOptions, JoinResult, MemberView } from "./gossip-delegate.ts";
 import { PacketSocket } from "./packet-socket.ts";
 import { StreamConversations } from "./stream-conversations.ts";
+import type { ExchangeOptions } from "./stream-dialler.ts";
 
 export type {
   GossipDelegate,
@@ -115,18 +116,22 @@ export class Gossip {
     this.#feed({ type: "broadcast", key, payload });
   }
 
-  /** Sends `payload` in one datagram, best effort. Throws RangeError above 9000 bytes. */
-  sendPacket(to: Endpoint, payload: Uint8Array): void {
+  /** Sends `payload` in one datagram, best effort; returns the datagram's length in bytes. Throws RangeError above 9000 bytes. */
+  sendPacket(to: Endpoint, payload: Uint8Array): number {
     if (payload.length > MAX_PROBE) throw new RangeError(`a packet of ${payload.length} bytes`);
-    this.#sendMessages(to, [{ type: "user", payload }]);
+    return this.#sendMessages(to, [{ type: "user", payload }]);
   }
 
   /**
    * Sends `payload` over a stream. Resolves when the other side has handled it (it answers with an ack; a plain memberlist
    * does not, and counts as failed). Rejects with a StreamError otherwise.
    */
-  async sendStream(to: Endpoint, payload: Uint8Array): Promise<void> {
-    await this.#streams.sendUser(to, payload);
+  async sendStream(
+    to: Endpoint,
+    payload: Uint8Array,
+    options: ExchangeOptions = {},
+  ): Promise<void> {
+    await this.#streams.sendUser(to, payload, options);
   }
 
   /**
@@ -284,10 +289,11 @@ export class Gossip {
     this.#whenQuiet();
   }
 
-  #sendMessages(to: Endpoint, messages: readonly Message[]): void {
-    if (!this.#isRunning) return;
-    const nonce = randomBytes(NONCE_SIZE);
-    this.#packets.send(encodePacket(messages, this.#envelope, { nonce }), to);
+  #sendMessages(to: Endpoint, messages: readonly Message[]): number {
+    if (!this.#isRunning) return 0;
+    const packet = encodePacket(messages, this.#envelope, { nonce: randomBytes(NONCE_SIZE) });
+    this.#packets.send(packet, to);
+    return packet.length;
   }
 
   #onPacket(bytes: Uint8Array, from: Endpoint): void {

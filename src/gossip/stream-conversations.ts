@@ -83,8 +83,8 @@ export class StreamConversations {
   }
 
   /** Resolves when the other side has confirmed `payload`; rejects with StreamError. */
-  async sendUser(to: Endpoint, payload: Uint8Array): Promise<void> {
-    const answer = await this.#exchange(to, { type: "user", payload });
+  async sendUser(to: Endpoint, payload: Uint8Array, options: ExchangeOptions = {}): Promise<void> {
+    const answer = await this.#exchange(to, { type: "user", payload }, options);
     if (!answer.ok) {
       const isSilent = answer.reason === "authentication";
       throw new StreamError(isSilent ? `nobody confirmed: ${answer.message}` : answer.message);

@@ -75,6 +75,11 @@ export class HostFirewall {
     return result.status === 0 ? result.stdout : undefined;
   }
 
+  /** How many rules of ours DOCKER-USER holds; undefined when there is no such chain. */
+  async countDockerUser(): Promise<number | undefined> {
+    return (await this.#dockerUser())?.length;
+  }
+
   /** Our rules in DOCKER-USER, without "-A DOCKER-USER"; undefined when there is no such chain. */
   async #dockerUser(): Promise<string[] | undefined> {
     const result = await this.#command.run(["iptables", "-w", "5", "-S", CHAIN]);

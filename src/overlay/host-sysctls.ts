@@ -22,7 +22,9 @@ export async function setSysctls(
         // Required ones belong to an interface, whose absence is reported itself. Optional ones exist in the machine's own network
         // namespace only: in another one they are the machine's to set.
       } else if (isErrno(error, "EACCES") || isErrno(error, "EPERM") || isErrno(error, "EROFS")) {
-        problems.push(`the setting ${sysctl.path} = ${sysctl.value} was not allowed`);
+        problems.push(
+          `OVERLAY_SETTING_REFUSED: the setting ${sysctl.path} = ${sysctl.value} was not allowed`,
+        );
       } else throw error;
     }
   }

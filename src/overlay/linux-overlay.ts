@@ -74,7 +74,9 @@ export class LinuxOverlay implements Overlay {
     if (firewall) changed.push("firewall table");
     if (dockerUser === "changed") changed.push("rules in DOCKER-USER");
     if (dockerUser === "no-chain") {
-      problems.push("Docker's chain DOCKER-USER does not exist; is Docker running?");
+      problems.push(
+        "OVERLAY_REFUSED: Docker's chain DOCKER-USER does not exist; is Docker running?",
+      );
     }
     const tunnel = await setTunnel();
     if (tunnel === "changed") changed.push("tunnel");

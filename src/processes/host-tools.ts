@@ -36,11 +36,20 @@ export function findTool(name: string, folders: readonly string[]): string | und
 
 /** Throws TOOL_MISSING naming every missing program and the packages to install. */
 export function requireTools(names: readonly string[], folders: readonly string[]): void {
+  const error = missingTools(names, folders);
+  if (error !== undefined) throw error;
+}
+
+/** The same as a value: TOOL_MISSING, or undefined when all are there. */
+export function missingTools(
+  names: readonly string[],
+  folders: readonly string[],
+): HansaError | undefined {
   const missing = names.filter((name) => findTool(name, folders) === undefined);
-  if (missing.length === 0) return;
+  if (missing.length === 0) return undefined;
   const packages = [...new Set(missing.map(packageOf))];
   const what = missing.length === 1 ? "the program" : "the programs";
-  throw new HansaError("TOOL_MISSING", `${what} ${missing.join(", ")} must be installed`, {
+  return new HansaError("TOOL_MISSING", `${what} ${missing.join(", ")} must be installed`, {
     hint: `apt-get install ${packages.join(" ")}`,
   });
 }

@@ -55,11 +55,21 @@ export function usedByDocker(networks: unknown): UsedBlock[] {
 
 /** Throws SUBNET_COLLISION, naming what is in the way and proposing a subnet of the same size that is free on this host. */
 export function requireFreeSubnet(subnet: Cidr, used: readonly UsedBlock[]): void {
-  const inTheWay = used.find((each) => overlaps(cidrRange(each.block), cidrRange(subnet)));
-  if (inTheWay === undefined) return;
+  const [collision] = collisions(subnet, used);
+  if (collision !== undefined) throw collision;
+}
+
+/** One SUBNET_COLLISION for each block that is in the way. */
+export function collisions(subnet: Cidr, used: readonly UsedBlock[]): HansaError[] {
+  return used
+    .filter((each) => overlaps(cidrRange(each.block), cidrRange(subnet)))
+    .map((inTheWay) => collision(subnet, inTheWay, used));
+}
+
+function collision(subnet: Cidr, inTheWay: UsedBlock, used: readonly UsedBlock[]): HansaError {
   const free = freeSubnet(subnet.prefix, used);
   const text = `the cluster's subnet ${formatCidr(subnet)} collides with ${inTheWay.what}`;
-  throw new HansaError("SUBNET_COLLISION", text, {
+  return new HansaError("SUBNET_COLLISION", text, {
     hint:
       free === undefined
         ? "remove the route, or launch every node with one --subnet that all hosts have free"

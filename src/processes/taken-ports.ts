@@ -17,15 +17,32 @@ export interface BoundPort {
   readonly inode: string;
 }
 
-/**
- * Throws PORT_TAKEN for the first port of ours that a process other than `ours` holds, naming it where /proc tells.
- *
- * The overlay's UDP port, while a device of ours exists, is that device's.
- */
+/** A port of ours that another process holds, in one sentence: "port 6783/udp is held by socat (pid 7)". */
+export interface TakenPort {
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly sentence: string;
+}
+
+/** Throws PORT_TAKEN for the first port of ours that a process other than `ours` holds, naming it where /proc tells. */
 export async function requireFreePorts(
   ports: Ports,
   ours: ReadonlySet<number> = new Set(),
 ): Promise<void> {
+  for await (const { sentence } of takenPorts(ports, ours)) {
+    throw new HansaError("PORT_TAKEN", sentence);
+  }
+}
+
+/**
+ * The ports of ours that processes other than `ours` hold, each found when it is asked for.
+ *
+ * The overlay's UDP port, while a device of ours exists, is that device's.
+ */
+export async function* takenPorts(
+  ports: Ports,
+  ours: ReadonlySet<number>,
+): AsyncGenerator<TakenPort> {
   const needed: readonly (readonly [Protocol, number])[] = [
     ["tcp", ports.gossip],
     ["udp", ports.gossip],
@@ -39,7 +56,7 @@ export async function requireFreePorts(
     if (protocol === "udp" && port === ports.overlay && hasOwnDevice()) continue;
     const name = holder === undefined ? undefined : describeProcess(holder);
     const by = name ?? "something on this host";
-    throw new HansaError("PORT_TAKEN", `port ${port}/${protocol} is held by ${by}`);
+    yield { port, protocol, sentence: `port ${port}/${protocol} is held by ${by}` };
   }
 }
 

@@ -12,7 +12,8 @@ const SRC = join(import.meta.dirname, "../../src");
 const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   "main.ts": ["cli", "daemon", "overlay", "plugin", "processes"],
   daemon: "everything",
-  cli: ["client", "api", "install", "processes", "identity", "playground", "host"],
+  cli: ["client", "api", "doctor", "install", "processes", "identity", "playground", "host"],
+  doctor: ["processes", "docker", "ipam", "host"],
   install: ["host", "processes", "api"],
   playground: ["host", "docker"],
   processes: ["host", "identity", "docker", "ipam"],
