@@ -16,6 +16,8 @@ import { COMMANDS } from "../src/cli/command-table.ts";
 import { tableCommands } from "../src/cli/commands/completion.ts";
 import { GLOBAL_OPTIONS } from "../src/cli/parse-words.ts";
 import { optionText, usageLine } from "../src/cli/usage-text.ts";
+import { CHECKS } from "../src/doctor/examine.ts";
+import { FINDINGS, SEVERITIES } from "../src/doctor/finding-table.ts";
 import { ERRORS } from "../src/errors.ts";
 import { ROOT } from "./steps.ts";
 
@@ -77,6 +79,33 @@ ${optionTable(GLOBAL_OPTIONS)}
 
 ${commands.join("\n\n")}
 `;
+}
+
+function doctorPage(): string {
+  const own = Object.entries(FINDINGS)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([code, { title, severity, about, mend }]) => `## ${code}
+
+**${capital(title)}** (${severity}). ${capital(about)}.
+
+To mend it: ${mend}.
+`,
+    );
+  const errors = Object.keys(SEVERITIES)
+    .sort()
+    .map((code) => `[${code}](errors.md#${code.toLowerCase()})`);
+  return `# What the doctor finds
+
+\`hansa doctor\` prints for each finding its code, what was measured, and how to mend it; often more exactly than this page, which
+knows no names and numbers. Codes never change meaning. How to use it: [the guide](../guides/doctor.md).
+
+What also refuses a launch or stands in \`hansa status\` has the same code here as there: see [errors.md](errors.md). Of these the doctor
+calls errors: ${errors.join(", ")}; any other is a warning.
+
+It makes these checks, in this order: ${CHECKS.map(({ name }) => name).join("; ")}.
+
+${own.join("\n")}`;
 }
 
 function optionTable(options: readonly OptionSpec[]): string {
@@ -177,6 +206,7 @@ function capital(text: string): string {
 const PAGES: Readonly<Record<string, string>> = {
   "errors.md": HEAD + errorsPage(),
   "cli.md": HEAD + cliPage(),
+  "doctor.md": HEAD + doctorPage(),
   "api.md": HEAD + apiPage(),
   "openapi.json": `${JSON.stringify(openApiDocument(VERSION.version), undefined, 2)}\n`,
 };

@@ -13,7 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   "main.ts": ["cli", "daemon", "overlay", "plugin", "processes"],
   daemon: "everything",
   cli: ["client", "api", "doctor", "install", "processes", "identity", "playground", "host"],
-  doctor: ["processes", "docker", "ipam", "host"],
+  doctor: ["processes", "docker", "api", "ipam", "host"],
   install: ["host", "processes", "api"],
   playground: ["host", "docker"],
   processes: ["host", "identity", "docker", "ipam"],
