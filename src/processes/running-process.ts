@@ -28,17 +28,6 @@ export function isRunning(process: RunningProcess): boolean {
   return processByPid(process.pid)?.startTime === process.startTime;
 }
 
-/** True while any process has this pid, also a zombie. One system call. */
-export function hasPid(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    if (isErrno(error, "EPERM")) return true;
-    if (isErrno(error, "ESRCH")) return false;
-    throw error;
-  }
-}
-
 /**
  * The process with exactly this command line that sees the same files as we do, or undefined.
  *

@@ -3,7 +3,7 @@
  *
  * Invariants: the processes need no supervisor to live, so kill -9 of it touches none of them; a new one adopts them by their
  * pid files and never starts a second copy; there is one supervisor a host. Own children are watched by their exit
- * events, adopted ones by a look four times a second, which is one system call and each third time a read of /proc.
+ * events, adopted ones by a look at /proc twice a second.
  */
 import { existsSync } from "node:fs";
 import { type Backoff, backoffMs } from "../host/backoff.ts";
@@ -12,16 +12,15 @@ import { rotateLog } from "./log-file.ts";
 import { hansaPaths, logFile, type Paths, pidFile } from "./paths.ts";
 import { readPidFile, releasePidLock, takePidLock } from "./pid-file.ts";
 import { type ProcessSpec, supervisorSpec } from "./process-list.ts";
-import { hasPid, isRunning, type RunningProcess } from "./running-process.ts";
+import { isRunning, type RunningProcess } from "./running-process.ts";
 import { makeDirectories, startProcess } from "./start-process.ts";
 import { thisProgram } from "./this-program.ts";
 
 export const RESTART_BACKOFF: Backoff = { firstMs: 100, factor: 2, capMs: 5000, jitter: 0 };
 /** A process that lived that long begins its back-off anew. */
 const SETTLED_MS = 10_000;
-const LOOK_MS = 250;
-/** Each third look also tells a zombie, which some first processes never reap, or another process under the same pid. */
-const LOOKS_TO_A_FULL_ONE = 3;
+/** Each look costs a small read a process, and idle hosts must stay idle. */
+const LOOK_MS = 500;
 const HOUSEKEEPING_MS = 15_000;
 
 export interface SupervisorOptions {
@@ -51,10 +50,8 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
   const kept = options.processes.map((spec) => new KeptProcess(spec, options, logger));
   const ended = Promise.withResolvers<void>();
   const end = (): void => ended.resolve();
-  let looks = 0;
   const look = setInterval(() => {
-    looks += 1;
-    for (const each of kept) each.look(looks % LOOKS_TO_A_FULL_ONE === 0);
+    for (const each of kept) each.look();
   }, LOOK_MS);
   const housekeeping = setInterval(() => {
     for (const { name } of [...options.processes, { name: "supervise" }]) {
@@ -131,9 +128,8 @@ class KeptProcess {
     }
   }
 
-  look(isFull: boolean): void {
-    if (this.#own || this.#running === undefined) return;
-    if (isFull ? isRunning(this.#running) : hasPid(this.#running.pid)) return;
+  look(): void {
+    if (this.#own || this.#running === undefined || isRunning(this.#running)) return;
     this.#ended({});
   }
 
