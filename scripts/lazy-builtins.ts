@@ -6,6 +6,12 @@
  */
 import type { Plugin } from "esbuild";
 
+/**
+ * Taken out: @hono/node-server asks of each request whether it came by HTTP/2, which we never serve, and loading the module costs as
+ * much as all of the API's routes.
+ */
+const NO_HTTP2 = "exports.Http2ServerRequest = class {}; exports.constants = {};";
+
 export const lazyBuiltins: Plugin = {
   name: "lazy-builtins",
   setup({ onResolve, onLoad }) {
@@ -13,7 +19,8 @@ export const lazyBuiltins: Plugin = {
       kind === "import-statement" ? { path, namespace: "lazy-builtin" } : { path, external: true },
     );
     onLoad({ filter: /.*/, namespace: "lazy-builtin" }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)})`,
+      contents:
+        path === "node:http2" ? NO_HTTP2 : `module.exports = require(${JSON.stringify(path)})`,
       loader: "js",
     }));
   },

@@ -6,7 +6,7 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { z } from "zod";
+import type * as z from "zod";
 import { ERRORS, HansaError } from "../errors.ts";
 import { eventStream } from "./event-stream.ts";
 import type { NodePort } from "./node-port.ts";

@@ -2,7 +2,7 @@
  * The document of `GET /v1/inspect`: everything that a program written for the predecessor reads (Version, Router, IPAM),
  * with its names, and under `Hansa` our own status. What does not exist here has an empty or null value.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { statusSchema } from "./status-schema.ts";
 
 const routerPeer = z.object({

@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document of the API, made from the table of routes and the zod schemas. Pure. */
-import { z } from "zod";
+import * as z from "zod";
 import { ERRORS, type ErrorCode } from "../errors.ts";
 import { errorSchema } from "./request-schemas.ts";
 import { ROUTES, type Route } from "./routes.ts";

@@ -1,5 +1,5 @@
 /** What clients send, and the small answers. Requests are strict: an unknown field is an error, not ignored. */
-import { z } from "zod";
+import * as z from "zod";
 import { parseTarget } from "../values/endpoint.ts";
 
 /** At most this many targets in one request. */

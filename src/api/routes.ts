@@ -1,7 +1,7 @@
 /**
  * The one table of routes under /v1: the API serves it, the OpenAPI document and docs/reference/api.md are made from it.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { ErrorCode } from "../errors.ts";
 import { doctorSchema } from "./doctor-schema.ts";
 import { inspectionSchema } from "./inspection-schema.ts";

@@ -3,7 +3,7 @@
  *
  * Fields are never left out: what is not known is null. Fields may be added within /v1, none is removed or changes meaning.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const nodeRef = z
   .object({ id: z.number().int().min(0), name: z.string() })

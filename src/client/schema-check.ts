@@ -1,5 +1,5 @@
 /** Checks answers by the API's own schemas. Loads zod: import this module only when an answer needs it. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { type Inspection, inspectionSchema } from "../api/inspection-schema.ts";
 import { type Status, statusSchema } from "../api/status-schema.ts";
 import { HansaError } from "../errors.ts";

@@ -4,7 +4,7 @@
  * Invariant: packets of one direction leave in the order in which they came, and with one seed the same ones are lost.
  */
 import { createSocket, type Socket } from "node:dgram";
-import { z } from "zod";
+import * as z from "zod";
 
 const settingsSchema = z.object({
   /** Loopback ports on which the packets of either side come in. */

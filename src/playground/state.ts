@@ -14,7 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { HansaError, isErrno } from "../errors.ts";
 import { atomicWrite } from "../host/files.ts";
 import type { Impairments } from "./impairment.ts";
