@@ -3,6 +3,7 @@
  *
  * A check looks once and returns what is wrong, one sentence each; the caller looks again until nothing is, or the time is over.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Status } from "../../src/api/status-schema.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import { PROCESSES } from "./event.ts";
@@ -181,17 +182,28 @@ async function leaseFaults(host: Host): Promise<string[]> {
   return [`${host.name} has ${active} leases and ${held.length} containers with an address`];
 }
 
-/** What processes, interfaces and descriptors a host may have. */
-async function remainFaults(host: Host): Promise<string[]> {
-  const faults: string[] = [];
+async function processRows(host: Host): Promise<readonly string[]> {
   const listing = await host.exec(["ps", "-eo", "pid=,ppid=,stat=,args="]);
-  const rows = listing.stdout
+  return listing.stdout
     .trim()
     .split("\n")
     .map((line) => line.trim());
-  const zombies = rows.filter((row) => /^\d+\s+\d+\s+Z/.test(row));
+}
+
+function isZombie(row: string): boolean {
+  return /^\d+\s+\d+\s+Z/.test(row);
+}
+
+/** What processes, interfaces and descriptors a host may have. */
+async function remainFaults(host: Host): Promise<string[]> {
+  const faults: string[] = [];
+  const rows = await processRows(host);
+  const zombies = rows.filter(isZombie);
   // One that its parent is about to wait for is none.
-  if (zombies.length > 0) faults.push(`${host.name} has zombies: ${zombies.join("; ")}`);
+  if (zombies.length > 0) await sleep(1_500);
+  const still = new Set(zombies.length > 0 ? await processRows(host) : []);
+  const left = zombies.filter((row) => still.has(row));
+  if (left.length > 0) faults.push(`${host.name} has zombies: ${left.join("; ")}`);
   for (const [what, pattern] of [
     ["daemon", /hansa daemon$/],
     ["ipam-plugin", /hansa ipam-plugin$/],
@@ -208,9 +220,11 @@ async function remainFaults(host: Host): Promise<string[]> {
   if (links.status !== 0) return [`${host.name} does not list its links: ${links.stderr}`];
   const names = [...links.stdout.matchAll(/^\d+: ([^:@]+)/gm)].map(([, name = ""]) => name);
   const veths = names.filter((name) => name.startsWith("veth")).length;
-  const running = ((await containersOf(host)) ?? []).filter(({ state }) => state === "running");
-  if (veths !== running.length) {
-    faults.push(`${host.name} has ${veths} veth interfaces and ${running.length} containers`);
+  const attached = ((await containersOf(host)) ?? []).filter(
+    ({ state, isOnNetwork }) => state === "running" && isOnNetwork,
+  );
+  if (veths !== attached.length) {
+    faults.push(`${host.name} has ${veths} veth interfaces for ${attached.length} containers`);
   }
   const known = /^(lo|eth\d+|docker0|hansa0|hansa-wg|veth.*|hpg.*)$/;
   const strange = names.filter((name) => !known.test(name));

@@ -146,9 +146,14 @@ export function lanesOf(event: SoakEvent): { waits: readonly string[]; holds: re
     case "start-docker":
     case "power-cut":
     case "boot":
-    case "reset":
     case "launch":
       return { waits: [`host ${event.host}`], holds: [`host ${event.host}`] };
+    case "reset":
+      // Nobody splits the network while it hands its addresses over.
+      return {
+        waits: [`host ${event.host}`, "network"],
+        holds: [`host ${event.host}`, "network"],
+      };
     default:
       return { waits: ["network"], holds: ["network"] };
   }

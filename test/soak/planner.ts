@@ -134,8 +134,11 @@ function candidates(world: World, abilities: Abilities, dice: Dice): readonly So
     host: number,
     target: `host${dice.between(1, world.hosts.length)}`,
   }));
-  if (abilities.reset && resets.length === 0) {
-    one(withDocker, ({ number }) => ({ type: "reset", host: number }));
+  // In reach of others, who take its addresses: what an isolated node had waits for a person's take-over.
+  const isWhole = world.groups.length === 0 && world.holes === 0;
+  if (abilities.reset && resets.length === 0 && isWhole && off.length < 2) {
+    const reachable = withDocker.filter(({ isCut }) => !isCut);
+    one(reachable, ({ number }) => ({ type: "reset", host: number }));
   }
   one(
     resets.filter(({ isOn, hasDocker }) => isOn && hasDocker),
