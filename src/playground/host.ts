@@ -14,7 +14,6 @@ import { busyboxTar } from "./busybox-image.ts";
 import { hostEnvironment } from "./environment.ts";
 import { addressOf, hostDir } from "./layout.ts";
 import { eraseDisk, powerOff, powerOn } from "./power.ts";
-import { until } from "./processes.ts";
 import { initOf, mustReadState } from "./state.ts";
 
 export interface ExecOptions {
@@ -32,6 +31,9 @@ export interface ExecResult {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** Of 10 ms each, after a program's end, to read what it printed. */
+const READING_TURNS = 20;
 
 const SIGNALS: Readonly<Record<string, number>> = {
   SIGHUP: 1,
@@ -260,16 +262,12 @@ async function ended(child: ChildProcessWithoutNullStreams): Promise<number> {
     isClosed = true;
     resolve(shellStatus(code, signal));
   });
-  child.on("exit", (code, signal) => {
-    until(
-      () => isClosed,
-      200,
-      () => "",
-    ).catch(() => {
-      child.stdout.destroy();
-      child.stderr.destroy();
-      resolve(shellStatus(code, signal));
-    });
+  child.on("exit", async (code, signal) => {
+    // Counted in turns of our loop, not in time: on a busy machine what was printed may still wait to be read after any time.
+    for (let turn = 0; turn < READING_TURNS && !isClosed; turn += 1) await sleep(10);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    resolve(shellStatus(code, signal));
   });
   return promise;
 }
