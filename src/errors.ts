@@ -45,6 +45,14 @@ export const ERRORS = {
     exit: 1,
     status: 504,
   },
+  DOCKER_ID_TWICE: {
+    title: "two Docker Engines have one ID",
+    cause:
+      "one machine was cloned from the other after Docker had made its ID; addresses do not depend on it, but whoever looks nodes up by it finds the wrong one",
+    hint: "on the clone stop Docker, remove /etc/docker/key.json and /var/lib/docker/engine-id, and start Docker",
+    exit: 1,
+    status: 409,
+  },
   DOCKER_NETWORK_DIFFERS: {
     title: "the Docker network is not as it should be",
     cause:
@@ -163,7 +171,7 @@ export const ERRORS = {
     title: "an address was claimed twice",
     cause:
       "two nodes hold records of one address range that contradict each other: a restored disk image, a second birth in isolation, or a node that was taken over while it lived",
-    hint: "compare hansa status --ipam on both nodes, and restart the containers that show the same address",
+    hint: "restart the container that is named, or one of two: it is given an address of its own node",
     exit: 1,
     status: 409,
   },

@@ -117,6 +117,11 @@ export class AddressLoop {
     return this.#control?.connected ?? false;
   }
 
+  /** What is ours to give by the rings, ready or not: a range set. */
+  owned(): readonly Range[] {
+    return this.#machine.owned();
+  }
+
   view(): AddressesView {
     return this.#machine.view();
   }

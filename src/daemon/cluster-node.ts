@@ -41,6 +41,8 @@ import { heardPeers, isHeard, type Roster } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { StatusFeed } from "./status-feed.ts";
 import { statusOf } from "./status-view.ts";
+import { StrayLoop } from "./stray-loop.ts";
+import { straySentences } from "./stray-warnings.ts";
 import { TunnelLoop } from "./tunnel-loop.ts";
 import { interfaceOf, overlayBlock } from "./underlay.ts";
 
@@ -68,6 +70,7 @@ export class ClusterNode implements NodePort {
   #docker!: DockerLoop;
   #tunnels!: TunnelLoop;
   #doctor!: NodeDoctor;
+  #strays!: StrayLoop;
   readonly #feed = new StatusFeed(() => this.status());
   #isStarted = false;
   readonly #waiting = new Set<() => void>();
@@ -122,6 +125,16 @@ export class ClusterNode implements NodePort {
       changed: () => this.#changed(),
       pluginReady: () => this.#docker?.wake(),
     });
+    this.#strays = await StrayLoop.start({
+      name: keys.memberName(node.id),
+      path: join(paths.stateDir, "strays.json"),
+      logger: logger.child({ part: "addresses" }),
+      owned: () => (this.#isFenced ? [] : this.#addresses.owned()),
+      broadcast: (key, body) => this.#membership.broadcast(key, "stray", body),
+      stateOf: (holder) => this.#membership.stateOf(holder),
+      avoid: (ranges) => this.#addresses.input({ type: "avoid", ranges }),
+      changed: () => this.#changed(),
+    });
     this.#membership = await MembershipLoop.start({
       node,
       identity,
@@ -148,6 +161,7 @@ export class ClusterNode implements NodePort {
       pluginConnected: () => this.#addresses.pluginConnected,
       leases: () => this.#addresses.leases(),
       free: (addresses) => this.#addresses.free(addresses),
+      seen: (containers) => this.#strays.setContainers(containers),
       changed: () => {
         // Docker's start takes rules and the bridge's settings away.
         this.#overlay?.repair();
@@ -175,6 +189,7 @@ export class ClusterNode implements NodePort {
   async close(): Promise<void> {
     this.#tunnels.close();
     this.#doctor.close();
+    await this.#strays.close();
     await Promise.all([this.#overlay.close(), this.#docker.close()]);
     await this.#membership.close();
     await this.#addresses.close();
@@ -211,11 +226,18 @@ export class ClusterNode implements NodePort {
       warnings: nodeWarnings({
         id: this.#node.id,
         roster: this.#membership.roster(),
+        rival: this.#membership.rival,
         conflicts: this.#addresses.view().conflicts,
         pluginConnected: this.#addresses.pluginConnected,
         problems: [
           this.#membership.problem,
           this.#addresses.problem,
+          ...straySentences({
+            strays: this.#strays.list(),
+            roster: this.#membership.roster(),
+            remembered: this.#membership.remembered,
+            segments: this.#addresses.view().segments,
+          }),
           ...this.#overlay.problems,
           this.#docker.problem,
         ],
@@ -303,7 +325,10 @@ export class ClusterNode implements NodePort {
     if (!this.#isStarted) return;
     const roster = this.#membership.roster();
     const heard = heardPeers(roster);
-    this.#addresses.input({ type: "fenced", fenced: roster.usurper !== undefined });
+    const fenced = this.#isFenced;
+    // Only who met others knows that nobody else has the id: until then a fence from before stands.
+    if (fenced || this.#membership.isCertain) this.#addresses.input({ type: "fenced", fenced });
+    this.#strays.update();
     this.#addresses.input({ type: "reachable", nodes: heard });
     this.#tunnels.setPeers(heard);
     this.#membership.setEngineId(this.#docker.info?.id ?? "");
@@ -330,6 +355,12 @@ export class ClusterNode implements NodePort {
     );
   }
 
+  /** Whether another host has our id, or even our key, and keeps it. */
+  get #isFenced(): boolean {
+    const { rival } = this.#membership;
+    return this.#membership.roster().usurper !== undefined || rival?.hasYielded === true;
+  }
+
   #takeRings(bytes: Uint8Array): void {
     const decoded = decodeEntries(this.#plan, bytes);
     if (decoded.ok) {
@@ -350,7 +381,9 @@ export class ClusterNode implements NodePort {
   }
 
   #receive(envelope: Envelope, from: Endpoint, via: "packet" | "stream"): void {
-    if (envelope.kind === "ipam") {
+    if (envelope.kind === "stray") {
+      this.#strays.receive(envelope.body);
+    } else if (envelope.kind === "ipam") {
       const { peers } = this.#membership.roster();
       const sender = peers.find(({ metadata }) => metadata.id === envelope.sender);
       // A twin that lost its id speaks for nobody.
@@ -380,13 +413,16 @@ export class ClusterNode implements NodePort {
       subnet: overlayBlock(node.subnet),
       bridge: BRIDGE,
       linkMtu: this.#linkMtu(),
-      peers: this.#membership.remembered.map(({ id, wireguardKey, endpoint }) => ({
-        id,
-        address: nodeAddress(this.#plan, id),
-        publicKey: wireguardKey,
-        endpoint,
-        isLost: this.#tunnels.view(id).isLost,
-      })),
+      // Another host runs with our very key: our tunnel would take its sessions from it.
+      peers: (this.#membership.rival?.hasYielded ? [] : this.#membership.remembered).map(
+        ({ id, wireguardKey, endpoint }) => ({
+          id,
+          address: nodeAddress(this.#plan, id),
+          publicKey: wireguardKey,
+          endpoint,
+          isLost: this.#tunnels.view(id).isLost,
+        }),
+      ),
       segments: [...segments.fixed, ...segments.dynamic],
       docker: {
         version: info.version,

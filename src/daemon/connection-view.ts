@@ -6,11 +6,13 @@
  */
 import type { Connection } from "../api/status-schema.ts";
 import type { PeerView, TargetView } from "../membership/dialer.ts";
+import { formatMemberName } from "../membership/member-name.ts";
 import { decodeMetadata } from "../membership/metadata.ts";
 import { backendOf, type NodeFile } from "../processes/node-file.ts";
 import { formatCidr } from "../values/cidr.ts";
 import { formatEndpoint, parseTarget } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
+import type { RememberedNode } from "./membership-file.ts";
 import type { Rejection } from "./rejections.ts";
 import { isHeard, type Roster, type RosterNode } from "./roster.ts";
 import type { TunnelView } from "./tunnel-proof.ts";
@@ -19,6 +21,8 @@ export interface ConnectionFacts {
   readonly node: NodeFile;
   readonly roster: Roster;
   readonly targets: readonly TargetView[];
+  /** Nodes met in this or a former life of the daemon; none where not given. */
+  readonly remembered?: readonly RememberedNode[];
   /** Dials of nodes once met; none where not given. */
   readonly knownPeers?: readonly PeerView[];
   readonly rejections: readonly Rejection[];
@@ -46,15 +50,52 @@ const UNKNOWN = {
 export function connectionsOf(facts: ConnectionFacts): Connection[] {
   const { roster, targets, rejections } = facts;
   const peers = roster.peers.filter(({ member }) => member.state !== "left");
-  const listed = new Set(peers.map(({ member }) => member.name));
+  const unheard = unheardNodes(facts);
+  const listed = new Set([
+    ...peers.map(({ member }) => member.name),
+    ...unheard.map((node) => formatMemberName(node)),
+  ]);
   return [
     ...peers.map((peer) => peerRow(facts, peer)),
+    ...unheard.map((node) => unheardRow(facts, node)),
     // A target that led to a node that has a row of its own needs none.
     ...targets
       .filter(({ member }) => member === undefined || !listed.has(member))
       .map((target) => targetRow(facts, target)),
     ...rejections.map(rejectionRow),
   ];
+}
+
+/**
+ * Nodes of before this daemon's start that gossip knows nothing of yet: their tunnels stand, and they are looked for. Not those whose
+ * id another has now.
+ */
+export function unheardNodes({ roster, remembered = [] }: ConnectionFacts): RememberedNode[] {
+  const nodes = [roster.self, ...roster.peers, ...roster.twins];
+  const ids = new Set(nodes.map(({ metadata }) => metadata.id));
+  return remembered.filter(({ id }) => !ids.has(id));
+}
+
+/** Where its gossip was last, as far as is known. */
+export function unheardAddress(facts: ConnectionFacts, node: RememberedNode): string {
+  const name = formatMemberName(node);
+  const known = facts.knownPeers?.find((peer) => peer.name === name)?.endpoint;
+  return formatEndpoint(known ?? { ip: node.endpoint.ip, port: facts.node.ports.gossip });
+}
+
+function unheardRow(facts: ConnectionFacts, node: RememberedNode): Connection {
+  const dial = dialOf(facts, formatMemberName(node));
+  const question = `is the host up, and ${facts.node.ports.gossip}/tcp and udp open?`;
+  return {
+    ...UNKNOWN,
+    address: unheardAddress(facts, node),
+    direction: "outbound",
+    state: "retrying",
+    encrypted: facts.node.encryption === "wireguard",
+    peer: { id: node.id, name: node.name },
+    error: dial?.error ?? `not heard since this daemon started: ${question}`,
+    retryAt: retryAt(facts, dial),
+  };
 }
 
 export function reference({ metadata }: RosterNode): { id: number; name: string } {

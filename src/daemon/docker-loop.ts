@@ -32,6 +32,8 @@ export interface DockerLoopOptions {
   readonly pluginConnected: () => boolean;
   readonly leases: () => Promise<{ readonly leases: readonly SeenLease[] }>;
   readonly free: (addresses: readonly Ipv4[]) => Promise<number>;
+  /** The containers on our network as just looked at. */
+  readonly seen?: (containers: readonly SeenContainer[]) => void;
   /** How old leases are; the host's by default. */
   readonly clock?: Pick<Clock, "wallMs" | "monotonicMs">;
   /** Docker came, went, or has another version. */
@@ -204,6 +206,7 @@ export class DockerLoop {
     // Leases first: whoever takes one after this look is not missed by the second, but younger than the grace.
     const { leases } = await this.#options.leases();
     const containers = await this.#containers();
+    this.#options.seen?.(containers);
     const { steps, watch } = reconcile({ leases, containers, ...times }, this.#watch);
     this.#watch = watch;
     for (const step of steps) {

@@ -9,8 +9,10 @@ import { Gossip } from "../gossip/gossip.ts";
 import type { GossipDelegate, MemberEvent } from "../gossip/gossip-delegate.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Identity, IdentityKeys } from "../identity/identity.ts";
+import type { HolderState } from "../ipam/strays.ts";
 import type { ConnectionRow, RowConnection } from "../membership/connection-rows.ts";
 import { Dialer, type DialerMember, type PeerView, type TargetView } from "../membership/dialer.ts";
+import { formatMemberName } from "../membership/member-name.ts";
 import { decodeMetadata, encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import { bindingAfter } from "../membership/twins.ts";
 import type { NodeFile } from "../processes/node-file.ts";
@@ -22,7 +24,7 @@ import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope } from
 import { loadMembershipFile, type MembershipFile, type RememberedNode } from "./membership-file.ts";
 import { MetNodes } from "./met-nodes.ts";
 import { type Rejection, Rejections } from "./rejections.ts";
-import { isHeard, type Roster, rosterOf } from "./roster.ts";
+import { isHeard, isLive, type Roster, rosterOf } from "./roster.ts";
 import { RowBoard } from "./row-board.ts";
 import { decodeSharedState, encodeSharedState } from "./shared-state.ts";
 import { announcedAddress, overlayBlock, ownAddresses } from "./underlay.ts";
@@ -31,6 +33,8 @@ import { announcedAddress, overlayBlock, ownAddresses } from "./underlay.ts";
 const SETTLED_AFTER_MS = 10_000;
 /** How often addresses of the host are looked at and old known peers dropped. */
 const HOUSEKEEPING_MS = 10_000;
+/** After the first contact: whoever has our name or id is known by then. */
+const CERTAIN_AFTER_MS = 5_000;
 export interface MembershipLoopOptions {
   readonly node: NodeFile;
   readonly identity: Identity;
@@ -65,6 +69,7 @@ export class MembershipLoop {
   #metadata: NodeMetadata;
   #roster: Roster | undefined;
   #isSettled = false;
+  #certainty: "none" | "soon" | "yes" = "none";
   #timers: NodeJS.Timeout[] = [];
 
   static async start(options: MembershipLoopOptions): Promise<MembershipLoop> {
@@ -179,6 +184,24 @@ export class MembershipLoop {
     return this.#dialled.has(ip);
   }
 
+  /** Whether a member can be heard now; "gone" when nothing is expected of it any more. */
+  stateOf(name: string): HolderState {
+    const member = this.#gossip.member(name);
+    if (member) return isLive(member) ? "heard" : member.state === "left" ? "gone" : "silent";
+    const isMet = this.#met.nodes.some((node) => formatMemberName(node) === name);
+    return isMet || !this.isCertain ? "silent" : "gone";
+  }
+
+  /** Where another host runs with our very key, and whether it keeps the name. */
+  get rival(): { readonly at: Endpoint; readonly hasYielded: boolean } | undefined {
+    return this.#gossip.rival;
+  }
+
+  /** Whether we met others in this life, and so would know of a twin. */
+  get isCertain(): boolean {
+    return this.#certainty === "yes";
+  }
+
   /** Why what is known of other nodes cannot be written down, while it cannot. */
   get problem(): string | undefined {
     return this.#met.problem;
@@ -263,6 +286,7 @@ export class MembershipLoop {
         this.#rejections.clear(from.ip);
         const nodes = members.flatMap(({ meta }) => decodeMetadata(meta) ?? []);
         if (nodes.some(({ keyFingerprint }) => keyFingerprint !== this.#metadata.keyFingerprint)) {
+          this.#becomeCertain();
           if (!this.#isSettled) this.#takeBinding(nodes);
           this.#settle();
         }
@@ -322,6 +346,16 @@ export class MembershipLoop {
     this.#met.save(this.#dialer.state().peers);
   }
 
+  #becomeCertain(): void {
+    if (this.#certainty !== "none") return;
+    this.#certainty = "soon";
+    const timer = setTimeout(() => {
+      this.#certainty = "yes";
+      this.#options.changed();
+    }, CERTAIN_AFTER_MS);
+    this.#timers.push(timer);
+  }
+
   #settle(): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
@@ -340,6 +374,8 @@ export class MembershipLoop {
     this.#dialer.expire(Date.now());
     this.#save();
     this.#forgetStrangers();
+    // A twin with our key may be gone, which no event tells.
+    this.#options.changed();
     const links = this.#links();
     // An interface that is down for a while has no address; announcing none would put loopback in its place.
     if (links.length === 0) return;

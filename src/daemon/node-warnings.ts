@@ -1,12 +1,15 @@
 /** What is wrong with a node though it runs: a sentence each with its code and what to do. Pure. */
 import type { Status } from "../api/status-schema.ts";
 import { ERRORS, type ErrorCode } from "../errors.ts";
+import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
 import type { Roster, RosterNode } from "./roster.ts";
 
 export interface WarningFacts {
   readonly id: NodeId;
   readonly roster: Roster;
+  /** Where another host runs with this node's key. */
+  readonly rival?: { readonly at: Endpoint; readonly hasYielded: boolean } | undefined;
   /** Address records that contradicted ours since the start. */
   readonly conflicts: number;
   readonly pluginConnected: boolean;
@@ -28,6 +31,12 @@ export function nodeWarnings(facts: WarningFacts): Warning[] {
     const text = `a second node (${place(twin)}) has the id ${twin.metadata.id}: cloned disk?`;
     warnings.push(warning("NODE_TWIN", text));
   }
+  if (facts.rival) {
+    const who = `another host (${facts.rival.at.ip}) runs with this node's own key: cloned disk?`;
+    const text = facts.rival.hasYielded ? `${who} This node gives no addresses` : who;
+    warnings.push(warning("NODE_TWIN", text));
+  }
+  warnings.push(...engineWarnings(roster));
   if (conflicts > 0) {
     const records =
       conflicts === 1
@@ -41,6 +50,21 @@ export function nodeWarnings(facts: WarningFacts): Warning[] {
   }
   for (const problem of facts.problems) if (problem !== undefined) warnings.push(coded(problem));
   return warnings;
+}
+
+/** Machines that were cloned after Docker had started on the first of them. */
+function engineWarnings({ self, peers, twins }: Roster): Warning[] {
+  const nodes = [self, ...peers, ...twins.filter((node) => node !== self)];
+  const byEngine = Map.groupBy(
+    nodes.filter(({ metadata }) => metadata.engineId !== ""),
+    ({ metadata }) => metadata.engineId,
+  );
+  return [...byEngine.values()]
+    .filter((same) => same.length > 1)
+    .map((same) => {
+      const places = same.map(place).join(" and ");
+      return warning("DOCKER_ID_TWICE", `${places} have one Docker Engine ID: cloned machine?`);
+    });
 }
 
 function place({ member, metadata }: RosterNode): string {

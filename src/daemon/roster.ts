@@ -37,7 +37,12 @@ function metadataOf(member: MemberView): NodeMetadata | undefined {
 
 /** True while the member has neither left nor was it declared dead. */
 export function isHeard({ member }: RosterNode): boolean {
-  return member.state === "alive" || member.state === "suspect";
+  return isLive(member);
+}
+
+/** The same of a member whose metadata nobody read. */
+export function isLive({ state }: MemberView): boolean {
+  return state === "alive" || state === "suspect";
 }
 
 function sameSubnet(a: RosterNode, b: RosterNode): boolean {

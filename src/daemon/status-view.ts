@@ -5,7 +5,13 @@ import type { IpamEntry, Peer, PeerConnection, Status } from "../api/status-sche
 import type { AddressesView } from "../ipam/addresses.ts";
 import { type ConnectionRow, mesh } from "../membership/connection-rows.ts";
 import { type Endpoint, formatEndpoint } from "../values/endpoint.ts";
-import { type ConnectionFacts, connectionsOf, reference } from "./connection-view.ts";
+import {
+  type ConnectionFacts,
+  connectionsOf,
+  reference,
+  unheardAddress,
+  unheardNodes,
+} from "./connection-view.ts";
 import type { RememberedNode } from "./membership-file.ts";
 import { isHeard } from "./roster.ts";
 
@@ -94,7 +100,16 @@ function peersOf(facts: StatusFacts): Peer[] {
       connections: [],
     }),
   );
-  return [...listed, ...twins, ...foreign];
+  const unheard = unheardNodes(facts).map(
+    (node): Peer => ({
+      id: node.id,
+      name: node.name,
+      address: unheardAddress(facts, node),
+      state: "dead",
+      connections: [],
+    }),
+  );
+  return [...listed, ...unheard, ...twins, ...foreign];
 }
 
 function entryOf(facts: StatusFacts, entry: AddressesView["entries"][number]): IpamEntry {

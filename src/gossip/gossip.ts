@@ -106,6 +106,12 @@ export class Gossip {
     return this.#machine.members();
   }
 
+  /** Where a living twin has our very name and key, and whether we left it to that one. */
+  get rival(): { readonly at: Endpoint; readonly hasYielded: boolean } | undefined {
+    const at = this.#machine.rival;
+    return at && { at, hasYielded: this.#machine.hasYielded };
+  }
+
   /** One member by name, ourselves included. */
   member(name: string): MemberView | undefined {
     return this.#machine.member(name);

@@ -25,6 +25,13 @@ test("a stray is kept while its holder repeats it, and as long as the holder is 
   assert.deepEqual(board.list(), []);
 });
 
+test("a stray that ended is forgotten when its holder says so", () => {
+  const board = new StrayBoard();
+  board.take("1-000000aa", NOTE, 0);
+  assert.equal(board.take("1-000000aa", [{ address: 7, container: "" }], 1), true);
+  assert.deepEqual(board.list(), []);
+});
+
 test("the strays of a node that is gone for good are forgotten at once", () => {
   const board = new StrayBoard();
   board.take("1-000000aa", NOTE, 0);

@@ -13,7 +13,7 @@ import { rangeSet } from "./range-set.ts";
 
 export interface Stray {
   readonly address: Ipv4;
-  /** The container's name in its Docker. */
+  /** The container's name in its Docker; in a note, empty for one that holds the address no more. */
   readonly container: string;
 }
 
@@ -46,6 +46,10 @@ export class StrayBoard {
     for (const { address, container } of strays) {
       const key = `${holder} ${address}`;
       const before = this.#strays.get(key);
+      if (container === "") {
+        if (this.#strays.delete(key)) isNews = true;
+        continue;
+      }
       if (!before && this.#strays.size >= MAX_STRAYS) continue;
       if (before?.container !== container) isNews = true;
       this.#strays.set(key, { holder, address, container, atMs: nowMs });

@@ -324,6 +324,27 @@ test("a rumour of ourselves at an old address is refuted when nobody answers the
   assert.deepEqual(kinds(outputs), []);
 });
 
+test("the higher of two living twins yields, and has its name back when the other is gone", () => {
+  const member = machine();
+  const [ping] = sent(hear(member, { ...alive("me", 0, 50) }, 10), at(0));
+  assert.ok(ping?.type === "ping");
+  const answer = (seq: number, nowMs: number) =>
+    hear(member, { type: "ack", seq, payload: new Uint8Array() }, nowMs, at(0));
+  const told = answer(ping.seq, 11);
+  assert.deepEqual(kinds(told), ["conflict"]);
+  assert.deepEqual([member.hasYielded, member.rival], [true, at(0)]);
+  // It answers the first look, and no later one.
+  let looks = 0;
+  for (let nowMs = member.nextTickMs(); nowMs < 60_000; nowMs = member.nextTickMs()) {
+    const outputs = member.handle({ type: "tick" }, nowMs);
+    const look = sent(outputs, at(0)).find((message) => message.type === "ping");
+    if (look?.type !== "ping") continue;
+    looks++;
+    if (looks === 1) assert.deepEqual(kinds(answer(look.seq, nowMs + 1)), [], "told once");
+  }
+  assert.deepEqual([looks, member.hasYielded, member.rival], [4, false, undefined]);
+});
+
 test("our own question that comes back to us shows that the other address is ours", () => {
   const member = machine();
   const [ping] = sent(hear(member, { ...alive("me", 9, 50) }), at(9));

@@ -168,6 +168,11 @@ export class Membership {
     return this.#selfhood.namesake.hasYielded;
   }
 
+  /** Where a living twin holds our name; undefined while there is none. */
+  get rival(): Endpoint | undefined {
+    return this.#selfhood.namesake.rival;
+  }
+
   #slots(): number[] {
     return [this.#context.self, ...this.#context.table.others()];
   }
