@@ -31,8 +31,10 @@ import { announcedAddress, overlayBlock, ownAddresses } from "./underlay.ts";
 
 /** A node whose targets all stay silent is settled after this long and uses what it owns from birth. */
 const SETTLED_AFTER_MS = 10_000;
-/** How often addresses of the host are looked at and old known peers dropped. */
+/** How often old known peers are dropped, and what else grows is looked at. */
 const HOUSEKEEPING_MS = 10_000;
+/** How often the host's addresses are looked at: others send into the void until they hear of a new one. */
+const ADDRESSES_MS = 2_000;
 /** After the first contact: whoever has our name or id is known by then. */
 const CERTAIN_AFTER_MS = 5_000;
 export interface MembershipLoopOptions {
@@ -142,6 +144,7 @@ export class MembershipLoop {
     this.#settleIfAlone();
     this.#timers.push(setTimeout(() => this.#settle(), SETTLED_AFTER_MS));
     this.#timers.push(setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS));
+    this.#timers.push(setInterval(() => this.#followAddresses(), ADDRESSES_MS));
   }
 
   get name(): string {
@@ -376,6 +379,9 @@ export class MembershipLoop {
     this.#forgetStrangers();
     // A twin with our key may be gone, which no event tells.
     this.#options.changed();
+  }
+
+  #followAddresses(): void {
     const links = this.#links();
     // An interface that is down for a while has no address; announcing none would put loopback in its place.
     if (links.length === 0) return;
