@@ -38,6 +38,14 @@ export const ERRORS = {
     exit: 1,
     status: 503,
   },
+  CLUSTER_DIFFERS: {
+    title: "a node was launched otherwise than this one",
+    cause:
+      "a node with the same token and cluster name was launched with another subnet, or one of the two with --no-encryption; both belong to the whole cluster",
+    hint: "start the wrong one over and launch it like the others: docs/troubleshooting/unencrypted.md",
+    exit: 1,
+    status: 409,
+  },
   COMMAND_TIMEOUT: {
     title: "a program of the host did not end",
     cause: "a system program that hansa called hung and was killed",
@@ -113,7 +121,7 @@ export const ERRORS = {
   LAUNCH_DIFFERS: {
     title: "launched otherwise before",
     cause:
-      "the node was launched before with another id, name, subnet or port, which belong to it until a reset",
+      "the node was launched before with another id, name, subnet, port or encryption, which belong to it until a reset",
     hint: "launch with the same parameters, or start over: docs/troubleshooting/start-over.md",
     exit: 1,
     status: 409,
@@ -221,7 +229,7 @@ export const ERRORS = {
   },
   OVERLAY_REFUSED: {
     title: "the host refused a network setting",
-    cause: "ip, nft, iptables or WireGuard did not accept what the overlay needs",
+    cause: "ip, bridge, nft, iptables, ethtool or WireGuard did not accept what the overlay needs",
     hint: "the message quotes the program's own words; hansa tries again at the next change",
     exit: 1,
     status: 500,

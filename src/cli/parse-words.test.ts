@@ -94,7 +94,7 @@ test("no words make the parser throw anything but a HansaError", () => {
 test("launch reads everything that it documents", () => {
   const words = parseWords(
     launch,
-    "--id 7 --token x --cluster c --subnet 10.0.0.0/8 --name n --link0 192.0.2.1 --link1 2001:db8::1 --gossip-port 7000 host1 [::1]:99".split(
+    "--id 7 --token x --cluster c --subnet 10.0.0.0/8 --name n --link0 192.0.2.1 --link1 2001:db8::1 --gossip-port 7000 --no-encryption host1 [::1]:99".split(
       " ",
     ),
   );
@@ -105,6 +105,7 @@ test("launch reads everything that it documents", () => {
     name: "n",
     links: ["192.0.2.1", "2001:db8::1"],
     ports: { gossip: 7000 },
+    encryption: "none",
     targets: ["host1", "[::1]:99"],
   });
 });

@@ -3,8 +3,6 @@
  *
  * Wiring only. What is decided is decided in the cores; what is done is done in the loops.
  */
-import { readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { DoctorReport } from "../api/doctor-schema.ts";
@@ -21,8 +19,8 @@ import { type Identity, identityKeys } from "../identity/identity.ts";
 import { saveIdentity } from "../identity/identity-file.ts";
 import { type AddressPlan, addressPlan, nodeAddress } from "../ipam/address-plan.ts";
 import { decodeIpamMessage, encodeIpamMessage } from "../ipam/message-codec.ts";
-import { decodeEntries, encodeEntries } from "../ipam/ring-codec.ts";
 import type { RingEntry } from "../ipam/step.ts";
+import { formatMemberName } from "../membership/member-name.ts";
 import { dockerNetwork } from "../overlay/docker-network.ts";
 import { LinuxOverlay } from "../overlay/linux-overlay.ts";
 import { type OverlayInput, TUNNEL_DEVICES } from "../overlay/overlay-config.ts";
@@ -30,13 +28,18 @@ import { backendOf, type NodeFile, saveNodeFile } from "../processes/node-file.t
 import type { Paths } from "../processes/paths.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
+import type { NodeId } from "../values/node-id.ts";
 import { AddressLoop } from "./address-loop.ts";
+import { ChecksumTrial } from "./checksum-trial.ts";
 import { DockerLoop } from "./docker-loop.ts";
+import { DockerMemory, factsOf } from "./docker-memory.ts";
 import type { Envelope } from "./envelope.ts";
+import { linkMtu } from "./link-mtu.ts";
 import { MembershipLoop } from "./membership-loop.ts";
 import { NodeDoctor } from "./node-doctor.ts";
 import { nodeWarnings } from "./node-warnings.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
+import { RingRecords } from "./ring-records.ts";
 import { heardPeers, isHeard, type Roster } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { StatusFeed } from "./status-feed.ts";
@@ -44,13 +47,9 @@ import { statusOf } from "./status-view.ts";
 import { StrayLoop } from "./stray-loop.ts";
 import { straySentences } from "./stray-warnings.ts";
 import { TunnelLoop } from "./tunnel-loop.ts";
-import { interfaceOf, overlayBlock } from "./underlay.ts";
+import { overlayBlock } from "./underlay.ts";
 
 const BRIDGE = "hansa0";
-/** Records in one gossiped message, so that it fits a packet. */
-const RECORDS_IN_A_MESSAGE = 60;
-/** Taken where the interface's own cannot be read. */
-const ETHERNET_MTU = 1500;
 
 export interface ClusterNodeOptions {
   readonly node: NodeFile;
@@ -62,6 +61,7 @@ export interface ClusterNodeOptions {
 export class ClusterNode implements NodePort {
   readonly #options: ClusterNodeOptions;
   readonly #plan: AddressPlan;
+  readonly #records: RingRecords;
   readonly #writes: SerialQueue;
   #node: NodeFile;
   #membership!: MembershipLoop;
@@ -71,6 +71,8 @@ export class ClusterNode implements NodePort {
   #tunnels!: TunnelLoop;
   #doctor!: NodeDoctor;
   #strays!: StrayLoop;
+  #dockerMemory!: DockerMemory;
+  readonly #checksums = new ChecksumTrial();
   readonly #feed = new StatusFeed(() => this.status());
   #isStarted = false;
   readonly #waiting = new Set<() => void>();
@@ -85,6 +87,7 @@ export class ClusterNode implements NodePort {
     this.#options = options;
     this.#node = options.node;
     this.#plan = addressPlan(options.node.subnet);
+    this.#records = new RingRecords(this.#plan, options.node.encryption);
     this.#writes = new SerialQueue((error) =>
       options.logger.error("writing node state failed", { error: `${error}` }),
     );
@@ -100,6 +103,7 @@ export class ClusterNode implements NodePort {
       mtu: () => this.#overlay.mtu,
       send: (kind, body, to) => this.#membership.sendPacket(this.#inside(to), kind, body),
       changed: () => this.#changed(),
+      looked: (lost) => this.#lookedAtTunnels(lost),
     });
     this.#doctor = new NodeDoctor({
       ...{ node, logger: logger.child({ part: "doctor" }), tunnels: this.#tunnels },
@@ -107,12 +111,16 @@ export class ClusterNode implements NodePort {
       overlay: () => this.#overlay,
       docker: () => this.#docker,
       overlayInput: () => this.#overlayInput(),
-      linkMtu: () => this.#linkMtu(),
+      linkMtu: () => linkMtu(this.#membership.endpoint.ip, logger),
       inside: (id) =>
         id <= this.#plan.maxNodeId ? this.#inside(nodeAddress(this.#plan, id)) : undefined,
       status: () => this.status(),
       clockOffsetMs: Number(process.env["HANSA_TEST_CLOCK_OFFSET_MS"] ?? 0) || 0,
     });
+    this.#dockerMemory = await DockerMemory.load(
+      join(paths.stateDir, "docker.json"),
+      logger.child({ part: "docker" }),
+    );
     this.#addresses = await AddressLoop.start({
       self: node.id,
       plan: this.#plan,
@@ -142,7 +150,7 @@ export class ClusterNode implements NodePort {
       version: VERSION.version,
       path: join(paths.stateDir, "membership.json"),
       logger: logger.child({ part: "membership" }),
-      rings: () => encodeEntries(this.#plan, this.#addresses.entries()),
+      rings: () => this.#records.encode(this.#addresses.entries()),
       takeRings: (bytes) => this.#takeRings(bytes),
       receive: (envelope, from, via) => this.#receive(envelope, from, via),
       changed: () => this.#changed(),
@@ -338,6 +346,18 @@ export class ClusterNode implements NodePort {
     for (const wake of [...this.#waiting]) wake();
   }
 
+  #lookedAtTunnels(lost: readonly NodeId[]): void {
+    // Waiting for the next look at the host would leave a deleted device away for seconds.
+    if (lost.length > 0) this.#overlay.repair();
+    if (backendOf(this.#node.encryption) !== "vxlan") return;
+    const heard = heardPeers(this.#membership.roster());
+    const tunnels = heard.map((id) => ({ id, ...this.#tunnels.view(id) }));
+    if (!this.#checksums.look(tunnels, performance.now())) return;
+    const isSoftware = this.#checksums.isSoftware;
+    this.#options.logger.warn("inner checksums of VXLAN", { computedHere: isSoftware });
+    this.#overlay.changed();
+  }
+
   #tellConnections(roster: Roster): void {
     const mtu = this.#overlay.mtu;
     this.#membership.setConnections(
@@ -362,7 +382,7 @@ export class ClusterNode implements NodePort {
   }
 
   #takeRings(bytes: Uint8Array): void {
-    const decoded = decodeEntries(this.#plan, bytes);
+    const decoded = this.#records.decode(bytes);
     if (decoded.ok) {
       this.#addresses.input({ type: "entries", entries: decoded.entries });
     } else {
@@ -373,10 +393,8 @@ export class ClusterNode implements NodePort {
   }
 
   #broadcastRing(entries: readonly RingEntry[]): void {
-    for (let at = 0; at < entries.length; at += RECORDS_IN_A_MESSAGE) {
-      const part = entries.slice(at, at + RECORDS_IN_A_MESSAGE);
-      const key = `ring:${part.map(({ start }) => start).join()}`;
-      this.#membership.broadcast(key, "ring", encodeEntries(this.#plan, part));
+    for (const { key, bytes } of this.#records.messages(entries)) {
+      this.#membership.broadcast(key, "ring", bytes);
     }
   }
 
@@ -384,7 +402,9 @@ export class ClusterNode implements NodePort {
     if (envelope.kind === "stray") {
       this.#strays.receive(envelope.body);
     } else if (envelope.kind === "ipam") {
-      const { peers } = this.#membership.roster();
+      const { peers, foreign } = this.#membership.roster();
+      const name = formatMemberName({ id: envelope.sender, keyFingerprint: envelope.fingerprint });
+      if (foreign.some((member) => member.name === name)) return;
       const sender = peers.find(({ metadata }) => metadata.id === envelope.sender);
       // A twin that lost its id speaks for nobody.
       if (sender && sender.metadata.keyFingerprint !== envelope.fingerprint) return;
@@ -398,8 +418,8 @@ export class ClusterNode implements NodePort {
   }
 
   #overlayInput(): OverlayInput | undefined {
-    const info = this.#docker.info;
-    if (!info) return undefined;
+    const docker = this.#dockerMemory.facts(factsOf(this.#docker?.info));
+    if (!docker) return undefined;
     const { node } = this.#options;
     const { segments } = this.#addresses.view();
     return {
@@ -412,7 +432,7 @@ export class ClusterNode implements NodePort {
       backend: backendOf(node.encryption),
       subnet: overlayBlock(node.subnet),
       bridge: BRIDGE,
-      linkMtu: this.#linkMtu(),
+      linkMtu: linkMtu(this.#membership.endpoint.ip, this.#options.logger),
       // Another host runs with our very key: our tunnel would take its sessions from it.
       peers: (this.#membership.rival?.hasYielded ? [] : this.#membership.remembered).map(
         ({ id, wireguardKey, endpoint }) => ({
@@ -424,22 +444,9 @@ export class ClusterNode implements NodePort {
         }),
       ),
       segments: [...segments.fixed, ...segments.dynamic],
-      docker: {
-        version: info.version,
-        firewallBackend: info.firewall === "nftables" ? "nftables" : "iptables",
-      },
+      softwareChecksums: this.#checksums.isSoftware,
+      docker,
     };
-  }
-
-  #linkMtu(): number {
-    const name = interfaceOf(networkInterfaces(), this.#membership.endpoint.ip);
-    if (name === undefined) return ETHERNET_MTU;
-    try {
-      return Number(readFileSync(`/sys/class/net/${name}/mtu`, "utf8")) || ETHERNET_MTU;
-    } catch (error) {
-      this.#options.logger.debug("the interface's MTU cannot be read", { name, error: `${error}` });
-      return ETHERNET_MTU;
-    }
   }
 
   #inside(address: Ipv4): Endpoint {

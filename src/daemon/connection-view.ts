@@ -9,9 +9,9 @@ import type { PeerView, TargetView } from "../membership/dialer.ts";
 import { formatMemberName } from "../membership/member-name.ts";
 import { decodeMetadata } from "../membership/metadata.ts";
 import { backendOf, type NodeFile } from "../processes/node-file.ts";
-import { formatCidr } from "../values/cidr.ts";
 import { formatEndpoint, parseTarget } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
+import { differenceOf, differentNodes } from "./foreign-node.ts";
 import type { RememberedNode } from "./membership-file.ts";
 import type { Rejection } from "./rejections.ts";
 import { isHeard, type Roster, type RosterNode } from "./roster.ts";
@@ -62,6 +62,7 @@ export function connectionsOf(facts: ConnectionFacts): Connection[] {
     ...targets
       .filter(({ member }) => member === undefined || !listed.has(member))
       .map((target) => targetRow(facts, target)),
+    ...differentRows(facts),
     ...rejections.map(rejectionRow),
   ];
 }
@@ -172,11 +173,25 @@ function refusedMember(
   if (twin) return `the node there lost its id ${twin.metadata.id} to another: cloned disk?`;
   const foreign = roster.foreign.find((member) => member.name === name);
   if (!foreign) return undefined;
-  const subnet = decodeMetadata(foreign.meta)?.subnet;
-  const [theirs, ours] = [subnet && formatCidr(subnet), formatCidr(roster.self.metadata.subnet)];
-  return theirs === undefined || theirs === ours
-    ? "what answers there speaks the protocol but is no node of hansa"
-    : `the node there has the subnet ${theirs}, this one ${ours}: launch all with the same`;
+  const metadata = decodeMetadata(foreign.meta);
+  return (
+    (metadata && differenceOf(roster.self.metadata, metadata)) ??
+    "what answers there speaks the protocol but is no node of hansa"
+  );
+}
+
+/** A node launched otherwise than we that came by itself: the row of one that we dialled is its target's. */
+function differentRows({ roster, targets, hasDialled }: ConnectionFacts): Connection[] {
+  const dialled = new Set(targets.map(({ member }) => member));
+  return differentNodes(roster)
+    .filter(({ node }) => !dialled.has(node.member.name))
+    .map(({ node: { member }, why }) => ({
+      ...UNKNOWN,
+      address: formatEndpoint(member.endpoint),
+      direction: hasDialled(member.endpoint.ip) ? "outbound" : "inbound",
+      state: "failed",
+      error: why,
+    }));
 }
 
 function rejectionRow({ ip, port }: Rejection): Connection {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ERRORS } from "../errors.ts";
 import { nodeWarnings, type WarningFacts } from "./node-warnings.ts";
+import { rosterOf } from "./roster.ts";
 import { memberOf, rosterWith } from "./status-facts.ts";
 
 const warningsOf = (different: Partial<WarningFacts>) =>
@@ -42,6 +43,23 @@ test("a node that won over its twin, or sees twins of others, names each loser",
     "NODE_TWIN: a second node (host1, 192.168.48.11) has the id 1: cloned disk?",
     "NODE_TWIN: a second node (host2, 192.168.48.12) has the id 2: cloned disk?",
   ]);
+});
+
+test("a node launched otherwise is told with where it is, on both sides; one that is gone is not", () => {
+  const clear = memberOf({ id: 2, encryption: "none" });
+  const elsewhere = memberOf({ id: 3, subnet: "10.64.0.0/16" });
+  const end = "until then neither gives the other anything";
+  assert.deepEqual(sentencesOf({ roster: rosterWith(clear, elsewhere) }), [
+    `CLUSTER_DIFFERS: the node there was launched with --no-encryption, this one encrypts: launch all alike (host2, 192.168.48.12); ${end}`,
+    `CLUSTER_DIFFERS: the node there has the subnet 10.64.0.0/16, this one 10.32.0.0/12: launch all with the same (host3, 192.168.48.13); ${end}`,
+  ]);
+  const self = memberOf({ id: 1, encryption: "none" });
+  const roster = rosterOf([self, memberOf({ id: 2 })], self.name);
+  assert.deepEqual(sentencesOf({ roster }), [
+    `CLUSTER_DIFFERS: the node there encrypts, this one was launched with --no-encryption: launch all alike (host2, 192.168.48.12); ${end}`,
+  ]);
+  const gone = memberOf({ id: 2, encryption: "none", state: "dead" });
+  assert.deepEqual(sentencesOf({ roster: rosterWith(gone) }), []);
 });
 
 test("contradicting records are counted", () => {

@@ -3,6 +3,7 @@ import type { Status } from "../api/status-schema.ts";
 import { ERRORS, type ErrorCode } from "../errors.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
+import { differentNodes } from "./foreign-node.ts";
 import type { Roster, RosterNode } from "./roster.ts";
 
 export interface WarningFacts {
@@ -37,6 +38,10 @@ export function nodeWarnings(facts: WarningFacts): Warning[] {
     warnings.push(warning("NODE_TWIN", text));
   }
   warnings.push(...engineWarnings(roster));
+  for (const { node, why } of differentNodes(roster)) {
+    const text = `${why} (${place(node)}); until then neither gives the other anything`;
+    warnings.push(warning("CLUSTER_DIFFERS", text));
+  }
   if (conflicts > 0) {
     const records =
       conflicts === 1

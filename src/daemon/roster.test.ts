@@ -11,9 +11,11 @@ interface Spec {
   readonly binding?: number;
   readonly state?: MemberView["state"];
   readonly subnet?: string;
+  readonly encryption?: "wireguard" | "none";
 }
 
-function member({ id, key, binding = 0, state = "alive", subnet = "10.32.0.0/12" }: Spec) {
+function member(spec: Spec) {
+  const { id, key, binding = 0, state = "alive", subnet = "10.32.0.0/12" } = spec;
   const meta = encodeMetadata({
     id,
     name: `host${id}`,
@@ -27,7 +29,7 @@ function member({ id, key, binding = 0, state = "alive", subnet = "10.32.0.0/12"
     wireguardKey: new Uint8Array(32),
     version: "test",
     store: undefined,
-    encryption: "wireguard",
+    encryption: spec.encryption ?? "wireguard",
     subnet: overlayBlock(subnet),
   });
   return { name: `${id}-${key}`, meta, state } as MemberView;
@@ -80,11 +82,12 @@ test("a node that left gives way to the one that has its id now", () => {
   );
 });
 
-test("plain members, names that lie about the id, and nodes of another subnet are foreign", () => {
+test("plain members, names that lie about the id, and nodes of another subnet or encryption are foreign", () => {
   const plain = { name: "plain", meta: Buffer.from("x"), state: "alive" } as unknown as MemberView;
   const liar = { ...member({ id: 2, key: "00000002" }), name: "3-00000002" };
   const elsewhere = member({ id: 4, key: "00000004", subnet: "10.64.0.0/16" });
-  const { foreign, peers } = rosterOf([SELF, plain, liar, elsewhere], SELF.name);
-  assert.deepEqual(foreign, [plain, liar, elsewhere]);
+  const clear = member({ id: 6, key: "00000006", encryption: "none" });
+  const { foreign, peers } = rosterOf([SELF, plain, liar, elsewhere, clear], SELF.name);
+  assert.deepEqual(foreign, [plain, liar, elsewhere, clear]);
   assert.deepEqual(peers, []);
 });

@@ -19,7 +19,7 @@ export interface Roster {
   readonly twins: readonly RosterNode[];
   /** The twin that has our id; undefined while the id is ours. */
   readonly usurper: RosterNode | undefined;
-  /** Plain members of the protocol: listed, given nothing. */
+  /** Plain members of the protocol, and nodes launched otherwise than we: listed, given nothing. */
   readonly foreign: readonly MemberView[];
 }
 
@@ -45,9 +45,11 @@ export function isLive({ state }: MemberView): boolean {
   return state === "alive" || state === "suspect";
 }
 
-function sameSubnet(a: RosterNode, b: RosterNode): boolean {
-  const [x, y] = [a.metadata.subnet, b.metadata.subnet];
-  return x.base === y.base && x.prefix === y.prefix;
+/** What belongs to the whole cluster and was fixed at each node's launch. */
+function sameCluster(a: RosterNode, b: RosterNode): boolean {
+  const [x, y] = [a.metadata, b.metadata];
+  const sameSubnet = x.subnet.base === y.subnet.base && x.subnet.prefix === y.subnet.prefix;
+  return sameSubnet && x.encryption === y.encryption;
 }
 
 /** `ownName` must be among the members. Who has left is nobody's twin. */
@@ -61,8 +63,9 @@ export function rosterOf(members: readonly MemberView[], ownName: string): Roste
   }
   const self = nodes.find(({ member }) => member.name === ownName);
   if (!self) throw new RangeError(`${ownName} is not among the members`);
-  // A node of another subnet has no place in ours: its addresses and routes would be nobody's.
-  for (const stranger of nodes.filter((node) => !sameSubnet(node, self))) {
+  // A node of another subnet has no place in ours: its addresses and routes would be nobody's. With one that encrypts and one that does not,
+  // there is no tunnel.
+  for (const stranger of nodes.filter((node) => !sameCluster(node, self))) {
     nodes.splice(nodes.indexOf(stranger), 1);
     foreign.push(stranger.member);
   }

@@ -15,6 +15,7 @@ export interface MemberSpec {
   readonly state?: MemberView["state"];
   readonly binding?: number;
   readonly subnet?: string;
+  readonly encryption?: "wireguard" | "none";
 }
 
 const keyOf = ({ id, key }: MemberSpec): string => key ?? `${id}`.padStart(8, "0");
@@ -23,7 +24,7 @@ export const memberName = (spec: MemberSpec): string => `${spec.id}-${keyOf(spec
 
 /** The member on host `id`, at 192.168.48.(10 + id). */
 export function memberOf(spec: MemberSpec): MemberView {
-  const { id, state = "alive", binding = 0, subnet = SUBNET } = spec;
+  const { id, state = "alive", binding = 0, subnet = SUBNET, encryption = "wireguard" } = spec;
   const meta = encodeMetadata({
     id,
     name: `host${id}`,
@@ -37,7 +38,7 @@ export function memberOf(spec: MemberSpec): MemberView {
     wireguardKey: new Uint8Array(32),
     version: "test",
     store: undefined,
-    encryption: "wireguard",
+    encryption,
     subnet: overlayBlock(subnet),
   });
   const endpoint = { ip: `192.168.48.${10 + id}`, port: 6783 };

@@ -122,6 +122,22 @@ const MOMENTS: Readonly<Record<string, Partial<StatusFacts>>> = {
   },
 };
 
+const clear = memberOf({ id: 4, encryption: "none" });
+const UNENCRYPTED: Readonly<Record<string, Partial<StatusFacts>>> = {
+  "an unencrypted cluster": {
+    node: { ...factsWith({}).node, encryption: "none" },
+    roster: rosterWith(two),
+    rows: new Map([rowOf(1, [2]), rowOf(2, [1])]),
+    tunnel: () => PROVED,
+  },
+  "an unencrypted node that came": { roster: rosterWith(clear) },
+  "an unencrypted node that was dialled": {
+    roster: rosterWith(clear),
+    targets: [satisfied("host4", clear)],
+  },
+};
+Object.assign(MOMENTS, UNENCRYPTED);
+
 test("the documents of typical moments are as recorded", () => {
   const actual = Object.fromEntries(
     Object.entries(MOMENTS).map(([name, facts]) => [name, statusOf(factsWith(facts))]),

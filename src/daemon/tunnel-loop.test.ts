@@ -20,6 +20,7 @@ function started(mtu = 1420): { loop: TunnelLoop; sent: Sent[]; changes: () => n
     mtu: () => mtu,
     send: (kind, body, to) => sent.push({ kind, body, to }),
     changed: () => changes++,
+    looked: () => undefined,
   });
   return { loop, sent, changes: () => changes };
 }

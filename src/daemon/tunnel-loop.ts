@@ -25,6 +25,8 @@ export interface TunnelLoopOptions {
   readonly send: (kind: Envelope["kind"], body: Uint8Array, to: Ipv4) => void;
   /** A tunnel was proved or lost. */
   readonly changed: () => void;
+  /** After each round of probes, with the peers whose tunnel was lost since the last: perhaps by what is to be mended on this host. */
+  readonly looked: (lost: readonly NodeId[]) => void;
 }
 
 export class TunnelLoop {
@@ -89,6 +91,7 @@ export class TunnelLoop {
       const room = Math.min(MAX_BODY_BYTES, this.#options.mtu() - PACKET_OVERHEAD);
       this.#options.send("probe", encodeProbe(probe, probe.full ? room : PROBE_HEADER_BYTES), to);
     }
+    this.#options.looked(lost);
     if (lost.length > 0) this.#options.changed();
     this.#arm();
   }

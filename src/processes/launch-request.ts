@@ -96,12 +96,20 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
     ["links", options.links?.join(",") || undefined, stored.links.join(",")],
     ["gossip port", options.ports?.gossip, stored.ports.gossip],
     ["overlay port", options.ports?.overlay, stored.ports.overlay],
-    ["encryption", options.encryption, stored.encryption],
   ];
   for (const [what, given, existing] of pairs) {
     if (given === undefined || given === existing) continue;
     const text = `invalid argument: ${what}, required: ${existing || "none"} (existing), received: ${given}`;
     throw new HansaError("LAUNCH_DIFFERS", text);
+  }
+  if (options.encryption !== undefined && options.encryption !== stored.encryption) {
+    const [given, existing] = [options.encryption, stored.encryption].map((encryption) =>
+      encryption === "none" ? "without encryption" : "with encryption",
+    );
+    throw new HansaError(
+      "LAUNCH_DIFFERS",
+      `the node was launched before ${existing}, not ${given}: that is decided at the first launch, for the whole cluster`,
+    );
   }
 }
 

@@ -109,6 +109,8 @@ test("the same launch again is idempotent and hands its targets to the daemon; a
   await refused({ ...OPTIONS, cluster: "other" }, "TOKEN_DIFFERS", /cluster hansa, not other/);
   await refused({ ...OPTIONS, subnet: "10.0.0.0/12" }, "LAUNCH_DIFFERS", /subnet.*10\.240/);
   await refused({ ...OPTIONS, ports: { gossip: 9 } }, "LAUNCH_DIFFERS", /gossip port/);
+  const clear = /launched before with encryption, not without encryption: .* whole cluster$/;
+  await refused({ ...OPTIONS, encryption: "none" }, "LAUNCH_DIFFERS", clear);
 });
 
 test("a launch onto a stopped node starts it again with the targets added, and repairs the plugin spec", async () => {

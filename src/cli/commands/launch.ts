@@ -23,6 +23,7 @@ export const launch: Command = {
   summary: "make this host a node of the cluster, and start it",
   details: `HOST[:PORT] are nodes to connect to. They need not run yet, nor exist, and may include this host itself.
 Launching again with the same id and token changes nothing, but adds the hosts given.
+--no-encryption is decided once, for the whole cluster: nodes launched with and without it give each other nothing.
 A token on the command line is visible to other users of the host for a moment: prefer --token-file.`,
   operands: { name: "HOST", min: 0, max: 1024 },
   options: [
@@ -42,19 +43,25 @@ A token on the command line is visible to other users of the host for a moment: 
     { name: "subnet", value: "CIDR", summary: "addresses for containers, default 10.32.0.0/12" },
     { name: "name", value: "NODE", summary: "name of this node, default the host's name" },
     ...LINKS,
+    {
+      name: "no-encryption",
+      summary:
+        "containers' traffic crosses the network between hosts in clear; for all nodes alike",
+    },
     { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
     { name: "overlay-port", value: "PORT", summary: "UDP, default 6784" },
   ],
   examples: [
     "launch --id 1 --token-file /root/token host1 host2 host3 host4",
     "launch --id 5 --token-file - --name edge --link0 192.0.2.5 host1",
+    "launch --id 1 --token-file /root/token --no-encryption host2",
   ],
   async run(words, context) {
     const request = launchRequest(words);
     requireRoot(context, "launch");
     const token = await tokenOf(words, context);
     const { launch: launchNode } = await import("../../processes/launch.ts");
-    const { already } = await withProgress(context.note, "launching", ({ step }) =>
+    const { already, node } = await withProgress(context.note, "launching", ({ step }) =>
       launchNode({
         ...request,
         token,
@@ -66,6 +73,7 @@ A token on the command line is visible to other users of the host for a moment: 
     );
     if (already) context.note("the node was launched before: it keeps its state");
     else await warnOfWeakToken(token, context);
+    if (node.encryption === "none") warnOfNoEncryption(context);
     context.out(`[${request.id}] Node launched\n`);
     return 0;
   },
@@ -78,11 +86,12 @@ export interface LaunchRequest {
   readonly name: string | undefined;
   readonly links: readonly string[] | undefined;
   readonly ports: { readonly gossip?: number; readonly overlay?: number };
+  readonly encryption: "none" | undefined;
   readonly targets: readonly string[];
 }
 
 /** Everything but the token, checked. Pure. Throws USAGE naming the parameter. */
-export function launchRequest({ values, operands }: Words): LaunchRequest {
+export function launchRequest({ values, flags, operands }: Words): LaunchRequest {
   const idText = values.get("id");
   if (idText === undefined) missing("id");
   if (!values.has("token") && !values.has("token-file")) missing("token");
@@ -108,6 +117,7 @@ export function launchRequest({ values, operands }: Words): LaunchRequest {
     cluster: values.get("cluster"),
     name: values.get("name"),
     links: linksOf(values),
+    encryption: flags.has("no-encryption") ? "none" : undefined,
     ports: {
       ...(gossip === undefined ? {} : { gossip }),
       ...(overlay === undefined ? {} : { overlay }),
@@ -178,6 +188,15 @@ async function warnOfWeakToken(token: string, context: Context): Promise<void> {
   if (!weak) return;
   context.note(`Warning: the token is weak: one core guesses it in about ${time}`);
   context.note("Hint: use at least 22 random characters: openssl rand -base64 24");
+}
+
+function warnOfNoEncryption(context: Context): void {
+  context.note(
+    "Warning: UNENCRYPTED: who can read or forge packets between the hosts can read and forge containers' traffic",
+  );
+  context.note(
+    "Hint: use it only in a network that you trust; to encrypt, start all nodes over without --no-encryption",
+  );
 }
 
 function missing(parameter: string): never {

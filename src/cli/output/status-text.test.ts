@@ -37,6 +37,12 @@ test("the sections of an example cluster", () => {
   golden("connections-coloured", connectionsText(status, { paint: coloured, nowMs: NOW }));
 });
 
+test("a cluster without encryption says so in capitals", () => {
+  const status = example();
+  const text = nodeText({ ...status, cluster: { ...status.cluster, encryption: "none" } });
+  assert.match(text, /^encryption +UNENCRYPTED \(vxlan\): /m);
+});
+
 test("long names, IPv6, odd peers and every state keep the columns", () => {
   const base = example();
   const [established, pending, retrying, failed] = base.connections;

@@ -39,11 +39,15 @@ const ADDRESS = 21;
 const STATE = 11;
 const NAME = 24;
 
+/** In capitals, and not by colour alone: it must be seen in logs too. */
+const UNENCRYPTED =
+  "UNENCRYPTED (vxlan): the network between the hosts can read containers' traffic";
+
 export function nodeText({ cluster, node }: Status): string {
   return alignColumns([
     ["cluster", cluster.name],
     ["subnet", cluster.subnet],
-    ["encryption", cluster.encryption],
+    ["encryption", cluster.encryption === "none" ? UNENCRYPTED : cluster.encryption],
     ["node", label(node)],
     ["address", node.address ?? "unknown"],
     ["engine", node.engineId ?? "unknown: Docker does not answer"],
