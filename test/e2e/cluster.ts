@@ -57,6 +57,7 @@ export interface StatusDocument {
       readonly reachable: boolean;
     }[];
   };
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
 /** Brings up `count` hosts under a playground name of its own; dispose it with `await using`. */
