@@ -26,7 +26,8 @@ export function thisTerminal(program: ProgramName): Terminal {
       process.env["TERM"] !== "dumb" &&
       process.stdout.isTTY === true,
     debug: globals.has("debug"),
-    rows: () => (process.stdout.isTTY === true ? process.stdout.rows : undefined),
+    // A terminal that was never told its size has none.
+    rows: () => (process.stdout.isTTY === true ? process.stdout.rows || 24 : undefined),
     interrupted,
     nowMs: () => Date.now(),
     examineHost,
