@@ -9,6 +9,7 @@ import { createApi } from "../api/create-api.ts";
 import { exampleStatus, FakeNode } from "../api/fake-node.ts";
 import { serveUnix, type UnixListener } from "../api/serve-unix.ts";
 import { VERSION } from "../api/version.ts";
+import { HansaError } from "../errors.ts";
 import { COMMANDS } from "./command-table.ts";
 import { type FakeTerminalOptions, type Ran, runFake } from "./fake-terminal.ts";
 
@@ -284,3 +285,35 @@ const HIDING = `
   process.stdout.write("hidden");
   process.stdin.resume();
 `;
+
+test("doctor prints what is known and each finding with its mend; errors make its status 1", async () => {
+  const { exit, stdout, stderr } = await run("doctor");
+  assert.equal(exit, 1);
+  assert.equal(
+    stdout,
+    `docker  20.10.24
+mtu     1500 on eth0, 1440 in the tunnel
+
+error DOCTOR_PORT_BLOCKED
+  found: 6783/udp is blocked from host1 to host2: none of 8 datagrams arrived
+  mend:  open 6783/udp on host2
+
+warning DOCTOR_CLOCK_SKEW
+  found: the clock of node 2 (host2) is 40.0 s ahead of this one's (± 0.2 ms)
+  mend:  apt-get install systemd-timesyncd
+`,
+  );
+  assert.equal(stderr, "[hansa] 1 check, 1 skipped: 1 error, 1 warning\n");
+  const data = await run("doctor -o json");
+  assert.equal(data.exit, 1);
+  assert.deepEqual(JSON.parse(data.stdout), await node.doctor());
+});
+
+test("doctor without a daemon, or one too old for it, examines the host itself", async () => {
+  const ran = await run("doctor -o json", { socket: join(folder, "nobody.sock") });
+  assert.equal(JSON.parse(ran.stdout).node, null);
+  node.failure = new HansaError("API_ROUTE_UNKNOWN", "no route GET /v1/doctor");
+  assert.equal(JSON.parse((await run("doctor -o json")).stdout).node, null);
+  node.failure = new HansaError("INTERNAL", "boom");
+  assertRefused(await run("doctor"), /boom/);
+});

@@ -132,7 +132,6 @@ export class NodeDoctor {
     const { ip } = membership().endpoint;
     return {
       ...{ id: node.id, name: node.name, ip, ports: node.ports },
-      isEncrypted: node.encryption === "wireguard",
       warnings,
       linkMtu: linkMtu(),
       linkName: interfaceOf(networkInterfaces(), ip),

@@ -46,6 +46,7 @@ export async function collectHost(host: ThisHost, isNodeUp: boolean): Promise<Ho
   return {
     isRoot: host.isRoot,
     launched: node && { id: node.id, name: node.name },
+    isEncrypted: node?.encryption !== "none",
     subnet: node?.subnet ?? DEFAULT_SUBNET,
     isStopped: existsSync(host.paths.stoppedMark),
     docker,

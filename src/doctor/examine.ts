@@ -88,7 +88,7 @@ function plainFacts({ host, node }: Facts): Report["facts"] {
     ["docker", docker.kind === "there" ? docker.version : "does not answer"],
     ["docker's firewall", docker.kind === "there" ? firewallText(docker.firewall) : undefined],
     ["live-restore", docker.kind === "there" ? liveRestoreText(docker.liveRestore) : undefined],
-    ["wireguard", node?.isEncrypted === false ? "not used: no encryption" : wireguard],
+    ["wireguard", host.isEncrypted ? wireguard : "not used: the cluster is not encrypted"],
     [
       "mtu",
       node && `${node.linkMtu} on ${node.linkName ?? "the link"}, ${node.tunnelMtu} in the tunnel`,

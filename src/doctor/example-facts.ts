@@ -8,6 +8,7 @@ export function healthyHost(different: Partial<HostFacts> = {}): HostFacts {
   return {
     isRoot: true,
     launched: { id: 1, name: "host1" },
+    isEncrypted: true,
     subnet: "10.32.0.0/12",
     isStopped: false,
     docker: { kind: "there", version: "20.10.24", firewall: "iptables", liveRestore: false },
@@ -59,7 +60,7 @@ export function healthyPeer(different: Partial<PeerFacts> = {}): PeerFacts {
 
 export function healthyNode(different: Partial<NodeFacts> = {}): NodeFacts {
   return {
-    ...{ id: 1, name: "host1", ip: "192.168.48.11", isEncrypted: true },
+    ...{ id: 1, name: "host1", ip: "192.168.48.11" },
     ports: { gossip: 6783, overlay: 6784 },
     warnings: [],
     linkMtu: 1500,

@@ -10,6 +10,8 @@ export interface HostFacts {
   readonly isRoot: boolean;
   /** What the host was launched as; undefined on one that never was. */
   readonly launched: { readonly id: number; readonly name: string } | undefined;
+  /** The launched cluster's, or what a launch would take. */
+  readonly isEncrypted: boolean;
   /** The launched one's, or the default that a launch would take. */
   readonly subnet: string;
   /** Launched, and then stopped on purpose. */
@@ -87,7 +89,6 @@ export interface NodeFacts {
   readonly id: number;
   readonly name: string;
   readonly ip: string;
-  readonly isEncrypted: boolean;
   readonly ports: { readonly gossip: number; readonly overlay: number };
   readonly warnings: readonly {
     readonly code: string;

@@ -58,5 +58,7 @@ function printReport(report: DoctorReport, context: Context): void {
     errors + warnings === 0
       ? "nothing found"
       : `${errors} error${errors === 1 ? "" : "s"}, ${warnings} warning${warnings === 1 ? "" : "s"}`;
-  context.note(`${done} checks, ${report.checks.length - done} skipped: ${found}`);
+  context.note(
+    `${done} check${done === 1 ? "" : "s"}, ${report.checks.length - done} skipped: ${found}`,
+  );
 }

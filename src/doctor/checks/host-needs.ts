@@ -12,7 +12,7 @@ export const programs = hostCheck("programs are installed", ({ missingTools }) =
 );
 
 export const tunnelDevice = hostCheck("the kernel can make tunnels", (host) =>
-  host.kernelHasWireguard || host.hasTun
+  host.kernelHasWireguard || host.hasTun || !host.isEncrypted
     ? []
     : [
         finding(

@@ -7,7 +7,8 @@ const FAST_SINCE = 20230223;
 
 export const wireguardGo = hostCheck(
   "wireguard-go is fast",
-  ({ wireguardGo, kernelHasWireguard }) => {
+  ({ wireguardGo, kernelHasWireguard, isEncrypted }) => {
+    if (!isEncrypted) return { skipped: "the cluster is not encrypted" };
     if (kernelHasWireguard) return { skipped: "the kernel has WireGuard" };
     if (wireguardGo === undefined) return { skipped: "there is no wireguard-go" };
     const version = wireguardGoVersion(wireguardGo);
