@@ -227,6 +227,14 @@ export const ERRORS = {
     exit: 1,
     status: 400,
   },
+  NAMES_PORT_TAKEN: {
+    title: "another program has the name server's port",
+    cause:
+      "a name server on this host listens on every address, so that hansa cannot have port 53 of the node's own address",
+    hint: "make it listen on its own addresses only, such as bind-interfaces for dnsmasq; containers resolve names meanwhile unless port 6785 is the one",
+    exit: 1,
+    status: 503,
+  },
   OVERLAY_REFUSED: {
     title: "the host refused a network setting",
     cause: "ip, bridge, nft, iptables, ethtool or WireGuard did not accept what the overlay needs",

@@ -97,6 +97,22 @@ export function exampleStatus(): Status {
         error: "cannot connect to ourself",
       },
     ],
+    dns: {
+      domain: "hansa",
+      address: "10.32.0.1",
+      ttl: 1,
+      ready: true,
+      entries: [
+        { hostname: "1.node.hansa", address: "10.32.0.1", containerId: null, node: host1 },
+        {
+          hostname: "a-rather-long-name.hansa",
+          address: "10.42.0.17",
+          containerId: "0123456789ab",
+          node: host2,
+        },
+        { hostname: "web.hansa", address: "10.40.0.2", containerId: "fedcba987654", node: host1 },
+      ],
+    },
     ipam: {
       subnet: "10.32.0.0/12",
       range: "10.40.0.0/13",

@@ -1,5 +1,5 @@
 /**
- * The document of `GET /v1/inspect`: everything that a program written for the predecessor reads (Version, Router, IPAM),
+ * The document of `GET /v1/inspect`: everything that a program written for the predecessor reads (Version, Router, IPAM, DNS),
  * with its names, and under `Hansa` our own status. What does not exist here has an empty or null value.
  */
 import * as z from "zod";
@@ -73,6 +73,22 @@ export const inspectionSchema = z.object({
     ),
     PendingClaims: z.null(),
     PendingAllocates: z.null(),
+  }),
+  DNS: z.object({
+    Domain: z.string(),
+    Upstream: z.array(z.string()),
+    Address: z.string(),
+    TTL: z.number().int(),
+    Entries: z.array(
+      z.object({
+        Hostname: z.string(),
+        Origin: z.string(),
+        ContainerID: z.string(),
+        Address: z.string(),
+        Version: z.number().int(),
+        Tombstone: z.number().int(),
+      }),
+    ),
   }),
   Hansa: statusSchema,
 });

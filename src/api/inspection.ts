@@ -25,6 +25,7 @@ export function inspectionOf(status: Status, facts: InspectionFacts): Inspection
     VersionCheck: null,
     Router: router(status, facts),
     IPAM: ipam(status, facts),
+    DNS: dns(status.dns),
     Hansa: status,
   };
 }
@@ -80,6 +81,23 @@ function infoOf(row: Connection): string {
   const encrypted = row.encrypted ? "encrypted" : "unencrypted";
   const peer = row.peer ? ` ${row.peer.id}(${row.peer.name})` : "";
   return `${encrypted} ${row.backend ?? ""}${peer}`.trimEnd();
+}
+
+function dns({ domain, address, ttl, entries }: Status["dns"]): Inspection["DNS"] {
+  return {
+    Domain: `${domain}.`,
+    Upstream: [],
+    Address: `${address}:53`,
+    TTL: ttl,
+    Entries: entries.map((entry) => ({
+      Hostname: `${entry.hostname}.`,
+      Origin: `${entry.node.id}`,
+      ContainerID: entry.containerId ?? "",
+      Address: entry.address,
+      Version: 0,
+      Tombstone: 0,
+    })),
+  };
 }
 
 function ipam(status: Status, facts: InspectionFacts): Inspection["IPAM"] {

@@ -70,6 +70,13 @@ export const ipamEntrySchema = z.object({
   reachable: z.boolean(),
 });
 
+export const dnsEntrySchema = z.object({
+  hostname: z.string().describe("the whole name, without the root's dot"),
+  address: z.string(),
+  containerId: z.string().nullable().describe("its first 12 digits; null for a node's own name"),
+  node: nodeRef.describe("the node that has it or runs the container"),
+});
+
 export const statusSchema = z.object({
   cluster: z.object({
     name: z.string(),
@@ -92,6 +99,13 @@ export const statusSchema = z.object({
     ready: z.boolean().describe("this node can give out an address now"),
     entries: z.array(ipamEntrySchema).describe("owners of the dynamic range, this node first"),
   }),
+  dns: z.object({
+    domain: z.string().describe("the zone that this node answers for"),
+    address: z.string().describe("where it does, on port 53"),
+    ttl: z.number().int().describe("seconds that an answer may be kept"),
+    ready: z.boolean().describe("all ports are served"),
+    entries: z.array(dnsEntrySchema).describe("names of nodes and containers in reach, sorted"),
+  }),
   warnings: z.array(z.object({ code: z.string(), message: z.string(), hint: z.string() })),
 });
 
@@ -101,4 +115,5 @@ export type ConnectionState = (typeof CONNECTION_STATES)[number];
 export type Peer = z.infer<typeof peerSchema>;
 export type PeerConnection = z.infer<typeof peerConnectionSchema>;
 export type PeerState = (typeof PEER_STATES)[number];
+export type DnsEntry = z.infer<typeof dnsEntrySchema>;
 export type IpamEntry = z.infer<typeof ipamEntrySchema>;

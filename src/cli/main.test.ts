@@ -200,7 +200,7 @@ test("called as overnode, status prints that name's sections under that name", a
   const as = await run("status", { program: "overnode" });
   assert.equal(
     as.stderr,
-    ["Targets", "Peers", "Connections", "IPAM"]
+    ["Targets", "Peers", "Connections", "DNS", "IPAM"]
       .map((section) => `[overnode] ${section} status:\n`)
       .join(""),
   );

@@ -36,6 +36,7 @@ import { DockerMemory, factsOf } from "./docker-memory.ts";
 import type { Envelope } from "./envelope.ts";
 import { linkMtu } from "./link-mtu.ts";
 import { MembershipLoop } from "./membership-loop.ts";
+import { NameLoop } from "./name-loop.ts";
 import { NodeDoctor } from "./node-doctor.ts";
 import { nodeWarnings } from "./node-warnings.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
@@ -68,6 +69,7 @@ export class ClusterNode implements NodePort {
   #addresses!: AddressLoop;
   #overlay!: OverlayLoop;
   #docker!: DockerLoop;
+  #names!: NameLoop;
   #tunnels!: TunnelLoop;
   #doctor!: NodeDoctor;
   #strays!: StrayLoop;
@@ -159,8 +161,19 @@ export class ClusterNode implements NodePort {
         this.#writes.add(() => saveIdentity(paths.stateDir, { ...identity, binding })),
     });
     this.#addresses.begin();
+    const engine = new HttpEngine();
+    this.#names = new NameLoop({
+      self: node.id,
+      plan: this.#plan,
+      engine,
+      logger: logger.child({ part: "names" }),
+      roster: () => this.#membership.roster(),
+      registry: this.#membership.names,
+      tell: (entries) => this.#membership.setNames(entries),
+      changed: () => this.#changed(),
+    });
     this.#docker = new DockerLoop({
-      engine: new HttpEngine(),
+      engine,
       logger: logger.child({ part: "docker" }),
       network: () => {
         const input = this.#overlayInput();
@@ -170,6 +183,7 @@ export class ClusterNode implements NodePort {
       leases: () => this.#addresses.leases(),
       free: (addresses) => this.#addresses.free(addresses),
       seen: (containers) => this.#strays.setContainers(containers),
+      event: (event) => this.#names.seen(event),
       changed: () => {
         // Docker's start takes rules and the bridge's settings away.
         this.#overlay?.repair();
@@ -198,7 +212,7 @@ export class ClusterNode implements NodePort {
     this.#tunnels.close();
     this.#doctor.close();
     await this.#strays.close();
-    await Promise.all([this.#overlay.close(), this.#docker.close()]);
+    await Promise.all([this.#overlay.close(), this.#docker.close(), this.#names.close()]);
     await this.#membership.close();
     await this.#addresses.close();
     await this.#writes.drained();
@@ -228,6 +242,7 @@ export class ClusterNode implements NodePort {
       rows: this.#membership.rows,
       addresses: this.#addresses.view(),
       mtu: this.#overlay.mtu,
+      dns: this.#names.view(),
       tunnel: (id) => this.#tunnels.view(id),
       hasDialled: (ip) => this.#membership.hasDialled(ip),
       wallTime: (monotonicMs) => new Date(monotonicMs + drift),
@@ -248,6 +263,7 @@ export class ClusterNode implements NodePort {
           }),
           ...this.#overlay.problems,
           this.#docker.problem,
+          this.#names.problem,
         ],
       }),
     });

@@ -3,7 +3,7 @@
  *
  * Everything here happens outside of Docker's requests to the plugin, so that Docker never waits for somebody who waits for Docker.
  */
-import type { Container, Engine, EngineInfo } from "../docker/engine.ts";
+import type { Container, Engine, EngineEvent, EngineInfo } from "../docker/engine.ts";
 import { codedSentence, HansaError } from "../errors.ts";
 import { type Clock, systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
@@ -36,6 +36,8 @@ export interface DockerLoopOptions {
   readonly seen?: (containers: readonly SeenContainer[]) => void;
   /** How old leases are; the host's by default. */
   readonly clock?: Pick<Clock, "wallMs" | "monotonicMs">;
+  /** Each event, before anything is done about it. */
+  readonly event?: (event: EngineEvent) => void;
   /** Docker came, went, or has another version. */
   readonly changed: () => void;
 }
@@ -108,6 +110,7 @@ export class DockerLoop {
 
   async #follow(): Promise<void> {
     for await (const event of this.#options.engine.events(this.#closing.signal)) {
+      this.#options.event?.(event);
       if (event.kind === "lost") {
         this.#hasNetwork = false;
         this.#problem = "DOCKER_UNREACHABLE: the Docker Engine does not answer";

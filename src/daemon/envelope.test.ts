@@ -32,12 +32,17 @@ test("shared state comes back as it was sent", () => {
     fc.property(
       fc.uint8Array({ maxLength: 300 }),
       fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 20 }),
-      (rings, rows) => {
-        const back = decodeSharedState(encodeSharedState({ rings, rows }));
+      fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 5 }),
+      (rings, rows, names) => {
+        const back = decodeSharedState(encodeSharedState({ rings, rows, names }));
         assert.deepEqual(back && Uint8Array.from(back.rings), rings);
         assert.deepEqual(
           back?.rows.map((row) => Uint8Array.from(row)),
           rows,
+        );
+        assert.deepEqual(
+          back?.names.map((each) => Uint8Array.from(each)),
+          names,
         );
       },
     ),

@@ -15,6 +15,7 @@ const KINDS = {
   ipam: 3,
   probe: 4,
   "probe-reply": 5,
+  names: 6,
   stray: 8,
   doctor: 9,
 } as const;

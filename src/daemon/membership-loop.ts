@@ -1,5 +1,5 @@
 /**
- * The node's part in gossip: who is there, whom to dial, whose id is whose, and everybody's row of connections.
+ * The node's part in gossip: who is there, whom to dial, whose id is whose, and everybody's row of connections and names.
  *
  * What other parts of the daemon say to other nodes goes through here, in envelopes; what nodes say to them is handed on.
  */
@@ -15,6 +15,8 @@ import { Dialer, type DialerMember, type PeerView, type TargetView } from "../me
 import { formatMemberName } from "../membership/member-name.ts";
 import { decodeMetadata, encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import { bindingAfter } from "../membership/twins.ts";
+import { type NameNews, NameRegistry } from "../names/name-registry.ts";
+import type { NameEntry } from "../names/name-set.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { parseIpv4 } from "../values/ipv4.ts";
@@ -37,6 +39,9 @@ const HOUSEKEEPING_MS = 10_000;
 const ADDRESSES_MS = 2_000;
 /** After the first contact: whoever has our name or id is known by then. */
 const CERTAIN_AFTER_MS = 5_000;
+/** Bytes of names that still fit a gossip packet; what is larger goes with push/pulls only. */
+const MAX_BROADCAST_NAMES = 1_100;
+
 export interface MembershipLoopOptions {
   readonly node: NodeFile;
   readonly identity: Identity;
@@ -63,6 +68,7 @@ export class MembershipLoop {
   readonly #boot = randomInt(1, 2 ** 32);
   readonly #dialer: Dialer;
   readonly #board: RowBoard;
+  readonly #names: NameRegistry;
   readonly #rejections = new Rejections();
   readonly #dialled = new Set<string>();
   readonly #met: MetNodes;
@@ -89,6 +95,15 @@ export class MembershipLoop {
       name: this.#name,
       boot: this.#boot,
       member: (name) => this.#gossip.member(name),
+    });
+    this.#names = new NameRegistry({
+      name: this.#name,
+      boot: this.#boot,
+      boots: (owner) => {
+        const member = this.#gossip.member(owner);
+        if (member?.state === "left") return "left";
+        return (member && decodeMetadata(member.meta)?.boot) ?? "unknown";
+      },
     });
     this.#dialer = new Dialer(
       {
@@ -157,6 +172,11 @@ export class MembershipLoop {
 
   get rows(): ReadonlyMap<string, ConnectionRow> {
     return this.#board.rows;
+  }
+
+  /** Everybody's names. */
+  get names(): Pick<NameRegistry, "entriesOf" | "revision"> {
+    return this.#names;
   }
 
   roster(): Roster {
@@ -263,6 +283,11 @@ export class MembershipLoop {
     if (row) this.broadcast(`row:${this.#name}`, "row", row);
   }
 
+  /** The containers that run here now, with their names; told to others where they differ from what was told. */
+  setNames(entries: readonly NameEntry[]): void {
+    this.#tellNames(this.#names.setOwn(entries));
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#dials.close();
@@ -272,11 +297,16 @@ export class MembershipLoop {
   #delegate(): GossipDelegate {
     return {
       localState: () =>
-        encodeSharedState({ rings: this.#options.rings(), rows: this.#board.encoded() }),
+        encodeSharedState({
+          rings: this.#options.rings(),
+          rows: this.#board.encoded(),
+          names: this.#names.encoded(),
+        }),
       mergeRemoteState: (state) => {
         const shared = decodeSharedState(state);
         if (!shared) return;
         for (const row of shared.rows) this.#board.take(row);
+        for (const names of shared.names) this.#tellNames(this.#names.take(names));
         this.#options.takeRings(shared.rings);
       },
       userMessage: (payload, from, via) => this.#take(payload, from, via),
@@ -311,6 +341,8 @@ export class MembershipLoop {
     if (!envelope) return;
     if (envelope.kind === "row") {
       if (this.#board.take(envelope.body)) this.#options.changed();
+    } else if (envelope.kind === "names") {
+      this.#tellNames(this.#names.take(envelope.body));
     } else if (envelope.kind === "ring") {
       this.#options.takeRings(envelope.body);
     } else {
@@ -322,7 +354,10 @@ export class MembershipLoop {
     const { kind, member } = event;
     const level = kind === "conflict" ? "warn" : "info";
     this.#options.logger[level]("member", { kind, name: member.name, ip: member.endpoint.ip });
-    if (kind === "left") this.#board.drop(member.name);
+    if (kind === "left") {
+      this.#board.drop(member.name);
+      this.#names.drop(member.name);
+    }
     this.#refresh();
     this.#dials?.kick();
   }
@@ -332,7 +367,9 @@ export class MembershipLoop {
     if (!this.#gossip) return;
     this.#roster = undefined;
     this.#dialer.setMembers(this.#others(), performance.now(), Date.now());
-    this.#met.take(this.roster());
+    const roster = this.roster();
+    this.#met.take(roster);
+    this.#names.reach(new Set(roster.peers.filter(isHeard).map(({ member }) => member.name)));
     this.#save();
     this.#options.changed();
   }
@@ -391,8 +428,16 @@ export class MembershipLoop {
   /** Drops what is kept of who is no member: rows, and contacts of hosts long gone. */
   #forgetStrangers(): void {
     this.#board.dropStrangers();
+    this.#names.dropStrangers();
     const places = new Set(this.#gossip.members().map(({ endpoint }) => endpoint.ip));
     for (const ip of this.#dialled) if (!places.has(ip)) this.#dialled.delete(ip);
+  }
+
+  #tellNames(news: readonly NameNews[]): void {
+    for (const { key, bytes } of news) {
+      if (bytes.length <= MAX_BROADCAST_NAMES) this.broadcast(key, "names", bytes);
+    }
+    if (news.length > 0) this.#options.changed();
   }
 
   #announce(metadata: NodeMetadata): void {

@@ -1,7 +1,7 @@
 /**
- * What we add to a push/pull: the address rings and every node's row of connections.
+ * What we add to a push/pull: the address rings, every node's row of connections, and every node's names.
  *
- * Both parts carry their own versions and merge by them, so the order of exchanges does not matter.
+ * All parts carry their own versions and merge by them, so the order of exchanges does not matter.
  */
 
 const VERSION = 1;
@@ -11,30 +11,27 @@ export interface SharedState {
   readonly rings: Uint8Array;
   /** Encoded by membership/connection-rows, one element a node. */
   readonly rows: readonly Uint8Array[];
+  /** Encoded by names/name-set, one element a node. */
+  readonly names: readonly Uint8Array[];
 }
 
-/** At most this many rows are read from one exchange. */
+/** At most this many rows, and as many sets of names, are read from one exchange. */
 const MAX_ROWS = 65535;
 
-/** Version byte, u32 length and rings, u16 count, then each row with a u16 length; big endian. */
+/**
+ * Version byte, u32 length and rings, u16 count, then each row with a u16 length; u16 count, then each set of names with a u32 length;
+ * big endian. Parts that come after are not read by who does not know them.
+ */
 export function encodeSharedState(state: SharedState): Uint8Array {
-  const size = state.rows.reduce(
-    (sum, row) => sum + 2 + row.length,
-    1 + 4 + state.rings.length + 2,
-  );
-  const bytes = Buffer.allocUnsafe(size);
-  bytes[0] = VERSION;
-  bytes.writeUInt32BE(state.rings.length, 1);
-  bytes.set(state.rings, 5);
-  let at = 5 + state.rings.length;
-  bytes.writeUInt16BE(Math.min(state.rows.length, MAX_ROWS), at);
-  at += 2;
-  for (const row of state.rows.slice(0, MAX_ROWS)) {
-    bytes.writeUInt16BE(row.length, at);
-    bytes.set(row, at + 2);
-    at += 2 + row.length;
-  }
-  return bytes;
+  const head = Buffer.alloc(5);
+  head[0] = VERSION;
+  head.writeUInt32BE(state.rings.length, 1);
+  return Buffer.concat([
+    head,
+    state.rings,
+    ...listParts(state.rows, 2),
+    ...listParts(state.names, 4),
+  ]);
 }
 
 /** The state in `bytes`, or undefined when it is empty, of another version, or cut short. */
@@ -42,16 +39,42 @@ export function decodeSharedState(bytes: Uint8Array): SharedState | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.length < 7 || view[0] !== VERSION) return undefined;
   const ringEnd = 5 + view.readUInt32BE(1);
-  if (ringEnd + 2 > view.length) return undefined;
-  const count = view.readUInt16BE(ringEnd);
-  const rows: Uint8Array[] = [];
-  let at = ringEnd + 2;
+  const rows = readList(view, ringEnd, 2);
+  if (!rows) return undefined;
+  // Nodes of the first version tell no names.
+  const names = rows.end === view.length ? { parts: [] } : readList(view, rows.end, 4);
+  return names && { rings: bytes.subarray(5, ringEnd), rows: rows.parts, names: names.parts };
+}
+
+/** A u16 count, and each part after its length, which has so many bytes. */
+function listParts(parts: readonly Uint8Array[], lengthBytes: number): Uint8Array[] {
+  const count = Buffer.alloc(2);
+  count.writeUInt16BE(Math.min(parts.length, MAX_ROWS));
+  return [
+    count,
+    ...parts.slice(0, MAX_ROWS).flatMap((part) => {
+      const length = Buffer.alloc(lengthBytes);
+      length.writeUIntBE(part.length, 0, lengthBytes);
+      return [length, part];
+    }),
+  ];
+}
+
+function readList(
+  view: Buffer,
+  start: number,
+  lengthBytes: number,
+): { readonly parts: readonly Uint8Array[]; readonly end: number } | undefined {
+  if (start + 2 > view.length) return undefined;
+  const count = view.readUInt16BE(start);
+  const parts: Uint8Array[] = [];
+  let at = start + 2;
   for (let index = 0; index < count; index += 1) {
-    if (at + 2 > view.length) return undefined;
-    const end = at + 2 + view.readUInt16BE(at);
+    if (at + lengthBytes > view.length) return undefined;
+    const end = at + lengthBytes + view.readUIntBE(at, lengthBytes);
     if (end > view.length) return undefined;
-    rows.push(bytes.subarray(at + 2, end));
+    parts.push(view.subarray(at + lengthBytes, end));
     at = end;
   }
-  return { rings: bytes.subarray(5, ringEnd), rows };
+  return { parts, end: at };
 }

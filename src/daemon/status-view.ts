@@ -22,6 +22,7 @@ export interface StatusFacts extends ConnectionFacts {
   readonly remembered: readonly RememberedNode[];
   readonly rows: ReadonlyMap<string, ConnectionRow>;
   readonly addresses: AddressesView;
+  readonly dns: Status["dns"];
   readonly warnings: Status["warnings"];
 }
 
@@ -47,6 +48,7 @@ export function statusOf(facts: StatusFacts): Status {
         .filter(({ addresses: count, id }) => count > 0 || id === node.id)
         .map((entry) => entryOf(facts, entry)),
     },
+    dns: facts.dns,
     warnings: facts.warnings,
   };
 }

@@ -13,7 +13,9 @@
  * The text is in the form in which nft lists it, so that the adapter compares bytes.
  */
 import { formatCidr } from "../values/cidr.ts";
+import { formatIpv4 } from "../values/ipv4.ts";
 import type { TunnelFirewall } from "./backend-plan.ts";
+import { planNameAnswers, planNameDiversion } from "./name-diversion.ts";
 import { type DockerFacts, type OverlayInput, TUNNEL_DEVICES } from "./overlay-config.ts";
 
 /** Family and name of our table. */
@@ -24,7 +26,9 @@ export const DOCKER_USER_TAG = "hansa";
 
 /** The table's whole text, as `nft -s list table inet hansa` prints it; `own` is what the backend adds. */
 export function planFirewall(
-  input: Pick<OverlayInput, "subnet" | "bridge" | "backend">,
+  input: Pick<OverlayInput, "subnet" | "bridge" | "backend"> & {
+    readonly self: Pick<OverlayInput["self"], "address">;
+  },
   own: TunnelFirewall,
 ): string {
   const subnet = formatCidr(input.subnet);
@@ -51,7 +55,7 @@ export function planFirewall(
     [
       "output",
       "type filter hook output priority raw; policy accept;",
-      [`ip saddr ${subnet} ip daddr ${subnet} notrack`, ...own.output],
+      [planNameAnswers(input), `ip saddr ${subnet} ip daddr ${subnet} notrack`, ...own.output],
     ],
     [
       "forward",
@@ -85,6 +89,9 @@ export function planFirewall(
   const blocks = [
     ...own.sets.map(([name, lines]) => block(`set ${name}`, lines)),
     ...chains.map(([name, hook, rules]) => block(`chain ${name}`, [hook, ...rules])),
+    ...planNameDiversion({ bridge: input.bridge, address: formatIpv4(input.self.address) }).map(
+      ([name, lines]) => block(`chain ${name}`, lines),
+    ),
   ];
   return `table ${FIREWALL_TABLE.join(" ")} {\n${blocks.join("\n")}}\n`;
 }

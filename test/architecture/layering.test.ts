@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   client: ["api"],
   plugin: ["ipam", "host"],
   gossip: ["membership", "host"],
+  names: ["membership"],
   overlay: ["host", "ipam"],
   identity: ["host"],
   docker: ["host"],

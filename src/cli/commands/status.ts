@@ -7,6 +7,7 @@ import { coloured, plain } from "../output/paint.ts";
 import { withProgress } from "../output/progress.ts";
 import {
   connectionsText,
+  dnsText,
   ipamText,
   nodeText,
   peersText,
@@ -16,7 +17,7 @@ import {
 import type { WatchView } from "../watch-status.ts";
 
 interface Section {
-  readonly flag: "targets" | "peers" | "connections" | "ipam";
+  readonly flag: "targets" | "peers" | "connections" | "dns" | "ipam";
   readonly title: string;
   readonly summary: string;
   readonly text: (status: Status, view: View) => string;
@@ -32,12 +33,13 @@ const SECTIONS: readonly Section[] = [
     summary: "this node's connections and attempts",
     text: connectionsText,
   },
+  { flag: "dns", title: "DNS", summary: "names of nodes and containers", text: dnsText },
   { flag: "ipam", title: "IPAM", summary: "who owns how many addresses", text: ipamText },
 ];
 
 export const status: Command = {
   name: "status",
-  summary: "show targets, peers, connections and addresses",
+  summary: "show targets, peers, connections, names and addresses",
   details: `Without a section everything is shown. Data goes to standard output, headings to standard error.
 With json or yaml and sections the document has only these. --watch redraws a terminal; elsewhere it prints a
 document more for each change, in json one on each line. Ctrl-C ends it; a daemon that restarts is waited for.`,

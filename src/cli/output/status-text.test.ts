@@ -7,7 +7,14 @@ import { exampleStatus } from "../../api/fake-node.ts";
 import type { Status } from "../../api/status-schema.ts";
 import { alignColumns } from "./align-columns.ts";
 import { coloured, plain } from "./paint.ts";
-import { connectionsText, ipamText, nodeText, peersText, targetsText } from "./status-text.ts";
+import {
+  connectionsText,
+  dnsText,
+  ipamText,
+  nodeText,
+  peersText,
+  targetsText,
+} from "./status-text.ts";
 
 function example(): Status {
   const status = exampleStatus();
@@ -33,6 +40,7 @@ test("the sections of an example cluster", () => {
   golden("targets", targetsText(status));
   golden("peers", peersText(status, view));
   golden("connections", connectionsText(status, view));
+  golden("dns", dnsText(status));
   golden("ipam", ipamText(status, view));
   golden("connections-coloured", connectionsText(status, { paint: coloured, nowMs: NOW }));
 });

@@ -96,6 +96,16 @@ export function peersText({ peers }: Status, { paint }: View): string {
     .join("\n");
 }
 
+export function dnsText({ dns }: Status): string {
+  const rows = dns.entries.map(({ hostname, address, containerId, node }) => [
+    hostname,
+    address,
+    containerId ?? "-",
+    label(node),
+  ]);
+  return alignColumns(rows, { least: [12, 15, 12], gap: " " });
+}
+
 export function ipamText({ ipam }: Status, { paint }: View): string {
   const count = Math.max(6, ...ipam.entries.map(({ addresses }) => `${addresses}`.length));
   const rows = ipam.entries.map((entry) => [

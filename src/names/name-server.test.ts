@@ -1,0 +1,130 @@
+/** Real sockets on loopback: what is served, who is answered, and what happens to streams that misbehave. */
+import assert from "node:assert/strict";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { test } from "node:test";
+import { NameServer } from "./name-server.ts";
+import type { QueryVia } from "./responder.ts";
+
+const ADDRESS = "127.0.0.99";
+
+/** Two ports that are free now. */
+async function freePorts(): Promise<[number, number]> {
+  const sockets = [createSocket("udp4"), createSocket("udp4")] as const;
+  const ports = await Promise.all(
+    sockets.map(async (socket) => {
+      socket.bind(0, ADDRESS);
+      await once(socket, "listening");
+      return socket.address().port;
+    }),
+  );
+  for (const socket of sockets) socket.close();
+  return [ports[0] ?? 0, ports[1] ?? 0];
+}
+
+class Stage implements Disposable {
+  readonly asked: [string, QueryVia][] = [];
+  inside = true;
+  readonly server: NameServer;
+  #changed = Promise.withResolvers<void>();
+
+  constructor([port, divertedPort]: readonly [number, number]) {
+    this.server = new NameServer({
+      address: ADDRESS,
+      port,
+      divertedPort,
+      respond: (query, via) => {
+        const text = Buffer.from(query).toString();
+        this.asked.push([text, via]);
+        return text === "silence" ? undefined : Buffer.from(`${text}!`);
+      },
+      isInside: () => this.inside,
+      changed: () => {
+        this.#changed.resolve();
+        this.#changed = Promise.withResolvers<void>();
+      },
+    });
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.#changed.promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.server.close();
+  }
+}
+
+async function client(): Promise<Socket> {
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  return socket;
+}
+
+async function answerOf(socket: Socket): Promise<string> {
+  const [bytes] = await once(socket, "message");
+  return bytes.toString();
+}
+
+test("queries are answered over UDP, TCP and the port of diverted ones, and who is outside gets nothing", async () => {
+  const ports = await freePorts();
+  using stage = new Stage(ports);
+  await stage.until(() => stage.server.isServing);
+  const socket = await client();
+  socket.send("one", ports[0], ADDRESS);
+  assert.equal(await answerOf(socket), "one!");
+  socket.send("two", ports[1], ADDRESS);
+  assert.equal(await answerOf(socket), "two!");
+  const stream = connect(ports[0], ADDRESS);
+  // Two queries in one write, the second in two.
+  stream.write(Buffer.from("\0\u0003abc\0\u0003d"));
+  await once(stream, "data");
+  stream.write(Buffer.from("ef"));
+  const [second] = await once(stream, "data");
+  assert.equal(second.toString(), "\0\u0004def!");
+  stream.destroy();
+  stage.inside = false;
+  socket.send("outside", ports[0], ADDRESS);
+  socket.send("diverted", ports[1], ADDRESS);
+  assert.equal(await answerOf(socket), "diverted!");
+  const refused = connect(ports[0], ADDRESS);
+  await once(refused, "close");
+  socket.close();
+  assert.deepEqual(stage.asked, [
+    ["one", "udp"],
+    ["two", "diverted"],
+    ["abc", "tcp"],
+    ["def", "tcp"],
+    ["diverted", "diverted"],
+  ]);
+});
+
+test("a stream with a query too long, or one that has no answer, is ended", async () => {
+  const ports = await freePorts();
+  using stage = new Stage(ports);
+  await stage.until(() => stage.server.isServing);
+  for (const bytes of [Buffer.from([0xff, 0xff, 1]), Buffer.from("\0\u0007silence")]) {
+    const stream = connect(ports[0], ADDRESS);
+    stream.on("error", () => undefined);
+    stream.write(bytes);
+    await once(stream, "close");
+  }
+});
+
+test("a port that another program has is named, costs only itself, and is taken when it is free", async () => {
+  const ports = await freePorts();
+  const other = createServer().listen(ports[0], ADDRESS);
+  await once(other, "listening");
+  using stage = new Stage(ports);
+  await stage.until(() => stage.server.taken.length > 0);
+  assert.deepEqual(stage.server.taken, [`${ports[0]}/tcp`]);
+  const socket = await client();
+  socket.send("still", ports[1], ADDRESS);
+  assert.equal(await answerOf(socket), "still!");
+  socket.close();
+  other.close();
+  await stage.until(() => stage.server.isServing);
+  assert.deepEqual(stage.server.taken, []);
+});
