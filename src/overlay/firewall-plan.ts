@@ -55,7 +55,11 @@ export function planFirewall(
     [
       "output",
       "type filter hook output priority raw; policy accept;",
-      [planNameAnswers(input), `ip saddr ${subnet} ip daddr ${subnet} notrack`, ...own.output],
+      [
+        planNameAnswers(formatIpv4(input.self.address)),
+        `ip saddr ${subnet} ip daddr ${subnet} notrack`,
+        ...own.output,
+      ],
     ],
     [
       "forward",
@@ -89,9 +93,11 @@ export function planFirewall(
   const blocks = [
     ...own.sets.map(([name, lines]) => block(`set ${name}`, lines)),
     ...chains.map(([name, hook, rules]) => block(`chain ${name}`, [hook, ...rules])),
-    ...planNameDiversion({ bridge: input.bridge, address: formatIpv4(input.self.address) }).map(
-      ([name, lines]) => block(`chain ${name}`, lines),
-    ),
+    ...planNameDiversion({
+      bridge: input.bridge,
+      subnet,
+      address: formatIpv4(input.self.address),
+    }).map(([name, lines]) => block(`chain ${name}`, lines)),
   ];
   return `table ${FIREWALL_TABLE.join(" ")} {\n${blocks.join("\n")}}\n`;
 }

@@ -3,7 +3,11 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { LONGEST_DIVERTED, planNameDiversion } from "./name-diversion.ts";
 
-const chains = planNameDiversion({ bridge: "hansa0", address: "10.32.0.1" });
+const chains = planNameDiversion({
+  bridge: "hansa0",
+  subnet: "10.32.0.0/12",
+  address: "10.32.0.1",
+});
 
 /** Does what the kernel does with the rules: compares seven bytes behind a mask, counted from UDP's header. */
 function isDiverted(payload: Uint8Array): boolean {
