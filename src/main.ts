@@ -13,8 +13,10 @@ const ROLES: Readonly<Record<string, (argv: readonly string[]) => Promise<number
   daemon: async () => (await import("./daemon/main.ts")).runDaemon(),
   "ipam-plugin": async () => {
     const { hansaPaths } = await import("./processes/paths.ts");
+    const { keepSupervised } = await import("./processes/keep-supervised.ts");
     const { runIpamPlugin } = await import("./plugin/main.ts");
     const { ipamSocket, controlSocket, stateDir } = hansaPaths();
+    keepSupervised((error) => process.stderr.write(`the supervisor could not start: ${error}\n`));
     return runIpamPlugin({
       socket: ipamSocket,
       control: controlSocket,

@@ -5,13 +5,10 @@ import { serveUnix } from "../api/serve-unix.ts";
 import { HansaError } from "../errors.ts";
 import { createLogger } from "../host/logger.ts";
 import { loadIdentity } from "../identity/identity-file.ts";
+import { keepSupervised } from "../processes/keep-supervised.ts";
 import { loadNodeFile } from "../processes/node-file.ts";
 import { hansaPaths } from "../processes/paths.ts";
-import { ensureSupervisor } from "../processes/supervisor.ts";
 import { ClusterNode } from "./cluster-node.ts";
-
-/** How often the daemon looks whether its own supervisor still lives. */
-const SUPERVISOR_CHECK_MS = 2_000;
 
 /** How long the API waits for Docker's network, with Docker perhaps down. */
 const NETWORK_WITHIN_MS = 3_000;
@@ -37,13 +34,11 @@ export async function runDaemon(): Promise<number> {
     { path: paths.apiSocket },
   );
   logger.info("the node runs", { id: node.id, cluster: node.cluster });
-  const watch = setInterval(() => {
-    ensureSupervisor().catch((error: unknown) =>
-      logger.warn("the supervisor could not be started", { error: `${error}` }),
-    );
-  }, SUPERVISOR_CHECK_MS);
+  const letGo = keepSupervised((error) =>
+    logger.warn("the supervisor could not be started", { error: `${error}` }),
+  );
   await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
-  clearInterval(watch);
+  letGo();
   await listener.close();
   await clusterNode.close();
   return 0;

@@ -118,6 +118,18 @@ for (const [title, words] of [
   });
 }
 
+test("kill -9 of supervisor and daemon at one moment: the plugin brings both back", async () => {
+  const host = playground.host(2);
+  const script =
+    "read s rest < /run/hansa/supervise.pid; read d rest < /run/hansa/daemon.pid; kill -9 $s $d";
+  await must(host, "sh", "-c", script);
+  await fullMesh(members, 20_000);
+  await eventually("a supervisor runs", 10_000, async () =>
+    (await pidsOf(host, "hansa supervise")).length === 1 ? true : undefined,
+  );
+  await allReachAll(containers);
+});
+
 test("kill -9 of the tunnel's process: it is back, with all connections, and traffic goes on", async () => {
   const [first, second] = containers;
   assert.ok(first && second);

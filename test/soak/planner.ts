@@ -2,8 +2,8 @@
  * Which event comes next: a pure function of the world, which carries seed and step.
  *
  * Bounds, so that a soak stays a hard day and not the end of the world: at most two hosts are off, at most two dockerds are stopped, one
- * host is reset at a time, and supervisor and daemon of a host are not killed within `APART_MS` of each other (with both gone nobody is left to
- * start them: documented in docs/internals/processes.md).
+ * host is reset at a time, and at most two processes of a host are killed within `APART_MS` (with supervisor, daemon and plugin gone nobody is
+ * left to start them: docs/internals/processes.md).
  */
 import { Dice } from "./dice.ts";
 import type { EventType, Planned, SoakEvent } from "./event.ts";
@@ -86,7 +86,7 @@ function candidates(world: World, abilities: Abilities, dice: Dice): readonly So
     withDocker.some(({ number }) => number === host);
   const running = world.containers.filter((each) => each.isRunning && isUsable(each));
   const stopped = world.containers.filter((each) => !each.isRunning && isUsable(each));
-  const killable = launched.filter(({ killedAtMs }) => world.nowMs - killedAtMs > APART_MS);
+  const killable = launched.filter(({ killsMs }) => world.nowMs - killsMs[0] > APART_MS);
   const resets = world.hosts.filter(({ isLaunched }) => !isLaunched);
   const events: SoakEvent[] = [];
   const one = <T>(from: readonly T[], make: (value: T) => SoakEvent): void => {

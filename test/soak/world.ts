@@ -13,8 +13,8 @@ export interface WorldHost {
   readonly hasDocker: boolean;
   readonly isLaunched: boolean;
   readonly isCut: boolean;
-  /** When one of its processes was last killed or started, planned time. */
-  readonly killedAtMs: number;
+  /** When its processes were killed the last two times, planned time; a start of all counts as two. */
+  readonly killsMs: readonly [number, number];
   readonly targets: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export function newWorld(seed: number, hosts: number): World {
       hasDocker: true,
       isLaunched: true,
       isCut: false,
-      killedAtMs: -60_000,
+      killsMs: [-60_000, -60_000],
       targets: allTargets(hosts),
     })),
     containers: [],
@@ -101,11 +101,15 @@ function changes(world: World, event: SoakEvent): Partial<World> {
     case "remove":
       return { containers: world.containers.filter(({ name }) => name !== event.name) };
     case "kill":
-      return withHost(world, event.host, { killedAtMs: world.nowMs });
+      return {
+        hosts: world.hosts.map((host) =>
+          host.number === event.host ? killedOnce(host, world.nowMs) : host,
+        ),
+      };
     case "kill-all":
       return {
         hosts: world.hosts.map((host) =>
-          host.isOn && host.isLaunched ? { ...host, killedAtMs: world.nowMs } : host,
+          host.isOn && host.isLaunched ? killedOnce(host, world.nowMs) : host,
         ),
       };
     case "kill-docker":
@@ -123,7 +127,7 @@ function changes(world: World, event: SoakEvent): Partial<World> {
       return withHost(world, event.host, {
         isOn: true,
         hasDocker: true,
-        killedAtMs: world.nowMs,
+        killsMs: [world.nowMs, world.nowMs],
       });
     case "part":
       return { groups: event.groups };
@@ -158,7 +162,7 @@ function changes(world: World, event: SoakEvent): Partial<World> {
         ...withHost(world, event.host, {
           id: event.id,
           isLaunched: true,
-          killedAtMs: world.nowMs,
+          killsMs: [world.nowMs, world.nowMs],
           targets: allTargets(world.hosts.length),
         }),
       };
@@ -177,6 +181,10 @@ function changes(world: World, event: SoakEvent): Partial<World> {
         })),
       };
   }
+}
+
+function killedOnce(host: WorldHost, nowMs: number): WorldHost {
+  return { ...host, killsMs: [host.killsMs[1], nowMs] };
 }
 
 function withHost(world: World, number: number, change: Partial<WorldHost>): Partial<World> {
