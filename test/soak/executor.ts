@@ -41,6 +41,10 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    for (const { number } of options.playground.hosts()) {
+      const end = options.disturbance.begin([`path ${number}`]);
+      this.#lasting.set(`probe ${number}`, end);
+    }
   }
 
   /** True when Docker accepted the last order for the container, which was to run. */
@@ -86,7 +90,7 @@ export class Executor {
     await this.settled();
   }
 
-  /** Runs the probes of hosts that were reset; "" when all are there, else what was said. */
+  /** Runs the probes of hosts that are new or were reset; "" when all are there, else what was said. */
   async mendProbes(): Promise<string> {
     const { playground } = this.#options;
     const said = await Promise.all(

@@ -15,12 +15,14 @@ import { collectEvidence } from "./evidence.ts";
 import { Executor, TOKEN } from "./executor.ts";
 import { Journal, type Outcome } from "./journal.ts";
 import { type Abilities, nextEvent } from "./planner.ts";
-import { probeCommand, probeName } from "./probe-container.ts";
+import { probeName } from "./probe-container.ts";
 import { Sampler } from "./sampler.ts";
 import { Slowness } from "./slowness.ts";
 import type { CheckFigures, SoakFigures } from "./summary.ts";
 import { afterEvent, allTargets, newWorld, type World } from "./world.ts";
 
+/** For the first probes to run. */
+const PROBES_MS = 120_000;
 /** Fewer say nothing about growth: daemons are young. */
 const GROWTH_SAMPLES = 600;
 /** Of the time of a check, what it may take itself however late it begins. */
@@ -93,7 +95,7 @@ class Soak {
       ended: (type, outcome) => this.#count(type, outcome),
     });
     const sampler = new Sampler({ ...shared, slowness: this.#slowness });
-    await launchAll(playground);
+    await launchAll(playground, executor);
     const abilities = await abilitiesOf(playground);
     this.#journal.note(`five hosts launched; names ${abilities.names}, reset ${abilities.reset}`);
     sampler.start();
@@ -248,15 +250,23 @@ async function abilitiesOf(playground: Playground): Promise<SoakAbilities> {
   return { reset: /^\s*reset\b/m.test(help), names: status.status === 0 };
 }
 
-async function launchAll(playground: Playground): Promise<void> {
+async function launchAll(playground: Playground, executor: Executor): Promise<void> {
   const targets = allTargets(playground.size);
   await Promise.all(
     playground.hosts().map(async (host) => {
       const words = ["hansa", "launch", "--id", `${host.number}`, "--token", TOKEN, ...targets];
-      for (const argv of [words, ["hansa", "prime"], probeCommand(host.number, playground.size)]) {
+      for (const argv of [words, ["hansa", "prime"]]) {
         const { status, stderr } = await host.exec(argv, { timeoutMs: 120_000 });
         if (status !== 0) throw new Error(`${argv[0]} ${argv[1]} on ${host.name}: ${stderr}`);
       }
     }),
   );
+  // Their addresses are one node's to give, which the others must have met first.
+  const endMs = performance.now() + PROBES_MS;
+  for (;;) {
+    const words = await executor.mendProbes();
+    if (words === "") return;
+    if (performance.now() > endMs) throw new Error(`the probes do not start: ${words}`);
+    await sleep(500);
+  }
 }
