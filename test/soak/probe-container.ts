@@ -1,6 +1,6 @@
 /**
- * One container a host that is always there, `p1` on host1 and so on, with a certain address: it asks all others' once a second, and
- * prints the number of each that answered. Pure.
+ * One container a host that is always there, `p1` on host1 and so on, with a certain address: it asks all others' and itself once a second,
+ * and prints the number of each that answered: without an answer of its own it is the machine that is busy, not the network. Pure.
  */
 
 export function probeName(host: number): string {
@@ -24,9 +24,9 @@ export function runCommand(
 
 /** The command that runs the probe of `host`, one of `hosts`. */
 export function probeCommand(host: number, hosts: number): readonly string[] {
-  const others = Array.from({ length: hosts }, (_, index) => index + 1).filter((n) => n !== host);
+  const all = Array.from({ length: hosts }, (_, index) => index + 1);
   const ask = (n: number): string =>
     `(while :; do [ "$(wget -qO- -T 2 http://${probeAddress(n)}/ 2>/dev/null)" = ${probeName(n)} ] && echo ${n}; sleep 1; done) & `;
   const options = ["--restart", "always", "--ip", probeAddress(host)];
-  return runCommand(probeName(host), options, others.map(ask).join(""));
+  return runCommand(probeName(host), options, all.map(ask).join(""));
 }

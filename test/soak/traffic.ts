@@ -29,6 +29,8 @@ export class Traffic {
   readonly #files = new Map<number, { path: string; offset: number }>();
   /** When host `from` last heard host `to`, on the journal's clock; `from to` is the key. */
   readonly #heardMs = new Map<string, number>();
+  /** Of each host's last minute: when its probe heard itself. */
+  readonly #selfMs = new Map<number, readonly number[]>();
   readonly #silent = new Set<string>();
   #worstMs = 0;
 
@@ -49,6 +51,12 @@ export class Traffic {
     for (const [path, heardMs] of this.#heardMs) this.#judge(path, nowMs - heardMs, nowMs);
   }
 
+  /** The longest time in the last minute that a host's probe did not even hear itself. */
+  #starvedMs(host: number, nowMs: number): number {
+    const times = [...(this.#selfMs.get(host) ?? []), nowMs];
+    return Math.max(0, ...times.slice(1).map((time, index) => time - (times[index] ?? time)));
+  }
+
   #judge(path: string, silenceMs: number, nowMs: number): void {
     const { disturbance, slowness, fault } = this.#options;
     const [from = "", to = ""] = path.split(" ");
@@ -56,13 +64,21 @@ export class Traffic {
     const scopes = [pair(Number(from), Number(to)), `path ${from}`, `path ${to}`];
     if (!disturbance.isQuiet(scopes, sinceMs)) return;
     this.#worstMs = Math.max(this.#worstMs, silenceMs);
-    if (silenceMs < SILENCE_MS * slowness()) {
+    const busyMs = this.#starvedMs(Number(from), nowMs) + this.#starvedMs(Number(to), nowMs);
+    if (silenceMs < SILENCE_MS * slowness() + busyMs) {
       this.#silent.delete(path);
     } else if (!this.#silent.has(path)) {
       this.#silent.add(path);
       const [p, q] = [probeName(Number(from)), probeName(Number(to))];
-      fault(`${p} has not heard ${q} for ${silenceMs} ms on a path that nothing touched`);
+      fault(
+        `${p} has not heard ${q} for ${silenceMs} ms on a path that nothing touched, and themselves for up to ${busyMs} ms`,
+      );
     }
+  }
+
+  #remember(host: number, heardMs: number, nowMs: number): void {
+    const last = (this.#selfMs.get(host) ?? []).filter((time) => time > nowMs - 60_000);
+    this.#selfMs.set(host, [...last, heardMs]);
   }
 
   async #read(host: Host): Promise<void> {
@@ -84,7 +100,9 @@ export class Traffic {
       const heard = /"log":"(\d+)\\n".*"time":"([^"]+)"/.exec(line);
       if (!heard) continue;
       const heardMs = nowMs - (Date.now() - Date.parse(heard[2] ?? ""));
-      this.#heardMs.set(`${host.number} ${heard[1]}`, heardMs);
+      if (Number(heard[1]) !== host.number)
+        this.#heardMs.set(`${host.number} ${heard[1]}`, heardMs);
+      else this.#remember(host.number, heardMs, nowMs);
     }
   }
 }
