@@ -39,6 +39,7 @@ class World {
         if (number === 3 || this.#rules.tcp?.(self, number) === false) throw new Error("refused");
         this.#deliver(self, number, body, "stream");
       },
+      tryRelay: async () => null,
       traffic: async () => new Map([[other, { rx: 10, tx: 10 }]]),
       broken: async () => 0,
       kernelMtu: async () => undefined,

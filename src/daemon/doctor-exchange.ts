@@ -37,6 +37,8 @@ export interface DoctorExchangeOptions {
   readonly sendPacket: (to: Endpoint, body: Uint8Array) => number;
   /** Rejects with the reason when it was not taken within 3 s. */
   readonly sendStream: (to: Endpoint, body: Uint8Array) => Promise<void>;
+  /** Why the peer's port for relays cannot be connected to, or null; undefined without relays. */
+  readonly tryRelay: (peer: DoctorPeer) => Promise<Attempt> | undefined;
   /** The counters of the tunnel by peer; empty without a tunnel. */
   readonly traffic: () => Promise<ReadonlyMap<NodeId, Growth>>;
   /** Packets with broken checksums since boot. */
@@ -139,6 +141,7 @@ export class DoctorExchange {
     try {
       const tcp = this.#tryTcp(peer, copy("tcp", 0));
       const kernelMtu = this.#options.kernelMtu(peer.endpoint.ip);
+      const relay = this.#options.tryRelay(peer);
       void this.#volley(peer, copy);
       if (!(await notes.hasEcho(DETOUR_MS))) {
         this.#detour(peer, copy("detour", 0));
@@ -146,7 +149,8 @@ export class DoctorExchange {
       if (await notes.hasEcho(NO_ECHO_MS - DETOUR_MS)) {
         await notes.hasReport((isSlow ? SLOW_LISTEN_MS : LISTEN_MS) + REPORT_MS);
       }
-      return this.#factsOf(peer, notes, await tcp, await kernelMtu);
+      const facts = this.#factsOf(peer, notes, await tcp, await kernelMtu);
+      return { ...facts, relayFromHere: await relay };
     } finally {
       this.#asked.delete(nonce);
     }
@@ -169,6 +173,7 @@ export class DoctorExchange {
       arrivedThere: report?.arrived,
       tcpFromHere,
       tcpFromThere: report?.tcp,
+      ...{ relayFromHere: undefined, relayFromThere: report?.relay, isRelayed: false },
       traffic: { here: undefined, there: report?.traffic ?? undefined },
       brokenHere: 0,
       brokenThere: report?.broken,
@@ -207,8 +212,9 @@ export class DoctorExchange {
     void this.#volley(peer, copy);
     if (ask.path === "detour") this.#detour(peer, copy("detour", 0));
     const before = await this.#measure();
-    const [tcp, kernelMtu] = await Promise.all([
+    const [tcp, relay, kernelMtu] = await Promise.all([
       this.#tryTcp(peer, copy("tcp", 0)),
+      this.#options.tryRelay(peer),
       this.#options.kernelMtu(peer.endpoint.ip),
       this.#pause(isSlow ? SLOW_LISTEN_MS : LISTEN_MS),
     ]);
@@ -218,6 +224,7 @@ export class DoctorExchange {
       traffic: growth(before.traffic, after.traffic, peer.id) ?? null,
       broken: Math.max(0, after.broken - before.broken),
       kernelMtu: kernelMtu ?? null,
+      ...(relay === undefined ? {} : { relay }),
     };
     const report = encodeDoctorMessage(message);
     this.#options.sendPacket(peer.endpoint, report);

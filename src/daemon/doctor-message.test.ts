@@ -23,6 +23,7 @@ const message: fc.Arbitrary<DoctorMessage> = fc.oneof(
   fc.record({ type: fc.constant("echo" as const), ...copy, askedMs: time, gotMs: time }),
   fc.record({
     ...{ type: fc.constant("report" as const), to: id, nonce },
+    relay: fc.option(fc.string({ maxLength: 200 })),
     arrived: fc.record({ udp: sizes, tunnel: sizes, tcp: fc.boolean() }, { noNullPrototype: true }),
     tcp: fc.option(fc.string({ maxLength: 200 })),
     traffic: fc.option(fc.record({ rx: count, tx: count }, { noNullPrototype: true })),

@@ -44,6 +44,8 @@ export interface DoctorReportMessage {
   readonly nonce: number;
   readonly arrived: Arrivals;
   readonly tcp: Attempt;
+  /** Of the port that relays listen on; left out without relays. */
+  readonly relay?: Attempt;
   readonly traffic: Growth | null;
   readonly broken: number;
   readonly kernelMtu: number | null;
@@ -57,11 +59,12 @@ const MAX_TEXT = 200;
 
 /** The message in at least `bytes` bytes. */
 export function encodeDoctorMessage(message: DoctorMessage, bytes = 0): Uint8Array {
-  const cut =
-    message.type === "report"
-      ? { ...message, tcp: message.tcp === null ? null : message.tcp.slice(0, MAX_TEXT) }
-      : message;
-  return Buffer.from(JSON.stringify(cut).padEnd(bytes, " "));
+  const text = JSON.stringify(message, (key, value: unknown) =>
+    typeof value === "string" && (key === "tcp" || key === "relay")
+      ? value.slice(0, MAX_TEXT)
+      : value,
+  );
+  return Buffer.from(text.padEnd(bytes, " "));
 }
 
 /** The message in `bytes`, or undefined when they are none. */
@@ -90,14 +93,14 @@ export function decodeDoctorMessage(bytes: Uint8Array): DoctorMessage | undefine
 }
 
 function reportOf(
-  { arrived, tcp, traffic, broken, kernelMtu }: Readonly<Record<string, unknown>>,
+  { arrived, tcp, relay, traffic, broken, kernelMtu }: Readonly<Record<string, unknown>>,
   to: NodeId,
   nonce: number,
 ): DoctorReportMessage | undefined {
   if (!isRecord(arrived) || typeof arrived["tcp"] !== "boolean") return undefined;
   const { udp, tunnel } = arrived;
   if (!isSizes(udp) || !isSizes(tunnel)) return undefined;
-  if (tcp !== null && (typeof tcp !== "string" || tcp.length > MAX_TEXT)) return undefined;
+  if (!isAttempt(tcp) || (relay !== undefined && !isAttempt(relay))) return undefined;
   if (!isCount(broken, Number.MAX_SAFE_INTEGER)) return undefined;
   if (kernelMtu !== null && !isCount(kernelMtu, 65_535)) return undefined;
   const growth = traffic === null ? null : growthOf(traffic);
@@ -105,6 +108,7 @@ function reportOf(
   return {
     ...{ type: "report", to, nonce, tcp, traffic: growth, broken, kernelMtu },
     arrived: { udp, tunnel, tcp: arrived["tcp"] },
+    ...(relay === undefined ? {} : { relay }),
   };
 }
 
@@ -126,6 +130,10 @@ function isCount(value: unknown, max: number): value is number {
 /** Any date that a clock may show, also one far off. */
 function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && Math.abs(value) <= 8.64e15;
+}
+
+function isAttempt(value: unknown): value is Attempt {
+  return value === null || (typeof value === "string" && value.length <= MAX_TEXT);
 }
 
 function isPath(value: unknown): value is DoctorPath {

@@ -29,6 +29,7 @@ import type { Envelope } from "./envelope.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { OverlayLoop } from "./overlay-loop.ts";
 import { isHeard } from "./roster.ts";
+import { tryConnect } from "./try-connect.ts";
 import type { TunnelLoop } from "./tunnel-loop.ts";
 import { interfaceOf } from "./underlay.ts";
 
@@ -64,6 +65,10 @@ export class NodeDoctor {
       tunnelMtu: () => options.overlay().mtu,
       sendPacket: (to, body) => membership().sendPacket(to, "doctor", body),
       sendStream: (to, body) => membership().sendTo(to, "doctor", body, TCP_MS),
+      tryRelay: (peer) =>
+        options.node.encryption === "none"
+          ? undefined
+          : tryConnect({ ip: peer.endpoint.ip, port: peer.ports.overlay }, TCP_MS),
       traffic: () => this.#traffic(),
       broken: async () => brokenPackets(await readFile("/proc/net/snmp", "latin1")),
       kernelMtu: (ip) => this.#kernelMtu(ip),
@@ -123,12 +128,17 @@ export class NodeDoctor {
 
   async #nodeFacts(): Promise<NodeFacts> {
     const { node, membership, overlay, linkMtu, status } = this.#options;
-    const [peers, dockerUser, unheldLeases, { warnings, ipam }] = await Promise.all([
+    const [examined, dockerUser, unheldLeases] = await Promise.all([
       this.#exchange.examine(),
       this.#dockerUser(),
       this.#unheldLeases(),
-      status(),
     ]);
+    const { warnings, ipam, connections } = await status();
+    const relayed = connections.filter(({ backend }) => backend === "relay");
+    const peers = examined.map((facts) => ({
+      ...facts,
+      isRelayed: relayed.some(({ peer }) => peer?.id === facts.id),
+    }));
     const { ip } = membership().endpoint;
     return {
       ...{ id: node.id, name: node.name, ip, ports: node.ports },

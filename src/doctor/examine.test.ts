@@ -218,6 +218,12 @@ const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
     }),
     ["DOCTOR_TUNNEL_MTU"],
   ],
+  [
+    "the relay's port closed there",
+    withPeer({ relayFromHere: "192.168.48.12:6784 does not answer" }),
+    ["DOCTOR_PORT_BLOCKED"],
+  ],
+  ["a relayed tunnel", withPeer({ isRelayed: true }), ["DOCTOR_RELAYED"]],
   ["broken checksums", withPeer({ brokenThere: 7 }), ["DOCTOR_CHECKSUM_OFFLOAD"]],
   [
     "a leaked lease; the one that has just begun is none",

@@ -142,6 +142,11 @@ export interface PeerFacts {
   readonly arrivedThere: Arrivals | undefined;
   readonly tcpFromHere: Attempt;
   readonly tcpFromThere: Attempt | undefined;
+  /** Of the port by which a relay would carry the tunnel; undefined where there is no relay, or no report. */
+  readonly relayFromHere: Attempt | undefined;
+  readonly relayFromThere: Attempt | undefined;
+  /** A relay carries the tunnel. */
+  readonly isRelayed: boolean;
   /** Growth of the tunnel's counters at both ends meanwhile. */
   readonly traffic: { readonly here: Growth | undefined; readonly there: Growth | undefined };
   /** Packets with broken checksums counted meanwhile. */

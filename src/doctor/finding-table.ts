@@ -132,6 +132,13 @@ export const FINDINGS = {
     about: "the processes that a launched node consists of, and what keeps them alive",
     mend: "hansa resume",
   },
+  DOCTOR_RELAYED: {
+    title: "a relay carries a tunnel",
+    severity: "warning",
+    about:
+      "the tunnel's own UDP port does not pass between the two hosts, so its packets go by TCP, perhaps through a third node: that works, but costs speed and hangs on more",
+    mend: "open the overlay port for UDP on both hosts and between them; the tunnel then takes the direct path by itself",
+  },
   DOCTOR_TUN_MISSING: {
     title: "the host can make no tunnel",
     severity: "error",

@@ -55,6 +55,24 @@ function pathFindings(node: NodeFacts, peer: PeerFacts): Finding[] {
     // Both ways of one path are mended by one step.
     ...large.slice(0, 1),
     ...tunnelFindings(node, peer, large.length > 0),
+    ...relayPortFindings(here, there, peer, node.ports.overlay),
+  ];
+}
+
+/** A port that only relays need is worth a warning, unless gossip's own is closed to TCP as well. */
+function relayPortFindings(here: End, there: End, peer: PeerFacts, ownPort: number): Finding[] {
+  const { relayFromHere, relayFromThere, tcpFromHere, tcpFromThere } = peer;
+  const warning = (from: End, to: End, port: number, why: string): Finding => {
+    const reason = `${why}; without it no relay helps where ${port}/udp is closed`;
+    return { ...blocked(from, to, `${port}/tcp`, reason), severity: "warning" };
+  };
+  return [
+    ...(relayFromHere && tcpFromHere === null
+      ? [warning(here, there, peer.ports.overlay, relayFromHere)]
+      : []),
+    ...(relayFromThere && tcpFromThere === null
+      ? [warning(there, here, ownPort, relayFromThere)]
+      : []),
   ];
 }
 
@@ -91,6 +109,11 @@ function tunnelFindings(node: NodeFacts, peer: PeerFacts, isPathSmall: boolean):
   const full = Math.max(...sent.tunnel);
   const out = arrivedThere?.tunnel ?? [];
   const back = arrivedHere.tunnel;
+  if (peer.isRelayed) {
+    const evidence = `a relay carries the tunnel to ${label}, because ${peer.ports.overlay}/udp does not pass between ${node.name} (${node.ip}) and ${peer.name} (${peer.ip})`;
+    const mend = `open ${peer.ports.overlay}/udp on ${node.name} and on ${peer.name}, and in whatever firewall lies between; the tunnel returns to the direct path by itself`;
+    return [finding("DOCTOR_RELAYED", evidence, { mend })];
+  }
   if (out.length > 0 && back.length > 0) {
     if (isPathSmall || (out.includes(full) && back.includes(full))) return [];
     const evidence = `through the tunnel to ${label} packets of ${Math.min(...sent.tunnel)} bytes pass, of ${full} bytes they do not`;
