@@ -1,0 +1,87 @@
+/**
+ * Reboots again and again: `npm run reboots -- --times 20`. One host, then all at once, each so often; a table of the times and a verdict.
+ *
+ * Options: --times N (20), --hosts N (3), --containers N (20), --seconds N (90, within which all must be well). Wants an idle machine:
+ * it says how busy this one was.
+ */
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { Playground } from "../src/playground/playground.ts";
+import { HANSA } from "../test/e2e/cluster.ts";
+import { fillHosts, type RebootTimes, rebootHosts } from "../test/e2e/reboot-trial.ts";
+import { runStep } from "./steps.ts";
+
+const { values } = parseArgs({
+  options: {
+    times: { type: "string", default: "20" },
+    hosts: { type: "string", default: "3" },
+    containers: { type: "string", default: "20" },
+    seconds: { type: "string", default: "90" },
+  },
+});
+const [times, hostCount, containers, seconds] = [
+  values.times,
+  values.hosts,
+  values.containers,
+  values.seconds,
+].map(Number) as [number, number, number, number];
+
+const PHASES = ["docker", "running", "reached", "settled"] as const;
+const taken: Record<"one host" | "all hosts", RebootTimes[]> = { "one host": [], "all hosts": [] };
+const failures: string[] = [];
+
+const built = await runStep({ title: "build", argv: ["node", "scripts/build.ts"] });
+if (built !== 0) process.exit(built);
+
+{
+  await using playground = await Playground.up({
+    name: "reboots",
+    hosts: hostCount,
+    binary: HANSA,
+  });
+  await fillHosts(playground, containers);
+  for (let round = 0; round < times; round++) {
+    const one = [playground.host((round % hostCount) + 1)];
+    await trial(playground, "one host", one, round);
+    await trial(playground, "all hosts", playground.hosts(), round);
+  }
+}
+
+print();
+process.exitCode = failures.length === 0 ? 0 : 1;
+
+async function trial(
+  playground: Playground,
+  kind: keyof typeof taken,
+  rebooted: Parameters<typeof rebootHosts>[1],
+  round: number,
+): Promise<void> {
+  try {
+    const result = await rebootHosts(playground, rebooted, containers, seconds * 1000);
+    taken[kind].push(result);
+    if (result.settled > seconds) failures.push(`${kind}, round ${round + 1}: ${result.settled} s`);
+    process.stderr.write(`${round + 1}/${times} ${kind}: ${JSON.stringify(result)}\n`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    failures.push(`${kind}, round ${round + 1}: ${why}`);
+    process.stderr.write(`${round + 1}/${times} ${kind}: FAILED ${why}\n`);
+  }
+}
+
+function print(): void {
+  const row = (cells: readonly (string | number)[]): string =>
+    cells.map((cell, index) => `${cell}`[index === 0 ? "padEnd" : "padStart"](22)).join("");
+  const lines = [row(["seconds from power on", "min", "median", "max"])];
+  for (const [kind, results] of Object.entries(taken)) {
+    for (const phase of PHASES) {
+      const sorted = results.map((result) => result[phase]).sort((a, b) => a - b);
+      const middle = sorted[Math.floor(sorted.length / 2)];
+      lines.push(row([`${kind}: ${phase}`, sorted[0] ?? "-", middle ?? "-", sorted.at(-1) ?? "-"]));
+    }
+  }
+  const [load = 0] = loadavg();
+  const what = `${hostCount} hosts × ${containers} containers, ${times} times each, load ${load.toFixed(1)}`;
+  const verdict = failures.length === 0 ? `all well within ${seconds} s` : "FAILED";
+  process.stdout.write(`${lines.join("\n")}\n${what}: ${verdict}\n`);
+  for (const failure of failures) process.stdout.write(`- ${failure}\n`);
+}
