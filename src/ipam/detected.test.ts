@@ -1,5 +1,5 @@
 /**
- * The four cases in which an address may be given out twice, each made on purpose: that they are noticed and the containers named,
+ * The four cases in which an address may be given out twice, and a take-over in a split, each made on purpose: that they are noticed and the containers named,
  * that the rings converge, and that from then on nothing is given out twice any more, whatever fails.
  */
 import assert from "node:assert/strict";
@@ -43,6 +43,19 @@ const CASES: readonly Case[] = [
       cluster.part([apart, IDS.filter((id) => !apart.includes(id))]);
       cluster.feed(cluster.host(1), { type: "take-over", from: victim });
       return apart;
+    },
+  },
+  {
+    name: "a vanished node is taken over in a split that hides whom it gave space last",
+    harm: (cluster) => {
+      const apart = [2, 77];
+      const rest = IDS.filter((id) => !apart.includes(id));
+      cluster.part([apart, rest]);
+      churn(cluster, { plan, rounds: 15, check: checkPromise, splits: false });
+      cluster.destroy(2);
+      cluster.part([[77], rest]);
+      cluster.feed(cluster.host(1), { type: "take-over", from: 2 });
+      return [77];
     },
   },
   {
