@@ -146,7 +146,7 @@ const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
     }),
     ["DOCTOR_DISK_LOW"],
   ],
-  ["a slow disk", healthyFacts({ fsyncMs: [90, 300, 150] }), ["DOCTOR_FSYNC_SLOW"]],
+  ["a slow disk", healthyFacts({ fsyncMs: [400, 1300, 850] }), ["DOCTOR_FSYNC_SLOW"]],
   [
     "nothing keeps the clock",
     healthyFacts({ clock: { isOurs: true, isSynchronised: false, by: "timedatectl" } }),

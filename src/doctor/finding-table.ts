@@ -57,7 +57,7 @@ export const FINDINGS = {
     title: "the disk writes slowly",
     severity: "warning",
     about:
-      "the median of some small writes with fsync where hansa keeps its state, above 100 ms; each change of address space waits for one",
+      "the median of some small writes with fsync where hansa keeps its state, above 500 ms; each change of address space waits for one",
     mend: "find what keeps the disk busy (iostat -x 1), or put /var/lib/hansa on a faster one",
   },
   DOCTOR_LEASE_LEAKED: {

@@ -6,7 +6,8 @@ const MIB = 1024 * 1024;
 const LOW_BYTES = 200 * MIB;
 const EMPTY_BYTES = 20 * MIB;
 const LOW_INODES = 1000;
-const SLOW_MS = 100;
+/** A disk that is busy for a moment takes some hundred; this delays what users wait for. */
+const SLOW_MS = 500;
 
 export const diskRoom = hostCheck("room on the disk", ({ disk }) => {
   if (disk === undefined) return { skipped: "the state could not be looked at" };
