@@ -1,8 +1,8 @@
 /**
  * Reboots again and again: `npm run reboots -- --times 20`. One host, then all at once, each so often; a table of the times and a verdict.
  *
- * Options: --times N (20), --hosts N (3), --containers N (20), --seconds N (90, within which all must be well). Wants an idle machine:
- * it says how busy this one was.
+ * Options: --times N (20), --hosts N (3), --containers N (20), --seconds N (90, within which all must be well). Interrupted by Ctrl-C
+ * or SIGTERM it ends the trial under way and prints what it has. Wants an idle machine: it says how busy this one was.
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
@@ -29,6 +29,9 @@ const [times, hostCount, containers, seconds] = [
 const PHASES = ["docker", "running", "reached", "settled"] as const;
 const taken: Record<"one host" | "all hosts", RebootTimes[]> = { "one host": [], "all hosts": [] };
 const failures: string[] = [];
+const loads: number[] = [];
+let isStopped = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (isStopped = true));
 
 const built = await runStep({ title: "build", argv: ["node", "scripts/build.ts"] });
 if (built !== 0) process.exit(built);
@@ -40,10 +43,10 @@ if (built !== 0) process.exit(built);
     binary: HANSA,
   });
   await fillHosts(playground, containers);
-  for (let round = 0; round < times; round++) {
+  for (let round = 0; round < times && !isStopped; round++) {
     const one = [playground.host((round % hostCount) + 1)];
     await trial(playground, "one host", one, round);
-    await trial(playground, "all hosts", playground.hosts(), round);
+    if (!isStopped) await trial(playground, "all hosts", playground.hosts(), round);
   }
 }
 
@@ -59,6 +62,7 @@ async function trial(
   try {
     const result = await rebootHosts(playground, rebooted, containers, seconds * 1000);
     taken[kind].push(result);
+    loads.push(loadavg()[0] ?? 0);
     if (result.settled > seconds) failures.push(`${kind}, round ${round + 1}: ${result.settled} s`);
     process.stderr.write(`${round + 1}/${times} ${kind}: ${JSON.stringify(result)}\n`);
   } catch (error) {
@@ -79,8 +83,9 @@ function print(): void {
       lines.push(row([`${kind}: ${phase}`, sorted[0] ?? "-", middle ?? "-", sorted.at(-1) ?? "-"]));
     }
   }
-  const [load = 0] = loadavg();
-  const what = `${hostCount} hosts × ${containers} containers, ${times} times each, load ${load.toFixed(1)}`;
+  const load = loads.reduce((sum, each) => sum + each, 0) / Math.max(1, loads.length);
+  const counts = Object.entries(taken).map(([kind, results]) => `${kind} ${results.length} times`);
+  const what = `${hostCount} hosts × ${containers} containers: ${counts.join(", ")}, mean load ${load.toFixed(1)}`;
   const verdict = failures.length === 0 ? `all well within ${seconds} s` : "FAILED";
   process.stdout.write(`${lines.join("\n")}\n${what}: ${verdict}\n`);
   for (const failure of failures) process.stdout.write(`- ${failure}\n`);
