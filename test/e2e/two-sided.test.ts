@@ -166,6 +166,17 @@ test("two machines with one Docker Engine ID are told from each other and named"
   await allReachAll([g, { host: one, name: "c1", address: await address(one, "c1") }]);
 });
 
+test("a node whose files were removed and that is launched with its old id is kept out, and every side says so", async () => {
+  await newDisk(four);
+  await launch(four, 4, "host1");
+  await warned([four], "NODE_TWIN", /has the id 4: cloned disk\? This node gives no addresses/);
+  await warned([one, three], "NODE_TWIN", /has the id 4: cloned disk\?/);
+  await refused(four, /IPAM_NOT_READY/);
+  const { ipam } = await status(one);
+  const total = ipam.entries.reduce((sum, entry) => sum + entry.addresses, 0);
+  assert.equal(total, 4 * 131_072);
+});
+
 function address(host: Host, container: string): Promise<string> {
   const format = "{{.NetworkSettings.Networks.hansa.IPAddress}}";
   return must(host, "docker", "inspect", "-f", format, container);
