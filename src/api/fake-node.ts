@@ -11,6 +11,7 @@ const UNKNOWN = {
   encrypted: false,
   backend: null,
   peer: null,
+  via: null,
   rttMs: null,
   mtu: null,
   error: null,

@@ -29,6 +29,11 @@ export const connectionSchema = z
       .enum(["wireguard", "vxlan", "relay"])
       .nullable()
       .describe("what carries containers' packets; null before there is a tunnel"),
+    via: nodeRef
+      .nullable()
+      .describe(
+        "the member that a relayed connection goes through; null when none does: a relay without one is a TCP stream to the peer",
+      ),
     peer: nodeRef.nullable().describe("null while it is not known who answers there"),
     rttMs: z.number().min(0).nullable(),
     mtu: z.number().int().positive().nullable(),

@@ -26,6 +26,7 @@ import { LinuxOverlay } from "../overlay/linux-overlay.ts";
 import { type OverlayInput, TUNNEL_DEVICES } from "../overlay/overlay-config.ts";
 import { backendOf, type NodeFile, saveNodeFile } from "../processes/node-file.ts";
 import type { Paths } from "../processes/paths.ts";
+import { DIRECT, type Path } from "../relay/relay-paths.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
@@ -40,6 +41,8 @@ import { NameLoop } from "./name-loop.ts";
 import { NodeDoctor } from "./node-doctor.ts";
 import { nodeWarnings } from "./node-warnings.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
+import { ownConnections } from "./own-connections.ts";
+import { RelayLoop } from "./relay-loop.ts";
 import { RingRecords } from "./ring-records.ts";
 import { heardPeers, isHeard, type Roster } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
@@ -48,7 +51,7 @@ import { statusOf } from "./status-view.ts";
 import { StrayLoop } from "./stray-loop.ts";
 import { straySentences } from "./stray-warnings.ts";
 import { TunnelLoop } from "./tunnel-loop.ts";
-import { overlayBlock } from "./underlay.ts";
+import { isInSubnet, overlayBlock } from "./underlay.ts";
 
 const BRIDGE = "hansa0";
 
@@ -76,6 +79,8 @@ export class ClusterNode implements NodePort {
   #dockerMemory!: DockerMemory;
   readonly #checksums = new ChecksumTrial();
   readonly #feed = new StatusFeed(() => this.status());
+  /** None in a cluster without encryption: who stands between would read what it passes on. */
+  #relay: RelayLoop | undefined;
   #isStarted = false;
   readonly #waiting = new Set<() => void>();
 
@@ -106,6 +111,7 @@ export class ClusterNode implements NodePort {
       send: (kind, body, to) => this.#membership.sendPacket(this.#inside(to), kind, body),
       changed: () => this.#changed(),
       looked: (lost) => this.#lookedAtTunnels(lost),
+      overdue: (peers) => this.#relay?.prepare(peers),
     });
     this.#doctor = new NodeDoctor({
       ...{ node, logger: logger.child({ part: "doctor" }), tunnels: this.#tunnels },
@@ -157,6 +163,8 @@ export class ClusterNode implements NodePort {
       receive: (envelope, from, via) => this.#receive(envelope, from, via),
       changed: () => this.#changed(),
       settled: () => this.#addresses.input({ type: "settled" }),
+      roundabout: (id) =>
+        this.#path(id).kind === "via" ? this.#inside(nodeAddress(this.#plan, id)) : undefined,
       rebound: (binding) =>
         this.#writes.add(() => saveIdentity(paths.stateDir, { ...identity, binding })),
     });
@@ -204,14 +212,38 @@ export class ClusterNode implements NodePort {
       logger: logger.child({ part: "overlay" }),
       applied: (peers) => this.#tunnels.configured(peers),
     });
+    if (node.encryption === "wireguard") this.#relay = this.#makeRelay();
     this.#isStarted = true;
     this.#changed();
+  }
+
+  #makeRelay(): RelayLoop {
+    const { node, identity, logger } = this.#options;
+    return new RelayLoop({
+      self: node.id,
+      port: node.ports.overlay,
+      keys: identityKeys(identity),
+      roots: identity.roots.map(({ root }) => root),
+      logger: logger.child({ part: "relay" }),
+      peers: () =>
+        // Another host runs with our very key: our streams would take the place of its own.
+        this.#membership.rival?.hasYielded ? [] : this.#membership.roster().peers.filter(isHeard),
+      rows: () => this.#membership.rows,
+      tunnel: (peer) => this.#tunnels.view(peer),
+      nodeAddress: (id) => formatIpv4(nodeAddress(this.#plan, id)),
+      isInside: (ip) => isInSubnet(ip, overlayBlock(node.subnet)),
+      moved: (peer) => {
+        this.#tunnels.configured([peer]);
+        this.#changed();
+      },
+    });
   }
 
   async close(): Promise<void> {
     this.#tunnels.close();
     this.#doctor.close();
     await this.#strays.close();
+    await this.#relay?.close();
     await Promise.all([this.#overlay.close(), this.#docker.close(), this.#names.close()]);
     await this.#membership.close();
     await this.#addresses.close();
@@ -244,6 +276,7 @@ export class ClusterNode implements NodePort {
       mtu: this.#overlay.mtu,
       dns: this.#names.view(),
       tunnel: (id) => this.#tunnels.view(id),
+      path: (id) => this.#path(id),
       hasDialled: (ip) => this.#membership.hasDialled(ip),
       wallTime: (monotonicMs) => new Date(monotonicMs + drift),
       warnings: nodeWarnings({
@@ -262,6 +295,7 @@ export class ClusterNode implements NodePort {
             segments: this.#addresses.view().segments,
           }),
           ...this.#overlay.problems,
+          this.#relay?.problem,
           this.#docker.problem,
           this.#names.problem,
         ],
@@ -359,6 +393,7 @@ export class ClusterNode implements NodePort {
     this.#tellConnections(roster);
     this.#overlay.changed();
     this.#feed.changed();
+    this.#relay?.changed();
     for (const wake of [...this.#waiting]) wake();
   }
 
@@ -375,18 +410,12 @@ export class ClusterNode implements NodePort {
   }
 
   #tellConnections(roster: Roster): void {
-    const mtu = this.#overlay.mtu;
     this.#membership.setConnections(
-      roster.peers.filter(isHeard).map(({ metadata }) => {
-        const { proved, rttMs } = this.#tunnels.view(metadata.id);
-        return {
-          peer: metadata.id,
-          keyFingerprint: metadata.keyFingerprint,
-          state: proved ? ("established" as const) : ("pending" as const),
-          rttMs,
-          mtu,
-          backend: proved ? backendOf(this.#node.encryption) : ("none" as const),
-        };
+      ownConnections(roster, {
+        encryption: this.#node.encryption,
+        mtu: this.#overlay.mtu,
+        tunnel: (id) => this.#tunnels.view(id),
+        path: (id) => this.#path(id),
       }),
     );
   }
@@ -395,6 +424,11 @@ export class ClusterNode implements NodePort {
   get #isFenced(): boolean {
     const { rival } = this.#membership;
     return this.#membership.roster().usurper !== undefined || rival?.hasYielded === true;
+  }
+
+  /** The way that the tunnel to that node takes. */
+  #path(id: NodeId): Path {
+    return this.#relay?.path(id) ?? DIRECT;
   }
 
   #takeRings(bytes: Uint8Array): void {
@@ -457,6 +491,7 @@ export class ClusterNode implements NodePort {
           publicKey: wireguardKey,
           endpoint,
           isLost: this.#tunnels.view(id).isLost,
+          relay: this.#relay?.overlayRelay(id, wireguardKey),
         }),
       ),
       segments: [...segments.fixed, ...segments.dynamic],

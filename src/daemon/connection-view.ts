@@ -9,6 +9,7 @@ import type { PeerView, TargetView } from "../membership/dialer.ts";
 import { formatMemberName } from "../membership/member-name.ts";
 import { decodeMetadata } from "../membership/metadata.ts";
 import { backendOf, type NodeFile } from "../processes/node-file.ts";
+import type { Path } from "../relay/relay-paths.ts";
 import { formatEndpoint, parseTarget } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { differenceOf, differentNodes } from "./foreign-node.ts";
@@ -28,6 +29,8 @@ export interface ConnectionFacts {
   readonly rejections: readonly Rejection[];
   readonly mtu: number;
   readonly tunnel: (id: NodeId) => TunnelView;
+  /** The way that the tunnel's datagrams take. */
+  readonly path: (id: NodeId) => Path;
   /** True when our dial made the contact to the host with that address. */
   readonly hasDialled: (ip: string) => boolean;
   /** Wall time of a moment of the monotonic clock. */
@@ -40,6 +43,7 @@ export const AUTHENTICATION_FAILED = "authentication failed or other cluster";
 const UNKNOWN = {
   encrypted: false,
   backend: null,
+  via: null,
   peer: null,
   rttMs: null,
   mtu: null,
@@ -108,19 +112,31 @@ function peerRow(facts: ConnectionFacts, peer: RosterNode): Connection {
   const tunnel = facts.tunnel(metadata.id);
   const heard = isHeard(peer);
   const established = heard && member.state === "alive" && tunnel.proved;
+  const path = facts.path(metadata.id);
   const dial = heard ? undefined : dialOf(facts, member.name);
   return {
     address: formatEndpoint(member.endpoint),
     direction: facts.hasDialled(member.endpoint.ip) ? "outbound" : "inbound",
     state: established ? "established" : heard ? "pending" : "retrying",
     encrypted: facts.node.encryption === "wireguard",
-    backend: heard && tunnel.proved ? backendOf(facts.node.encryption) : null,
+    backend: heard && tunnel.proved ? carrierOf(facts.node.encryption, path) : null,
+    via: heard && tunnel.proved && path.kind === "via" ? memberBetween(facts, path.id) : null,
     peer: reference(peer),
     rttMs: established ? roundMs(tunnel.rttMs) : null,
     mtu: established ? facts.mtu : null,
     error: established ? null : peerProblem(peer, tunnel, dial),
     retryAt: retryAt(facts, dial),
   };
+}
+
+/** What carries containers' packets to a peer whose tunnel takes this way. */
+export function carrierOf(encryption: NodeFile["encryption"], path: Path) {
+  return path.kind === "direct" ? backendOf(encryption) : ("relay" as const);
+}
+
+function memberBetween({ roster }: ConnectionFacts, id: NodeId): { id: number; name: string } {
+  const node = roster.peers.find(({ metadata }) => metadata.id === id);
+  return node ? reference(node) : { id, name: `${id}` };
 }
 
 type Dialled = Pick<TargetView, "state" | "error" | "retryAtMs">;

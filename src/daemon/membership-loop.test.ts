@@ -42,6 +42,7 @@ class Stage implements AsyncDisposable {
       changed: () => undefined,
       settled: () => undefined,
       rebound: () => undefined,
+      roundabout: () => undefined,
     });
     this.loops.push(loop);
     return loop;

@@ -58,6 +58,8 @@ export interface MembershipLoopOptions {
   readonly changed: () => void;
   /** First contact made, or given up waiting for it. Called once. */
   readonly settled: () => void;
+  /** Where a node is reached whose host is not: through its tunnel, which a relay carries. Undefined: where it says. */
+  readonly roundabout: (to: NodeId) => Endpoint | undefined;
   /** We took a higher binding: to be written down. */
   readonly rebound: (binding: number) => void;
 }
@@ -250,7 +252,8 @@ export class MembershipLoop {
   async send(to: NodeId, kind: EnvelopeKind, body: Uint8Array): Promise<void> {
     const peer = this.roster().peers.find((node) => node.metadata.id === to && isHeard(node));
     if (!peer) throw new Error(`node ${to} is out of reach`);
-    await this.#gossip.sendStream(peer.member.endpoint, this.#wrap(kind, body));
+    const at = this.#options.roundabout(to) ?? peer.member.endpoint;
+    await this.#gossip.sendStream(at, this.#wrap(kind, body));
   }
 
   /** A reliable message to an address, heard of or not. Rejects with the reason when nobody took it within `totalMs`. */

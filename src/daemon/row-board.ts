@@ -84,8 +84,8 @@ function sameConnections(a: readonly RowConnection[], b: readonly RowConnection[
     a.every((old, index) => {
       const now = b[index];
       if (!now || old.peer !== now.peer || old.keyFingerprint !== now.keyFingerprint) return false;
-      if (old.state !== now.state || old.mtu !== now.mtu || old.backend !== now.backend)
-        return false;
+      if (old.state !== now.state || old.mtu !== now.mtu) return false;
+      if (old.backend !== now.backend || old.via !== now.via) return false;
       const [before, after] = [old.rttMs ?? 0, now.rttMs ?? 0];
       return Math.abs(before - after) <= 5 + before / 2;
     })

@@ -103,6 +103,7 @@ export function factsWith(different: Partial<StatusFacts>): StatusFacts {
     dns: { domain: "hansa", address: "10.32.0.1", ttl: 1, ready: true, entries: [] },
     mtu: 1420,
     tunnel: () => NO_TUNNEL,
+    path: () => ({ kind: "direct" }),
     hasDialled: () => false,
     wallTime: (ms) => new Date(Date.UTC(2026, 0, 1) + ms),
     warnings: [],

@@ -19,6 +19,7 @@ function started(mtu = 1420): { loop: TunnelLoop; sent: Sent[]; changes: () => n
     nodeAddress: (id) => (id >= 1 && id <= 1000 ? 0x0a200000 + id : undefined),
     mtu: () => mtu,
     send: (kind, body, to) => sent.push({ kind, body, to }),
+    overdue: () => undefined,
     changed: () => changes++,
     looked: () => undefined,
   });

@@ -27,6 +27,8 @@ export interface TunnelLoopOptions {
   readonly changed: () => void;
   /** After each round of probes, with the peers whose tunnel was lost since the last: perhaps by what is to be mended on this host. */
   readonly looked: (lost: readonly NodeId[]) => void;
+  /** These tunnels did not answer the last probe: they may be about to be lost. */
+  readonly overdue: (peers: readonly NodeId[]) => void;
 }
 
 export class TunnelLoop {
@@ -84,7 +86,7 @@ export class TunnelLoop {
   }
 
   #tick(): void {
-    const { probes, lost } = this.#proofs.tick(performance.now());
+    const { probes, lost, overdue } = this.#proofs.tick(performance.now());
     for (const probe of probes) {
       const to = this.#options.nodeAddress(probe.peer);
       if (to === undefined) continue;
@@ -93,6 +95,7 @@ export class TunnelLoop {
     }
     this.#options.looked(lost);
     if (lost.length > 0) this.#options.changed();
+    if (overdue.length > 0) this.#options.overdue(overdue);
     this.#arm();
   }
 }

@@ -110,10 +110,15 @@ export class TunnelProofs {
     return true;
   }
 
-  /** The probes that are due, and the peers whose tunnel was lost since the last call. */
-  tick(nowMs: number): { readonly probes: readonly Probe[]; readonly lost: readonly NodeId[] } {
+  /** The probes that are due, the peers whose tunnel was lost since the last call, and those whose last probe is not answered yet. */
+  tick(nowMs: number): {
+    readonly probes: readonly Probe[];
+    readonly lost: readonly NodeId[];
+    readonly overdue: readonly NodeId[];
+  } {
     const probes: Probe[] = [];
     const lost: NodeId[] = [];
+    const overdue: NodeId[] = [];
     const sends = [...this.#tunnels.values()].some(({ nextMs }) => nowMs >= nextMs);
     for (const [peer, tunnel] of this.#tunnels) {
       if (tunnel.proved && nowMs - tunnel.lastReplyMs >= LOST_AFTER_MS) {
@@ -126,6 +131,7 @@ export class TunnelProofs {
       if (nowMs < tunnel.nextMs - early) continue;
       const full = tunnel.proved ? tunnel.count % FULL_EVERY === 0 : tunnel.count % 2 === 0;
       tunnel.count += 1;
+      if (tunnel.proved && nowMs - tunnel.lastReplyMs > STEADY_MS + TOGETHER_MS) overdue.push(peer);
       this.#nonce = (this.#nonce + 1) >>> 0;
       tunnel.outstanding.set(this.#nonce, { sentMs: nowMs, full });
       if (tunnel.outstanding.size > MAX_OUTSTANDING) {
@@ -146,7 +152,7 @@ export class TunnelProofs {
         echo: heard && { nonce: heard.nonce, heldMs: nowMs - heard.atMs },
       });
     }
-    return { probes, lost };
+    return { probes, lost, overdue };
   }
 
   /** When `tick` is next worth calling; Infinity without peers. */

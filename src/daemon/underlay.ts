@@ -56,6 +56,12 @@ export function interfaceOf(interfaces: Interfaces, address: string): string | u
   )?.[0];
 }
 
+/** True when `ip`, an IPv4 literal also in its IPv6 form, is an address of `subnet`. */
+export function isInSubnet(ip: string, subnet: Cidr): boolean {
+  const address = parseIpv4(ip.replace(/^::ffff:/, ""));
+  return address !== undefined && contains(cidrRange(subnet), address);
+}
+
 /** The subnet as a block; launch has checked it. */
 export function overlayBlock(subnet: string): Cidr {
   const block = parseCidr(subnet);

@@ -60,6 +60,14 @@ export function pairKey(root: Uint8Array, keyA: string, keyB: string): string {
   return Buffer.from(expand(root, `pair key\0${low}\0${high}`, 32)).toString("base64");
 }
 
+/**
+ * The private key, X25519 and 32 bytes, with which the node of the WireGuard public key `wireguardKey` asks other nodes' tunnels whether they
+ * can be reached directly. Every peer can derive it, so that it knows whose question to answer.
+ */
+export function askingKey(root: Uint8Array, wireguardKey: string): Uint8Array {
+  return expand(root, `asking key\0${wireguardKey}`, 32);
+}
+
 function expand(root: Uint8Array, purpose: string, bytes: number): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", root, "", `hansa v1 ${purpose}`, bytes));
 }

@@ -6,7 +6,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import type { NodeId } from "../values/node-id.ts";
-import { gossipKey, gossipLabel, pairKey } from "./derived-keys.ts";
+import { askingKey, gossipKey, gossipLabel, pairKey } from "./derived-keys.ts";
 import { createNodeKey, createWireguardKey, fingerprint, type KeyPair } from "./node-key.ts";
 import { deriveRoot } from "./roots.ts";
 
@@ -39,6 +39,8 @@ export interface IdentityKeys {
   memberName(id: NodeId): string;
   /** The WireGuard pre-shared key with the node of that public key: base64 of 32 bytes, the same on both sides. */
   pairKey(otherPublicKey: string): string;
+  /** The private key, 32 bytes, with which the node of that WireGuard public key asks others' tunnels. */
+  askingKey(publicKey: string): Uint8Array;
 }
 
 export interface Credentials {
@@ -71,6 +73,7 @@ export function identityKeys(identity: Identity): IdentityKeys {
     wireguard: identity.wireguard,
     memberName: (id) => `${id}-${mark}`,
     pairKey: (other) => pairKey(root, identity.wireguard.publicKey, other),
+    askingKey: (publicKey) => askingKey(root, publicKey),
   };
 }
 

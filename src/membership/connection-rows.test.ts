@@ -23,8 +23,12 @@ const connection: fc.Arbitrary<RowConnection> = fc.record(
     ),
     mtu: fc.integer({ min: 0, max: 65535 }),
     backend: fc.constantFrom("none", "wireguard", "vxlan", "relay"),
+    via: fc.integer({ min: 1, max: 65535 }),
   },
-  { noNullPrototype: true },
+  {
+    noNullPrototype: true,
+    requiredKeys: ["peer", "keyFingerprint", "state", "rttMs", "mtu", "backend"],
+  },
 );
 const row: fc.Arbitrary<ConnectionRow> = fc.record(
   {
@@ -64,9 +68,24 @@ test("garbage and cut rows are refused without throwing", () => {
     }),
   );
   const bytes = encodeRow(rowOf(1, 1, link(2, "pending")));
+  const beforeRelay = bytes.length - 2;
   for (let length = 0; length < bytes.length; length++) {
+    if (length === beforeRelay) continue;
     assert.equal(decodeRow(bytes.slice(0, length)), undefined);
   }
+});
+
+test("a row of a version before the relay is read: it ends behind its connections", () => {
+  const one = rowOf(1, 1, link(2, "pending"));
+  assert.deepEqual(decodeRow(encodeRow(one).slice(0, -2)), one);
+});
+
+test("an edge says through which member it goes when either end says so", () => {
+  const [edge] = mesh([
+    rowOf(1, 1, link(2, "established", { backend: "relay", via: 7 })),
+    rowOf(2, 1, link(1, "established")),
+  ]);
+  assert.deepEqual([edge?.backend, edge?.via], ["relay", 7]);
 });
 
 test("a row is cut to the bytes that there are", () => {

@@ -14,6 +14,7 @@ export const MAX_CONNECTIONS = 1024;
 const FORMAT = 1;
 const HEADER_BYTES = 17;
 const CONNECTION_BYTES = 11;
+const VIA_BYTES = 4;
 const STATES = ["established", "pending"] as const;
 const BACKENDS = ["none", "wireguard", "vxlan", "relay"] as const;
 const MAX_RTT_MS = 65535 / 10;
@@ -27,6 +28,8 @@ export interface RowConnection {
   /** 0 while unknown. */
   readonly mtu: number;
   readonly backend: (typeof BACKENDS)[number];
+  /** The member that a relayed connection goes through; undefined when none does. */
+  readonly via?: NodeId;
 }
 
 export interface ConnectionRow {
@@ -48,17 +51,18 @@ export interface MeshEdge {
   /** The smaller of both ends' known ones; 0 when neither knows. */
   readonly mtu: number;
   readonly backend: RowConnection["backend"];
+  /** As either end says; undefined when no member is between. */
+  readonly via: NodeId | undefined;
 }
 
 /**
- * 17 bytes and 11 for each connection; what does not fit into `maxBytes` is left out at the end. Throws RangeError for an owner or peer
+ * 17 bytes and 11 for each connection, then 2 and 4 for each that goes through a member; what does not fit into `maxBytes` is left out at the end. Throws RangeError for an owner or peer
  * that is not a Hansa member.
  */
 export function encodeRow(row: ConnectionRow, maxBytes = Number.POSITIVE_INFINITY): Uint8Array {
   const owner = parseMemberName(row.owner);
   if (owner === undefined) throw new RangeError(`"${row.owner}" has no connection row`);
-  const room = Math.floor((maxBytes - HEADER_BYTES) / CONNECTION_BYTES);
-  const connections = row.connections.slice(0, Math.max(0, Math.min(MAX_CONNECTIONS, room)));
+  const connections = fitting(row.connections, maxBytes);
   const writer = new ByteWriter()
     .u8(FORMAT)
     .u16(owner.id)
@@ -78,7 +82,22 @@ export function encodeRow(row: ConnectionRow, maxBytes = Number.POSITIVE_INFINIT
       .u16(rttMs === undefined ? 0 : Math.max(1, Math.round(Math.min(rttMs, MAX_RTT_MS) * 10)))
       .u16(Math.min(mtu, 65535));
   }
+  const relayed = [...connections.entries()].filter(([, { via }]) => via !== undefined);
+  writer.u16(relayed.length);
+  for (const [index, { via }] of relayed) writer.u16(index).u16(via ?? 0);
   return writer.finish();
+}
+
+/** As many of the first connections as `maxBytes` holds. */
+function fitting(connections: readonly RowConnection[], maxBytes: number): RowConnection[] {
+  const taken: RowConnection[] = [];
+  let bytes = HEADER_BYTES + 2;
+  for (const connection of connections.slice(0, MAX_CONNECTIONS)) {
+    bytes += CONNECTION_BYTES + (connection.via === undefined ? 0 : VIA_BYTES);
+    if (bytes > maxBytes) break;
+    taken.push(connection);
+  }
+  return taken;
 }
 
 /** The row, or undefined when malformed. Never throws; trailing bytes are ignored. */
@@ -102,8 +121,23 @@ export function decodeRow(bytes: Uint8Array): ConnectionRow | undefined {
     connections.push({ peer, keyFingerprint, state, rttMs, mtu, backend });
   }
   if (reader.hasFailed) return undefined;
+  readVias(reader, connections);
+  if (reader.hasFailed) return undefined;
   const owner = formatMemberName({ id: ownerId, keyFingerprint: ownerKey });
   return { owner, boot, version, connections };
+}
+
+/** Rows of versions before the relay end without these. */
+function readVias(reader: ByteReader, connections: RowConnection[]): void {
+  if (reader.remaining === 0) return;
+  const count = reader.u16();
+  reader.demand(count <= connections.length);
+  for (let each = 0; each < count && !reader.hasFailed; each++) {
+    const [index, via] = [reader.u16(), reader.u16()];
+    const connection = connections[index];
+    reader.demand(connection !== undefined && via >= 1);
+    if (connection !== undefined) connections[index] = { ...connection, via };
+  }
 }
 
 /**
@@ -161,11 +195,13 @@ function joined(
   const rtts = [here.rttMs, there?.rttMs].filter((rtt) => rtt !== undefined);
   const mtus = [here.mtu, there?.mtu ?? 0].filter((mtu) => mtu > 0);
   const isRelayed = there?.backend === "relay";
+  const via = here.via ?? there?.via;
   return {
     state: isBoth ? "established" : "pending",
     rttMs: rtts.length === 0 ? undefined : Math.max(...rtts),
     mtu: mtus.length === 0 ? 0 : Math.min(...mtus),
     backend: isRelayed ? "relay" : here.backend,
+    via,
   };
 }
 

@@ -27,6 +27,15 @@ export interface OverlayPeer {
   readonly endpoint: Endpoint | undefined;
   /** True while gossip hears the peer and nothing comes back through its tunnel: then where it roamed to is not trusted. */
   readonly isLost?: boolean;
+  /** Set while a relay carries this peer's datagrams. */
+  readonly relay?: PeerRelay | undefined;
+}
+
+export interface PeerRelay {
+  /** The UDP port on 127.0.0.1 that stands for the peer. */
+  readonly port: number;
+  /** Public key with which the peer asks whether it reaches us directly: answered, and good for nothing else. */
+  readonly askerKey: string;
 }
 
 /** A part of a ring: `owner` gives out the addresses in [start, end). */

@@ -6,11 +6,13 @@
  */
 import { formatCidr } from "../values/cidr.ts";
 import { formatEndpoint } from "../values/endpoint.ts";
+import type { NodeId } from "../values/node-id.ts";
 import { type BackendPlan, ownedBlocks } from "./backend-plan.ts";
 import {
   type OverlayInput,
   type OverlayPeer,
   type OverlaySecrets,
+  type PeerRelay,
   TUNNEL_DEVICES,
   type WireguardPeer,
   type WireguardTunnel,
@@ -87,19 +89,27 @@ export const wireguardPlan: BackendPlan = {
 
 /** Peers with what each may send from. */
 function planPeers(input: OverlayInput, peers: readonly OverlayPeer[]): WireguardPeer[] {
-  return [...ownedBlocks(input, peers)].map(([peer, blocks]) => ({
-    id: peer.id,
-    publicKey: peer.publicKey,
-    endpoint: endpointText(peer),
-    allowedIps: blocks.map(formatCidr),
-    keepaliveSeconds: KEEPALIVE_SECONDS,
-    ...(peer.isLost && { isLost: true as const }),
-  }));
+  return [...ownedBlocks(input, peers)].flatMap(([peer, blocks]) => {
+    const carrier: WireguardPeer = {
+      id: peer.id,
+      publicKey: peer.publicKey,
+      endpoint: endpointText(peer),
+      allowedIps: blocks.map(formatCidr),
+      keepaliveSeconds: KEEPALIVE_SECONDS,
+      ...(peer.isLost && { isLost: true as const }),
+    };
+    return peer.relay ? [carrier, askerOf(peer.id, peer.relay)] : [carrier];
+  });
+}
+
+/** A peer that may ask and has no addresses: WireGuard answers its handshake, and drops whatever else it sends. */
+function askerOf(id: NodeId, { askerKey }: PeerRelay): WireguardPeer {
+  return { id, publicKey: askerKey, endpoint: null, allowedIps: [], keepaliveSeconds: 0 };
 }
 
 /** null unless it is an address literal and a port: it goes into line-based protocols as it is. */
-function endpointText(peer: OverlayPeer): string | null {
-  const { endpoint } = peer;
+function endpointText({ endpoint, relay }: OverlayPeer): string | null {
+  if (relay !== undefined) return formatEndpoint({ ip: "127.0.0.1", port: relay.port });
   if (endpoint === undefined || !/^[0-9A-Fa-f:.]{2,45}$/.test(endpoint.ip)) return null;
   if (!Number.isInteger(endpoint.port) || endpoint.port < 1 || endpoint.port > 65535) return null;
   return formatEndpoint(endpoint);
@@ -166,9 +176,15 @@ function endpointToSend(
   if (peer.endpoint === null || found?.endpoint === peer.endpoint) return undefined;
   if (found === undefined || found.endpoint === null) return peer.endpoint;
   if (peer.isLost) return peer.endpoint;
+  // Nobody roams to or from a relay: packets still under way when the path changed have led the device astray.
+  if (isLocal(found.endpoint) !== isLocal(peer.endpoint)) return peer.endpoint;
   const works = found.handshakeAt !== undefined && wallMs - found.handshakeAt < SESSION_MS;
   const known = sent === undefined || sent === peer.endpoint;
   return works && known ? undefined : peer.endpoint;
+}
+
+function isLocal(endpoint: string): boolean {
+  return endpoint.startsWith("127.");
 }
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {

@@ -25,6 +25,10 @@ const understood: readonly (readonly [string, object])[] = [
   ],
   ["heal", { kind: "heal" }],
   ["oneway 1 2", { kind: "oneway", from: 1, to: 2 }],
+  [
+    "oneway 1 2 udp 6784",
+    { kind: "oneway", from: 1, to: 2, only: { protocol: "udp", port: 6784 } },
+  ],
   ["block 1 2 udp 6784", { kind: "block", a: 1, b: 2, protocol: "udp", port: 6784 }],
   ["kill 4", { kind: "kill", host: 4 }],
   ["boot 4", { kind: "boot", host: 4 }],
@@ -65,6 +69,7 @@ const refused = [
   "part 1,2 2,3",
   "part 1, 2",
   "oneway 1",
+  "oneway 1 2 6784",
   "block 1 2 icmp 3",
   "block 1 2 udp 0",
   "delay 1 2",

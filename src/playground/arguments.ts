@@ -5,6 +5,7 @@
  * not looked at.
  */
 import { HansaError } from "../errors.ts";
+import type { BlockedPort } from "./impairment.ts";
 import { DEFAULT_NAME } from "./layout.ts";
 
 export type Action =
@@ -20,7 +21,12 @@ export type Action =
   | { readonly kind: "cut" | "mend"; readonly host: number; readonly link?: number }
   | { readonly kind: "part"; readonly groups: readonly (readonly number[])[] }
   | { readonly kind: "heal" | "down" }
-  | { readonly kind: "oneway"; readonly from: number; readonly to: number }
+  | {
+      readonly kind: "oneway";
+      readonly from: number;
+      readonly to: number;
+      readonly only?: BlockedPort;
+    }
   | {
       readonly kind: "block";
       readonly a: number;
@@ -56,7 +62,7 @@ Commands:
   kill I | boot I                    cut host I's power | switch it on
   cut I [LINK] | mend I [LINK]       unplug a link of host I, or all | plug in again
   part 1,2,5 3,4                     split the network into groups that do not hear each other
-  oneway I J                         drop what host I sends to host J
+  oneway I J [udp|tcp PORT]          drop what host I sends to host J, or only packets of that port
   block I J udp|tcp PORT             drop packets of one port between two hosts
   heal                               end splits, one-way losses and blocks
   delay I J MS [--loss PCT]          delay packets between two hosts by MS each way; delay I J 0 ends it
@@ -117,14 +123,15 @@ function actionOf(command: string, words: string[], rest: readonly string[]): Ac
       numbers(words, []);
       return { kind: command };
     case "oneway": {
-      const [from, to] = numbers(words, ["I", "J"]);
-      return { kind: "oneway", from, to };
+      if (words.length < 3) {
+        const [from, to] = numbers(words, ["I", "J"]);
+        return { kind: "oneway", from, to };
+      }
+      const { first: from, second: to, ...only } = blockedPort("oneway", words);
+      return { kind: "oneway", from, to, only };
     }
     case "block": {
-      const [protocol] = words.splice(2, 1);
-      if (protocol !== "udp" && protocol !== "tcp") throw usage("block wants I J udp|tcp PORT");
-      const [a, b, port] = numbers(words, ["I", "J", "PORT"]);
-      if (port < 1 || port > 65_535) throw usage(`${port} is not a port: 1 to 65535`);
+      const { first: a, second: b, protocol, port } = blockedPort("block", words);
       return { kind: "block", a, b, protocol, port };
     }
     case "kill":
@@ -148,6 +155,18 @@ function actionOf(command: string, words: string[], rest: readonly string[]): Ac
     default:
       throw usage(`hansa playground has no command ${JSON.stringify(command)}`);
   }
+}
+
+/** Two hosts, a protocol and a port. */
+function blockedPort(
+  command: string,
+  words: string[],
+): BlockedPort & { readonly first: number; readonly second: number } {
+  const [protocol] = words.splice(2, 1);
+  if (protocol !== "udp" && protocol !== "tcp") throw usage(`${command} wants I J udp|tcp PORT`);
+  const [first, second, port] = numbers(words, ["I", "J", "PORT"]);
+  if (port < 1 || port > 65_535) throw usage(`${port} is not a port: 1 to 65535`);
+  return { first, second, protocol, port };
 }
 
 function usage(message: string): HansaError {

@@ -31,6 +31,14 @@ test("a one-way loss is seen by the receiver only", () => {
   assert.deepEqual(deafTo(1, 2, oneway), []);
 });
 
+test("a one-way loss of one port is a rule of the receiver, for that port only", () => {
+  const only = { protocol: "udp" as const, port: 6784 };
+  const oneway = { ...NO_IMPAIRMENTS, oneways: [{ from: 1, to: 2, only }] };
+  assert.deepEqual(deafTo(2, 2, oneway), []);
+  assert.match(rulesOf(2, 2, 1, oneway), /ip saddr \{ 192\.168\.48\.11 \} udp dport 6784 drop/);
+  assert.doesNotMatch(rulesOf(1, 2, 1, oneway), /drop/);
+});
+
 test("rules without impairments only remove our table", () => {
   assert.equal(
     rulesOf(1, 3, 2, NO_IMPAIRMENTS),

@@ -11,17 +11,27 @@ export interface Impairments {
   readonly cuts: readonly { readonly host: number; readonly link: number }[];
   /** Hosts hear only those of their own group; a host in no group hears all. */
   readonly groups: readonly (readonly number[])[];
-  readonly oneways: readonly { readonly from: number; readonly to: number }[];
+  readonly oneways: readonly Oneway[];
   readonly blocks: readonly Block[];
   readonly delays: readonly Delay[];
 }
 
-/** A firewall between two hosts: packets of either with this source or destination port are dropped. */
-export interface Block {
-  readonly a: number;
-  readonly b: number;
+/** What host `from` sends is dropped by host `to`: all of it, or the packets of one port. */
+export interface Oneway {
+  readonly from: number;
+  readonly to: number;
+  readonly only?: BlockedPort | undefined;
+}
+
+export interface BlockedPort {
   readonly protocol: "udp" | "tcp";
   readonly port: number;
+}
+
+/** A firewall between two hosts: packets of either with this source or destination port are dropped. */
+export interface Block extends BlockedPort {
+  readonly a: number;
+  readonly b: number;
 }
 
 /** Between two hosts, on all links: `ms` each way, `loss` percent of packets each way. */
@@ -53,7 +63,9 @@ export function deafTo(i: number, hosts: number, impairments: Impairments): read
     if (other === i) continue;
     const theirs = groupOf(other);
     const isParted = own !== -1 && theirs !== -1 && own !== theirs;
-    const isOneway = impairments.oneways.some(({ from, to }) => from === other && to === i);
+    const isOneway = impairments.oneways.some(
+      ({ from, to, only }) => from === other && to === i && !only,
+    );
     if (isParted || isOneway) deaf.push(other);
   }
   return deaf;
@@ -71,12 +83,15 @@ export function rulesOf(i: number, hosts: number, links: number, impairments: Im
     rules.push(`ip saddr { ${addresses(other, links)} } drop`);
     rules.push(`ether saddr { ${macs(other, links)} } drop`);
   }
-  for (const { a, b, protocol, port } of impairments.blocks) {
-    if (a !== i && b !== i) continue;
-    const from = `ip saddr { ${addresses(a === i ? b : a, links)} }`;
+  const drop = (other: number, { protocol, port }: BlockedPort): void => {
+    const from = `ip saddr { ${addresses(other, links)} }`;
     rules.push(`${from} ${protocol} dport ${port} drop`);
     rules.push(`${from} ${protocol} sport ${port} drop`);
+  };
+  for (const block of impairments.blocks) {
+    if (block.a === i || block.b === i) drop(block.a === i ? block.b : block.a, block);
   }
+  for (const { from, to, only } of impairments.oneways) if (to === i && only) drop(from, only);
   // Adding first makes the deletion succeed where there was no table.
   const clear = `add table inet ${TABLE}\ndelete table inet ${TABLE}\n`;
   if (rules.length === 0) return clear;

@@ -67,7 +67,10 @@ export function tableOf({ name, hosts, impairments }: Omit<Listing, "machine">):
   );
   const { groups, oneways, blocks, delays } = impairments;
   if (groups.length > 0) lines.push(`split: ${groups.map((group) => group.join(",")).join(" | ")}`);
-  for (const { from, to } of oneways) lines.push(`one way: host${from} is not heard by host${to}`);
+  for (const { from, to, only } of oneways) {
+    const what = only ? ` on ${only.protocol} ${only.port}` : "";
+    lines.push(`one way: host${from} is not heard by host${to}${what}`);
+  }
   for (const { a, b, protocol, port } of blocks) {
     lines.push(`blocked: ${protocol} ${port} between host${a} and host${b}`);
   }

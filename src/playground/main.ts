@@ -69,7 +69,7 @@ function change(playground: Playground, action: Change): Promise<void> {
     case "heal":
       return playground.heal();
     case "oneway":
-      return playground.oneway(action.from, action.to);
+      return playground.oneway(action.from, action.to, action.only);
     case "block":
       return playground.block(action.a, action.b, action.protocol, action.port);
     case "kill":

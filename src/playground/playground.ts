@@ -13,7 +13,13 @@ import { busyboxTar } from "./busybox-image.ts";
 import { applyDelays, routeDelays } from "./delay.ts";
 import { placeExecutable } from "./executable.ts";
 import { type ExecOptions, type ExecResult, Host } from "./host.ts";
-import { type Impairments, NO_IMPAIRMENTS, withCut, withDelay } from "./impairment.ts";
+import {
+  type BlockedPort,
+  type Impairments,
+  NO_IMPAIRMENTS,
+  withCut,
+  withDelay,
+} from "./impairment.ts";
 import {
   checkName,
   DEFAULT_NAME,
@@ -189,10 +195,10 @@ export class Playground {
     return this.#change((now) => ({ ...now, groups: [], oneways: [], blocks: [] }));
   }
 
-  /** Drops every packet from host `from` to host `to`; the other way stays open. */
-  oneway(from: number, to: number): Promise<void> {
+  /** Drops every packet from host `from` to host `to`, or those of one port; the other way stays open. */
+  oneway(from: number, to: number, only?: BlockedPort): Promise<void> {
     this.#checkPair(from, to);
-    return this.#change((now) => ({ ...now, oneways: [...now.oneways, { from, to }] }));
+    return this.#change((now) => ({ ...now, oneways: [...now.oneways, { from, to, only }] }));
   }
 
   /** Drops, between both hosts and both ways, every packet with that source or destination port, as a firewall between them does. */

@@ -40,6 +40,7 @@ export interface State {
 
 const integer = z.number().int().nonnegative();
 const processId = z.object({ pid: integer, start: z.string() });
+const blockedPort = { protocol: z.enum(["udp", "tcp"]), port: integer };
 const pair = { a: integer, b: integer };
 const schema = z.object({
   version: z.literal(1),
@@ -51,8 +52,10 @@ const schema = z.object({
   impairments: z.object({
     cuts: z.array(z.object({ host: integer, link: integer })),
     groups: z.array(z.array(integer)),
-    oneways: z.array(z.object({ from: integer, to: integer })),
-    blocks: z.array(z.object({ ...pair, protocol: z.enum(["udp", "tcp"]), port: integer })),
+    oneways: z.array(
+      z.object({ from: integer, to: integer, only: z.object(blockedPort).optional() }),
+    ),
+    blocks: z.array(z.object({ ...pair, ...blockedPort })),
     delays: z.array(z.object({ ...pair, ms: z.number(), loss: z.number() })),
   }),
   seed: integer,

@@ -61,7 +61,7 @@ export function targetsText({ targets }: Status): string {
 
 export function connectionsText({ connections }: Status, view: View): string {
   const shown = connections.filter(({ error }) => error === null);
-  const backends = shown.map(({ backend }) => backend?.length ?? 0);
+  const backends = shown.map((row) => backendText(row).length);
   const peers = shown.map(({ peer }) => label(peer).length);
   const widths = [11, Math.max(9, ...backends), Math.max(0, ...peers)];
   const rows = connections.map((row) => [
@@ -137,11 +137,17 @@ function goodInfo(
     row.mtu === null ? undefined : `mtu=${row.mtu}`,
     row.error ?? undefined,
   ].filter((text) => text !== undefined);
-  const cells = [row.encrypted ? "encrypted" : "unencrypted", row.backend ?? "", label(row.peer)];
+  const cells = [row.encrypted ? "encrypted" : "unencrypted", backendText(row), label(row.peer)];
   return alignColumns([[...cells, attributes.join(" ")]], {
     least: [encrypted, backend, peer],
     gap: " ",
   });
+}
+
+/** "wireguard", "relay tcp", "relay via host2". */
+function backendText({ backend, via }: Connection): string {
+  if (backend !== "relay") return backend ?? "";
+  return via === null ? "relay tcp" : `relay via ${via.name}`;
 }
 
 function badInfo(row: Connection, view: View): string {
