@@ -2,6 +2,7 @@
  * A program for the tests of names, run inside a host or outside of all: asks a name server, or is one.
  *
  *     node name-probe.ts ask SERVER udp|tcp NAME TYPE [UDPSIZE]   prints {rcode, truncated, authoritative, answers, …} as JSON
+ *     node name-probe.ts turns SERVER NAME…                       asks for each in turn, all from one port; prints the first answers as JSON
  *     node name-probe.ts serve ADDRESS VALUE                      answers every name with VALUE, and prints each name asked for
  */
 import { createSocket } from "node:dgram";
@@ -19,6 +20,7 @@ import { formatIpv4, parseIpv4 } from "../../src/values/ipv4.ts";
 
 const [mode = "", ...rest] = process.argv.slice(2);
 if (mode === "serve") serve(rest[0] ?? "", parseIpv4(rest[1] ?? "") ?? 0);
+else if (mode === "turns") console.log(JSON.stringify(await askInTurn(rest)));
 else console.log(JSON.stringify(await ask(rest)));
 
 async function ask([
@@ -50,12 +52,31 @@ async function ask([
   };
 }
 
-/** Undefined when no answer comes within a second. */
+/** The address of each, or the code that there was instead of one; -1 for silence, also when asked five times. */
+async function askInTurn([server = "", ...names]: string[]): Promise<(string | number)[]> {
+  const socket = createSocket("udp4");
+  const found: (string | number)[] = [];
+  for (const [id, name] of names.entries()) {
+    let message: DnsMessage | undefined;
+    for (let tries = 0; tries < 5 && message?.id !== id; tries++) {
+      socket.send(encodeQuery({ id, name: name.split("."), type: TYPE.A }), 53, server);
+      const timeout = AbortSignal.timeout(1_000);
+      const reply = await once(socket, "message", { signal: timeout }).catch(() => []);
+      message = reply[0] && decodeDnsMessage(reply[0]);
+    }
+    const data = message?.answers[0]?.data;
+    found.push(data?.kind === "address" ? formatIpv4(data.address) : (message?.rcode ?? -1));
+  }
+  socket.close();
+  return found;
+}
+
+/** Undefined when no answer comes within two seconds. */
 async function overUdp(server: string, query: Uint8Array): Promise<Uint8Array | undefined> {
   const socket = createSocket("udp4");
   socket.send(query, 53, server);
   try {
-    const [bytes] = await once(socket, "message", { signal: AbortSignal.timeout(1_000) });
+    const [bytes] = await once(socket, "message", { signal: AbortSignal.timeout(2_000) });
     return bytes;
   } catch {
     return undefined;
