@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { createLogger } from "../host/logger.ts";
+import type { Range } from "../values/cidr.ts";
+import type { SeenContainer } from "./reconcile-plan.ts";
+import { StrayLoop, type StrayLoopOptions } from "./stray-loop.ts";
+
+const logger = createLogger({ write: () => {} });
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "stray-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+/** A host that owns `owned`, and what its loop told others and its address machine. */
+async function host(name: string, owned: Range, different: Partial<StrayLoopOptions> = {}) {
+  const told: Uint8Array[] = [];
+  const avoided: (readonly Range[])[] = [];
+  const loop = await StrayLoop.start({
+    name,
+    path: join(folder, `${name}.json`),
+    logger,
+    owned: () => [owned],
+    broadcast: (_, body) => void told.push(body),
+    stateOf: () => "heard",
+    avoid: (ranges) => void avoided.push(ranges),
+    changed: () => {},
+    ...different,
+  });
+  return { loop, told, avoided };
+}
+
+function container(name: string, address: number): SeenContainer {
+  return { id: name, name, running: true, error: "", restartPolicy: "no", address };
+}
+
+test("two hosts that hold one address both say so, the owner keeps from giving it, and an end is told", async () => {
+  const owner = await host("1-000000aa", { start: 0, end: 10 });
+  const other = await host("2-000000bb", { start: 10, end: 20 });
+  try {
+    owner.loop.setContainers([container("web", 5), container("db", 6)]);
+    assert.deepEqual(owner.told, [], "nothing is wrong yet");
+    other.loop.setContainers([container("api", 5), container("own", 12)]);
+    assert.equal(other.told.length, 1);
+    for (const note of other.told.splice(0)) owner.loop.receive(note);
+    assert.deepEqual(owner.avoided.at(-1), [{ start: 5, end: 6 }]);
+    for (const note of owner.told.splice(0)) other.loop.receive(note);
+    for (const { loop } of [owner, other]) {
+      const holders = loop.list().map(({ container, holder }) => `${container} ${holder}`);
+      assert.deepEqual(holders.sort(), ["api 2-000000bb", "web 1-000000aa"]);
+    }
+    other.loop.setContainers([container("own", 12)]);
+    for (const note of other.told.splice(0)) owner.loop.receive(note);
+    assert.deepEqual(owner.avoided.at(-1), []);
+    assert.deepEqual(owner.loop.list(), []);
+  } finally {
+    await Promise.all([owner.loop.close(), other.loop.close()]);
+  }
+});
+
+test("what others hold is known again before the first space is set after a restart", async () => {
+  const first = await host("3-000000cc", { start: 0, end: 10 });
+  const other = await host("4-000000dd", { start: 10, end: 20 });
+  other.loop.setContainers([container("api", 5)]);
+  for (const note of other.told) first.loop.receive(note);
+  await Promise.all([first.loop.close(), other.loop.close()]);
+  const second = await host("3-000000cc", { start: 0, end: 10 }, { stateOf: () => "silent" });
+  await second.loop.close();
+  assert.deepEqual(second.avoided, [[{ start: 5, end: 6 }]]);
+});
