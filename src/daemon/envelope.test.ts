@@ -33,8 +33,11 @@ test("shared state comes back as it was sent", () => {
       fc.uint8Array({ maxLength: 300 }),
       fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 20 }),
       fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 5 }),
-      (rings, rows, names) => {
-        const back = decodeSharedState(encodeSharedState({ rings, rows, names }));
+      fc.uint8Array({ maxLength: 60 }),
+      (rings, rows, names, departures) => {
+        const state = { rings, rows, names, departures };
+        const back = decodeSharedState(encodeSharedState(state));
+        assert.deepEqual(back && Uint8Array.from(back.departures), departures);
         assert.deepEqual(back && Uint8Array.from(back.rings), rings);
         assert.deepEqual(
           back?.rows.map((row) => Uint8Array.from(row)),

@@ -28,6 +28,7 @@ const FILE: MembershipFile = {
       endpoint: { ip: "192.0.2.2", port: 6784 },
     },
   ],
+  departed: [{ id: 3, keyFingerprint: "00000003", cause: "left", atSeconds: 1 }],
 };
 
 test("what is saved is read back, and only its owner can read it", async () => {
@@ -39,8 +40,11 @@ test("what is saved is read back, and only its owner can read it", async () => {
 
 test("damaged entries are left out, a damaged file is refused", async () => {
   const nodes = [null, 7, { id: "x" }, ...FILE.nodes];
-  writeFileSync(path, JSON.stringify({ ...FILE, nodes }));
-  assert.deepEqual((await loadMembershipFile(path)).nodes, FILE.nodes);
+  const departed = [...FILE.departed, null, { id: 3 }];
+  writeFileSync(path, JSON.stringify({ ...FILE, nodes, departed }));
+  assert.deepEqual(await loadMembershipFile(path), FILE);
+  writeFileSync(path, JSON.stringify({ ...FILE, departed: undefined }));
+  assert.deepEqual((await loadMembershipFile(path)).departed, []);
   for (const text of ["", "{", "null", "[]", '{"version":2,"incarnation":1}', '{"version":1}']) {
     writeFileSync(path, text);
     await assert.rejects(

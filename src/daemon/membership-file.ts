@@ -5,6 +5,7 @@
  * are remembered with their tunnel keys, so that a daemon that restarts in a partition keeps the tunnels of those it cannot hear.
  */
 import { atomicWriteSync, readJson } from "../host/files.ts";
+import { type Departure, isDeparture } from "../membership/departures.ts";
 import { type KnownPeer, readDialerState } from "../membership/dialer-state.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
@@ -25,9 +26,17 @@ export interface MembershipFile {
   readonly incarnation: number;
   readonly peers: readonly KnownPeer[];
   readonly nodes: readonly RememberedNode[];
+  /** Members gone for good; absent from files of before there were any. */
+  readonly departed: readonly Departure[];
 }
 
-export const NO_MEMBERSHIP: MembershipFile = { version: 1, incarnation: 0, peers: [], nodes: [] };
+export const NO_MEMBERSHIP: MembershipFile = {
+  version: 1,
+  incarnation: 0,
+  peers: [],
+  nodes: [],
+  departed: [],
+};
 
 /** What `path` holds; entries that are malformed are left out. Throws STATE_DAMAGED when it is no JSON of ours. */
 export async function loadMembershipFile(path: string): Promise<MembershipFile> {
@@ -36,13 +45,15 @@ export async function loadMembershipFile(path: string): Promise<MembershipFile> 
 }
 
 function readFile(value: unknown): MembershipFile {
-  const { version, incarnation, nodes } = value as Partial<Record<keyof MembershipFile, unknown>>;
+  const file = value as Partial<Record<keyof MembershipFile, unknown>>;
+  const { version, incarnation, nodes, departed } = file;
   if (version !== 1 || !Number.isSafeInteger(incarnation)) throw new RangeError("membership.json");
   return {
     version: 1,
     incarnation: Number(incarnation),
     peers: readDialerState(value).peers,
     nodes: Array.isArray(nodes) ? nodes.filter(isNode) : [],
+    departed: Array.isArray(departed) ? departed.filter(isDeparture) : [],
   };
 }
 

@@ -11,8 +11,9 @@ import type { Logger } from "../host/logger.ts";
 import type { Identity, IdentityKeys } from "../identity/identity.ts";
 import type { HolderState } from "../ipam/strays.ts";
 import type { ConnectionRow, RowConnection } from "../membership/connection-rows.ts";
+import { type Departure, decodeDepartures, encodeDepartures } from "../membership/departures.ts";
 import { Dialer, type DialerMember, type PeerView, type TargetView } from "../membership/dialer.ts";
-import { formatMemberName } from "../membership/member-name.ts";
+import { formatMemberName, parseMemberName } from "../membership/member-name.ts";
 import { decodeMetadata, encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import { bindingAfter } from "../membership/twins.ts";
 import { type NameNews, NameRegistry } from "../names/name-registry.ts";
@@ -26,7 +27,7 @@ import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope } from
 import { loadMembershipFile, type MembershipFile, type RememberedNode } from "./membership-file.ts";
 import { MetNodes } from "./met-nodes.ts";
 import { type Rejection, Rejections } from "./rejections.ts";
-import { isHeard, isLive, type Roster, rosterOf } from "./roster.ts";
+import { isHeard, isLive, type Roster, type RosterNode, rosterOf } from "./roster.ts";
 import { RowBoard } from "./row-board.ts";
 import { decodeSharedState, encodeSharedState } from "./shared-state.ts";
 import { announcedAddress, overlayBlock, ownAddresses } from "./underlay.ts";
@@ -41,6 +42,8 @@ const ADDRESSES_MS = 2_000;
 const CERTAIN_AFTER_MS = 5_000;
 /** Bytes of names that still fit a gossip packet; what is larger goes with push/pulls only. */
 const MAX_BROADCAST_NAMES = 1_100;
+/** Exchanges under way at one time when all peers are told something at once. */
+const EXCHANGES_AT_ONCE = 16;
 
 export interface MembershipLoopOptions {
   readonly node: NodeFile;
@@ -182,8 +185,13 @@ export class MembershipLoop {
   }
 
   roster(): Roster {
-    this.#roster ??= rosterOf(this.#gossip.members(), this.#name);
+    this.#roster ??= rosterOf(this.#gossip.members(), this.#name, this.#met.departures);
     return this.#roster;
+  }
+
+  /** True for a key that left or was taken over. */
+  hasDeparted(name: string): boolean {
+    return this.#met.departures.get(name) !== undefined;
   }
 
   /** Nodes met in this or a former life of the daemon and not heard to have left. */
@@ -291,6 +299,38 @@ export class MembershipLoop {
     this.#tellNames(this.#names.setOwn(entries));
   }
 
+  /** Exchanges whole states with each of `peers` now; those that did not answer. Ends within 10 s for 16 peers. */
+  async exchange(peers: readonly RosterNode[]): Promise<RosterNode[]> {
+    const silent: RosterNode[] = [];
+    const waiting = [...peers];
+    const worker = async (): Promise<void> => {
+      for (let peer = waiting.shift(); peer; peer = waiting.shift()) {
+        const answer = await this.#gossip.join(peer.member.endpoint);
+        if (!answer.ok) silent.push(peer);
+      }
+    };
+    await Promise.all(Array.from({ length: EXCHANGES_AT_ONCE }, worker));
+    return silent;
+  }
+
+  /** A node that vanished is gone for good: on disk when it returns, told to others by `exchange`. */
+  takeOver({ id, keyFingerprint }: Pick<Departure, "id" | "keyFingerprint">): void {
+    this.#depart([{ id, keyFingerprint, cause: "taken-over", atSeconds: nowSeconds() }]);
+  }
+
+  /** Leaves the cluster for good and tells everybody in reach; nobody is dialled from now on. Takes `withinMs`, and 10 s where a peer hangs. */
+  async leave(withinMs: number): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#dials.close();
+    const peers = this.roster().peers.filter(isHeard);
+    const { id, keyFingerprint } = this.#metadata;
+    // Our own word for it first: after a crash from here on this key stays out.
+    this.#depart([{ id, keyFingerprint, cause: "left", atSeconds: nowSeconds() }]);
+    await this.#gossip.leave(withinMs);
+    // Packets may be lost; an exchange is confirmed.
+    await this.exchange(peers);
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#dials.close();
@@ -304,13 +344,16 @@ export class MembershipLoop {
           rings: this.#options.rings(),
           rows: this.#board.encoded(),
           names: this.#names.encoded(),
+          departures: encodeDepartures(this.#met.departures.list()),
         }),
       mergeRemoteState: (state) => {
         const shared = decodeSharedState(state);
         if (!shared) return;
         for (const row of shared.rows) this.#board.take(row);
         for (const names of shared.names) this.#tellNames(this.#names.take(names));
+        // Rings before departures: whoever follows a departed node in its id must know whose its space is now.
         this.#options.takeRings(shared.rings);
+        this.#depart(decodeDepartures(shared.departures) ?? []);
       },
       userMessage: (payload, from, via) => this.#take(payload, from, via),
       memberEvent: (event) => this.#memberEvent(event),
@@ -357,12 +400,30 @@ export class MembershipLoop {
     const { kind, member } = event;
     const level = kind === "conflict" ? "warn" : "info";
     this.#options.logger[level]("member", { kind, name: member.name, ip: member.endpoint.ip });
-    if (kind === "left") {
-      this.#board.drop(member.name);
-      this.#names.drop(member.name);
+    const named = parseMemberName(member.name);
+    if (kind === "left" && named) {
+      this.#depart([{ ...named, cause: "left", atSeconds: nowSeconds() }]);
+    } else if (kind === "dead" && this.hasDeparted(member.name)) {
+      // Nothing is expected of it any more, so it need not be looked for.
+      this.#gossip.remove(member.name);
     }
     this.#refresh();
     this.#dials?.kick();
+  }
+
+  /** Takes in who is gone for good, and lets go of all that was kept for them. */
+  #depart(departures: readonly Departure[]): void {
+    const news = this.#met.depart(departures);
+    if (news.length === 0) return;
+    for (const departure of news) {
+      const name = formatMemberName(departure);
+      this.#options.logger.info("gone for good", { name, cause: departure.cause });
+      this.#board.drop(name);
+      this.#names.drop(name);
+      this.#dialer.dropPeer(name);
+      if (this.#gossip.member(name)?.state === "dead") this.#gossip.remove(name);
+    }
+    this.#refresh();
   }
 
   /** After any change of members: roster, dialer, what is remembered, and whoever looks at them. */
@@ -382,7 +443,11 @@ export class MembershipLoop {
     return this.#gossip
       .members()
       .filter(({ name }) => name !== this.#name)
-      .map((member) => ({ ...member, links: decodeMetadata(member.meta)?.links ?? [] }));
+      .map((member) => ({
+        ...member,
+        links: decodeMetadata(member.meta)?.links ?? [],
+        departed: this.hasDeparted(member.name),
+      }));
   }
 
   #save(): void {
@@ -466,4 +531,8 @@ export class MembershipLoop {
     const { id, keyFingerprint } = this.#metadata;
     return encodeEnvelope({ kind, sender: id, fingerprint: keyFingerprint, body });
   }
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
 }

@@ -1,10 +1,13 @@
 /**
- * The nodes that were met and did not leave, with our incarnation: what membership.json keeps.
+ * The nodes that were met, those of them that are gone for good, and our incarnation: what membership.json keeps.
  *
- * A node that is not heard keeps its tunnel and routes, also over a restart of the daemon, so it is remembered until it leaves.
+ * A node that is not heard keeps its tunnel and routes, also over a restart of the daemon, so it is remembered until it leaves or is taken
+ * over; from then on only that is remembered.
  */
 import type { Logger } from "../host/logger.ts";
+import { type Departure, Departures } from "../membership/departures.ts";
 import type { KnownPeer } from "../membership/dialer-state.ts";
+import { formatMemberName } from "../membership/member-name.ts";
 import { type MembershipFile, type RememberedNode, saveMembershipFile } from "./membership-file.ts";
 import type { Roster, RosterNode } from "./roster.ts";
 
@@ -14,6 +17,7 @@ const ALIVE_WITHIN_MS = 3_600_000;
 export class MetNodes {
   readonly #path: string;
   readonly #logger: Logger;
+  readonly #departures: Departures;
   #nodes: readonly RememberedNode[];
   #incarnation: number;
   #saved = "";
@@ -22,12 +26,17 @@ export class MetNodes {
   constructor(path: string, logger: Logger, file: MembershipFile) {
     this.#path = path;
     this.#logger = logger;
+    this.#departures = new Departures(file.departed);
     this.#nodes = file.nodes;
     this.#incarnation = file.incarnation;
   }
 
   get nodes(): readonly RememberedNode[] {
     return this.#nodes;
+  }
+
+  get departures(): Pick<Departures, "get" | "list"> {
+    return this.#departures;
   }
 
   get incarnation(): number {
@@ -43,15 +52,18 @@ export class MetNodes {
     this.#incarnation = incarnation;
   }
 
-  /** Takes in who is there now, and lets go of who left. */
+  /** Takes in who is there now. */
   take({ peers }: Roster): void {
-    const isGone = ({ member }: RosterNode) => member.state === "left";
-    const gone = new Set(peers.filter(isGone).map(({ metadata }) => metadata.id));
-    const met = peers.filter((peer) => !isGone(peer)).map(rememberedNode);
-    const others = this.#nodes.filter(
-      ({ id }) => !gone.has(id) && !met.some((node) => node.id === id),
-    );
+    const met = peers.map(rememberedNode);
+    const others = this.#nodes.filter(({ id }) => !met.some((node) => node.id === id));
     this.#nodes = [...met, ...others].sort((a, b) => a.id - b.id);
+  }
+
+  /** Takes in who is gone for good; those that were news. */
+  depart(departures: readonly Departure[]): Departure[] {
+    const news = this.#departures.add(departures);
+    this.#nodes = this.#nodes.filter((node) => !this.#departures.get(formatMemberName(node)));
+    return news;
   }
 
   /** Writes down what changed; on disk when it returns, or `problem` says why not. */
@@ -62,11 +74,13 @@ export class MetNodes {
       endpoint,
       Math.floor(lastAliveMs / ALIVE_WITHIN_MS),
     ]);
-    const text = JSON.stringify([this.#incarnation, seen, this.#nodes]);
+    const departed = this.#departures.list();
+    const text = JSON.stringify([this.#incarnation, seen, this.#nodes, departed]);
     if (text === this.#saved) return;
     const incarnation = this.#incarnation;
+    const nodes = this.#nodes;
     try {
-      saveMembershipFile(this.#path, { version: 1, incarnation, peers, nodes: this.#nodes });
+      saveMembershipFile(this.#path, { version: 1, incarnation, peers, nodes, departed });
       this.#saved = text;
       this.#problem = undefined;
     } catch (error) {

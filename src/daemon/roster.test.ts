@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Departure } from "../membership/departures.ts";
 import type { MemberView } from "../membership/machine.ts";
 import { encodeMetadata } from "../membership/metadata.ts";
 import { heardPeers, rosterOf } from "./roster.ts";
@@ -46,7 +47,7 @@ test("peers are sorted, and heard unless they are dead or left", () => {
     { id: 3, key: "00000003", state: "left" },
   );
   const ids = peers.map(({ metadata }) => metadata.id);
-  assert.deepEqual([ids, twins, usurper], [[1, 2, 3, 9], [], undefined]);
+  assert.deepEqual([ids, twins, usurper], [[1, 2, 9], [], undefined]);
   assert.deepEqual(
     heardPeers(roster({ id: 9, key: "00000009" }, { id: 2, key: "00000002" })),
     [2, 9],
@@ -80,6 +81,31 @@ test("a node that left gives way to the one that has its id now", () => {
     peers.map((node) => node.member.name),
     ["2-aaaaaaaa"],
   );
+});
+
+test("whose key is gone for good is nobody's peer or twin, and listed while it is heard", () => {
+  const gone = (id: number, keyFingerprint: string): Departure => {
+    return { id, keyFingerprint, cause: "taken-over", atSeconds: 1 };
+  };
+  const departures = new Map([
+    ["2-00000002", gone(2, "00000002")],
+    ["3-00000003", gone(3, "00000003")],
+    [SELF.name, gone(5, "55555555")],
+  ]);
+  const members = [
+    SELF,
+    member({ id: 2, key: "00000002" }),
+    member({ id: 2, key: "aaaaaaaa" }),
+    member({ id: 3, key: "00000003", state: "dead" }),
+  ];
+  const { peers, twins, departed, expelled } = rosterOf(members, SELF.name, departures);
+  const names = (list: typeof peers): string[] => list.map((node) => node.member.name);
+  assert.deepEqual(
+    [names(peers), names(twins), names(departed)],
+    [["2-aaaaaaaa"], [], ["2-00000002"]],
+  );
+  assert.equal(expelled?.id, 5);
+  assert.equal(roster().expelled, undefined);
 });
 
 test("plain members, names that lie about the id, and nodes of another subnet or encryption are foreign", () => {

@@ -1,6 +1,7 @@
 /**
- * The members that gossip knows, as nodes: metadata read, twins decided, foreigners told apart. Pure.
+ * The members that gossip knows, as nodes: metadata read, twins decided, foreigners and the departed told apart. Pure.
  */
+import type { Departure } from "../membership/departures.ts";
 import type { MemberView } from "../membership/machine.ts";
 import { decodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import { findTwins, loses } from "../membership/twins.ts";
@@ -13,14 +14,23 @@ export interface RosterNode {
 
 export interface Roster {
   readonly self: RosterNode;
-  /** One node for each id but ours, ascending: of twins the one that won. */
+  /** One node for each id but ours, ascending: of twins the one that won. Nobody who is gone for good. */
   readonly peers: readonly RosterNode[];
   /** Twins that lost their id, ours among them when that is we. */
   readonly twins: readonly RosterNode[];
   /** The twin that has our id; undefined while the id is ours. */
   readonly usurper: RosterNode | undefined;
+  /** Nodes that left or were taken over and are heard all the same: given nothing. */
+  readonly departed: readonly RosterNode[];
+  /** That we are such a node ourselves. */
+  readonly expelled: Departure | undefined;
   /** Plain members of the protocol, and nodes launched otherwise than we: listed, given nothing. */
   readonly foreign: readonly MemberView[];
+}
+
+export interface DepartureLookup {
+  /** By the member's name. */
+  get(name: string): Departure | undefined;
 }
 
 /** Reading metadata costs, and members rarely change: kept as long as the bytes are. */
@@ -52,14 +62,22 @@ function sameCluster(a: RosterNode, b: RosterNode): boolean {
   return sameSubnet && x.encryption === y.encryption;
 }
 
-/** `ownName` must be among the members. Who has left is nobody's twin. */
-export function rosterOf(members: readonly MemberView[], ownName: string): Roster {
+/** `ownName` must be among the members. Who is gone for good is nobody's twin. */
+export function rosterOf(
+  members: readonly MemberView[],
+  ownName: string,
+  departures: DepartureLookup = new Map(),
+): Roster {
   const nodes: RosterNode[] = [];
+  const departed: RosterNode[] = [];
   const foreign: MemberView[] = [];
   for (const member of members) {
+    const isSelf = member.name === ownName;
+    if (member.state === "left" && !isSelf) continue;
     const metadata = metadataOf(member);
-    if (metadata) nodes.push({ member, metadata });
-    else foreign.push(member);
+    if (!metadata) foreign.push(member);
+    else if (isSelf || !departures.get(member.name)) nodes.push({ member, metadata });
+    else if (isHeard({ member, metadata })) departed.push({ member, metadata });
   }
   const self = nodes.find(({ member }) => member.name === ownName);
   if (!self) throw new RangeError(`${ownName} is not among the members`);
@@ -69,13 +87,9 @@ export function rosterOf(members: readonly MemberView[], ownName: string): Roste
     nodes.splice(nodes.indexOf(stranger), 1);
     foreign.push(stranger.member);
   }
-  const present = nodes.filter(({ member }) => member.state !== "left");
-  const groups = findTwins(present.map(({ metadata }) => metadata));
-  const lost = new Set(groups.flatMap(({ losers }) => losers));
-  const usurper = loses(
-    self.metadata,
-    present.map(({ metadata }) => metadata),
-  );
+  const holders = nodes.map(({ metadata }) => metadata);
+  const lost = new Set(findTwins(holders).flatMap(({ losers }) => losers));
+  const usurper = loses(self.metadata, holders);
   return {
     self,
     peers: nodes
@@ -83,14 +97,11 @@ export function rosterOf(members: readonly MemberView[], ownName: string): Roste
         (node) =>
           node !== self && node.metadata.id !== self.metadata.id && !lost.has(node.metadata),
       )
-      .filter(
-        (node) =>
-          node.member.state !== "left" ||
-          !present.some((other) => other.metadata.id === node.metadata.id),
-      )
       .sort((a, b) => a.metadata.id - b.metadata.id),
     twins: nodes.filter(({ metadata }) => lost.has(metadata)),
     usurper: nodes.find(({ metadata }) => metadata === usurper),
+    departed,
+    expelled: departures.get(ownName),
     foreign,
   };
 }

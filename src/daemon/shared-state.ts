@@ -1,5 +1,5 @@
 /**
- * What we add to a push/pull: the address rings, every node's row of connections, and every node's names.
+ * What we add to a push/pull: the address rings, every node's row of connections and names, and who is gone for good.
  *
  * All parts carry their own versions and merge by them, so the order of exchanges does not matter.
  */
@@ -13,6 +13,8 @@ export interface SharedState {
   readonly rows: readonly Uint8Array[];
   /** Encoded by names/name-set, one element a node. */
   readonly names: readonly Uint8Array[];
+  /** Encoded by membership/departures. */
+  readonly departures: Uint8Array;
 }
 
 /** At most this many rows, and as many sets of names, are read from one exchange. */
@@ -20,7 +22,7 @@ const MAX_ROWS = 65535;
 
 /**
  * Version byte, u32 length and rings, u16 count, then each row with a u16 length; u16 count, then each set of names with a u32 length;
- * big endian. Parts that come after are not read by who does not know them.
+ * then the departures as such a list of one; big endian. Parts that come after are not read by who does not know them.
  */
 export function encodeSharedState(state: SharedState): Uint8Array {
   const head = Buffer.alloc(5);
@@ -31,6 +33,7 @@ export function encodeSharedState(state: SharedState): Uint8Array {
     state.rings,
     ...listParts(state.rows, 2),
     ...listParts(state.names, 4),
+    ...listParts([state.departures], 4),
   ]);
 }
 
@@ -41,9 +44,21 @@ export function decodeSharedState(bytes: Uint8Array): SharedState | undefined {
   const ringEnd = 5 + view.readUInt32BE(1);
   const rows = readList(view, ringEnd, 2);
   if (!rows) return undefined;
-  // Nodes of the first version tell no names.
-  const names = rows.end === view.length ? { parts: [] } : readList(view, rows.end, 4);
-  return names && { rings: bytes.subarray(5, ringEnd), rows: rows.parts, names: names.parts };
+  const names = readLaterList(view, rows.end);
+  const departures = names && readLaterList(view, names.end);
+  return (
+    departures && {
+      rings: bytes.subarray(5, ringEnd),
+      rows: rows.parts,
+      names: names.parts,
+      departures: departures.parts[0] ?? new Uint8Array(0),
+    }
+  );
+}
+
+/** A list that nodes of earlier versions do not tell. */
+function readLaterList(view: Buffer, start: number): ReturnType<typeof readList> {
+  return start === view.length ? { parts: [], end: start } : readList(view, start, 4);
 }
 
 /** A u16 count, and each part after its length, which has so many bytes. */

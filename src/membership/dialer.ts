@@ -39,6 +39,8 @@ export interface DialerMember {
   /** Its further addresses. */
   readonly links?: readonly string[];
   readonly state: MemberState;
+  /** Gone for good and heard all the same: not dialled while it is alive, and no known peer afterwards. */
+  readonly departed?: boolean;
 }
 
 export interface TargetView {
@@ -165,11 +167,12 @@ export class Dialer {
     this.#aliveAt.clear();
     for (const member of members) {
       const { name, endpoint, state } = member;
-      if (state === "left") {
+      const isAlive = state === "alive" || state === "suspect";
+      if (state === "left" || member.departed) {
         this.#peers.delete(name);
+        if (isAlive) this.#noteAlive(member);
         continue;
       }
-      const isAlive = state === "alive" || state === "suspect";
       const entry = this.#peers.get(name);
       if (state === "alive") this.#forgotten.delete(name);
       if (isAlive) {
