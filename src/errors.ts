@@ -104,6 +104,13 @@ export const ERRORS = {
     exit: 1,
     status: 413,
   },
+  RESET_RUNNING: {
+    title: "a reset is running",
+    cause: "hansa reset is taking the node of this host away",
+    hint: "wait until it has ended, then run the same command again",
+    exit: 1,
+    status: 409,
+  },
   ROOT_REQUIRED: {
     title: "root privileges required",
     cause: "the command changes the host's network and services",
@@ -122,9 +129,31 @@ export const ERRORS = {
     title: "launched otherwise before",
     cause:
       "the node was launched before with another id, name, subnet, port or encryption, which belong to it until a reset",
-    hint: "launch with the same parameters, or start over: docs/troubleshooting/start-over.md",
+    hint: "launch with the same parameters, or start over with hansa reset",
     exit: 1,
     status: 409,
+  },
+  NETWORK_IN_USE: {
+    title: "containers are on the network",
+    cause: "a reset takes the network hansa away, and containers of yours are on it",
+    hint: "remove them or disconnect them from the network hansa, or use --force to have them disconnected",
+    exit: 1,
+    status: 409,
+  },
+  NODE_DEPARTED: {
+    title: "the node is gone for good",
+    cause:
+      "the node left the cluster in a reset that did not end, or its addresses were taken over because nobody heard it; its key is let in no more",
+    hint: "on that node: hansa reset, then hansa launch, with the same id if you like",
+    exit: 1,
+    status: 409,
+  },
+  NODE_NOT_FOUND: {
+    title: "no such node",
+    cause: "no node of this id or name was ever met, and it owns no addresses",
+    hint: "see hansa status --peers and hansa status --ipam",
+    exit: 3,
+    status: 404,
   },
   NODE_NOT_LAUNCHED: {
     title: "the node was never launched",
@@ -143,7 +172,7 @@ export const ERRORS = {
   NODE_TWIN: {
     title: "two nodes have one id",
     cause: "two hosts were launched with the same id, or one is a clone of the other's disk",
-    hint: "launch one of the two with another id",
+    hint: "reset one of the two and launch it with another id; where the other one is gone for good, run hansa ipam take-over with the id on a third node",
     exit: 1,
     status: 409,
   },
@@ -310,7 +339,7 @@ export const ERRORS = {
   STATE_DAMAGED: {
     title: "a file of hansa is damaged",
     cause: "a file under /var/lib/hansa was changed by hand or by a failing disk",
-    hint: "restore the file from a copy, or start over: docs/troubleshooting/start-over.md",
+    hint: "restore the file from a copy, or start over with hansa reset",
     exit: 1,
     status: 500,
   },
@@ -335,11 +364,27 @@ export const ERRORS = {
     exit: 1,
     status: 500,
   },
+  TAKE_OVER_REFUSED: {
+    title: "the node may still live",
+    cause:
+      "some node hears the one that is to be taken over, or a node in reach could not be asked whether it does",
+    hint: "a node that lives gives its addresses back by itself: run hansa reset on it",
+    exit: 1,
+    status: 409,
+  },
+  TAKE_OVER_UNCONFIRMED: {
+    title: "a take-over must be confirmed",
+    cause:
+      "should the node still run somewhere, its addresses are given out a second time, and both containers are cut off now and then",
+    hint: "make sure that the node is off for good, then run the same command with --yes",
+    exit: 1,
+    status: 409,
+  },
   TOKEN_DIFFERS: {
     title: "another token or cluster name",
     cause:
       "the node was launched before with another token or cluster name; both belong to it until a reset",
-    hint: "launch with the same token and cluster name, or start over: docs/troubleshooting/start-over.md",
+    hint: "launch with the same token and cluster name, or start over with hansa reset",
     exit: 1,
     status: 409,
   },

@@ -1,5 +1,7 @@
 /** A NodePort with state in memory, for tests of the API, the client and the command line. */
 
+import { HansaError } from "../errors.ts";
+import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
@@ -158,6 +160,38 @@ export function exampleReport(): DoctorReport {
   };
 }
 
+/** Of node 1: its gateway, a container, a leak, and node 3 that was never met. */
+export function exampleCheck(): AddressCheck {
+  const since = "2026-01-02T03:00:00.000Z";
+  const lease = { since, ageSeconds: 245, ringOwner: 1 };
+  return {
+    node: { id: 1, name: "host1" },
+    leases: [
+      {
+        address: "10.32.0.1",
+        state: "held",
+        reason: "gateway",
+        container: null,
+        since: null,
+        ageSeconds: null,
+        ringOwner: 1,
+      },
+      {
+        ...lease,
+        address: "10.33.0.5",
+        state: "held",
+        reason: "fixed",
+        container: { id: "0123456789ab", name: "web" },
+      },
+      { ...lease, address: "10.40.0.2", state: "leak", reason: "dynamic", container: null },
+    ],
+    freed: [],
+    holes: [],
+    unreachable: [{ id: 3, name: null, addresses: 131072, fixedAddresses: 114688 }],
+    conflicts: 0,
+  };
+}
+
 export class FakeNode implements NodePort {
   /** Served as it is; tests change it. */
   current: Status = exampleStatus();
@@ -169,6 +203,7 @@ export class FakeNode implements NodePort {
   aborted = 0;
   /** When set, every call rejects with it. */
   failure: Error | undefined;
+  check: AddressCheck = exampleCheck();
   readonly #wake = new Set<() => void>();
 
   async status(): Promise<Status> {
@@ -215,6 +250,23 @@ export class FakeNode implements NodePort {
       this.waiting -= 1;
     }
     return { id: this.current.node.id };
+  }
+
+  async leave(): Promise<Left> {
+    this.#mayFail();
+    const heir = { id: 2, name: "host2" };
+    return { id: 1, heir, handedOver: 131072, lost: 0, problem: null, hadPeers: true };
+  }
+
+  async takeOver(node: string, confirmed: boolean): Promise<TakenOver> {
+    this.#mayFail();
+    if (!confirmed) throw new HansaError("TAKE_OVER_UNCONFIRMED", `node ${node} is not heard`);
+    return { id: Number(node), name: null, addresses: 131072, fixedAddresses: 114688 };
+  }
+
+  async checkAddresses(repair: boolean): Promise<AddressCheck> {
+    this.#mayFail();
+    return { ...this.check, freed: repair ? ["10.40.0.2"] : [] };
   }
 
   async inspect(): Promise<Inspection> {

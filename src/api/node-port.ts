@@ -1,4 +1,6 @@
 /** What the API asks of a node. The daemon implements it; tests use the FakeNode. */
+
+import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { Status } from "./status-schema.ts";
@@ -16,6 +18,12 @@ export interface NodePort {
   forget(targets: readonly string[]): Promise<{ readonly targets: string[] }>;
   /** Resolves when this node can give out an address; waits without limit, rejects when `signal` aborts. */
   prime(signal: AbortSignal): Promise<{ readonly id: number }>;
+  /** Gives this node's addresses to a peer and leaves the cluster for good; may take half a minute where others do not answer. */
+  leave(): Promise<Left>;
+  /** Makes the addresses of a node that vanished this node's. See TAKE_OVER_REFUSED and TAKE_OVER_UNCONFIRMED. */
+  takeOver(node: string, confirmed: boolean): Promise<TakenOver>;
+  /** Compares leases with containers and looks for gaps in the rings; with `repair` it frees leaks, which takes up to 12 s. */
+  checkAddresses(repair: boolean): Promise<AddressCheck>;
   inspect(): Promise<Inspection>;
   /** Examines host and peers; takes up to 10 s. */
   doctor(): Promise<DoctorReport>;

@@ -3,6 +3,12 @@
  */
 import type * as z from "zod";
 import type { ErrorCode } from "../errors.ts";
+import {
+  addressCheckSchema,
+  leftSchema,
+  takenOverSchema,
+  takeOverRequestSchema,
+} from "./address-schemas.ts";
 import { doctorSchema } from "./doctor-schema.ts";
 import { inspectionSchema } from "./inspection-schema.ts";
 import type { NodePort } from "./node-port.ts";
@@ -121,6 +127,51 @@ export const ROUTES: readonly Route[] = [
     summary: "Answers when the node can give out an address, however long that takes",
     response: primeSchema,
     handle: (node, _body, signal) => node.prime(signal),
+  }),
+  route({
+    method: "post",
+    path: "/v1/leave",
+    operation: "leave",
+    summary:
+      "Hands this node's addresses to a peer and leaves the cluster for good; the first half of hansa reset",
+    response: leftSchema,
+    handle: (node) => node.leave(),
+  }),
+  route({
+    method: "post",
+    path: "/v1/ipam/take-over",
+    operation: "takeOver",
+    summary:
+      "Makes the addresses of a node that is gone for good this node's, and lets its key in no more",
+    request: takeOverRequestSchema,
+    response: takenOverSchema,
+    errors: [
+      ...BODY_ERRORS,
+      "NODE_DEPARTED",
+      "NODE_NOT_FOUND",
+      "NODE_TWIN",
+      "TAKE_OVER_REFUSED",
+      "TAKE_OVER_UNCONFIRMED",
+    ],
+    handle: (node, { node: wanted, confirmed }) => node.takeOver(wanted, confirmed),
+  }),
+  route({
+    method: "get",
+    path: "/v1/ipam/check",
+    operation: "checkAddresses",
+    summary: "This node's leases with owner, age and reason, and what the rings lack",
+    response: addressCheckSchema,
+    errors: ["DOCKER_UNREACHABLE", "IPAM_PLUGIN_UNREACHABLE"],
+    handle: (node) => node.checkAddresses(false),
+  }),
+  route({
+    method: "post",
+    path: "/v1/ipam/repair",
+    operation: "repairAddresses",
+    summary: "The same after freeing leases that no container held for 10 s",
+    response: addressCheckSchema,
+    errors: ["DOCKER_UNREACHABLE", "IPAM_PLUGIN_UNREACHABLE"],
+    handle: (node) => node.checkAddresses(true),
   }),
   route({
     method: "get",

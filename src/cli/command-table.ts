@@ -5,9 +5,11 @@ import { doctor } from "./commands/doctor.ts";
 import { forget } from "./commands/forget.ts";
 import { inspect } from "./commands/inspect.ts";
 import { install } from "./commands/install.ts";
+import { ipam } from "./commands/ipam.ts";
 import { launch } from "./commands/launch.ts";
 import { playground } from "./commands/playground.ts";
 import { prime } from "./commands/prime.ts";
+import { reset } from "./commands/reset.ts";
 import { resume } from "./commands/resume.ts";
 import { status } from "./commands/status.ts";
 import { uninstall } from "./commands/uninstall.ts";
@@ -22,6 +24,8 @@ export const COMMANDS: readonly Command[] = [
   inspect,
   doctor,
   resume,
+  reset,
+  ipam,
   install,
   uninstall,
   playground,

@@ -4,6 +4,8 @@
  * They look as deep as the tables read, without zod, whose import alone takes half of the time that `hansa status` may use.
  * An answer from another version goes through the schemas (schema-check.ts).
  */
+
+import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Status } from "../api/status-schema.ts";
@@ -120,6 +122,40 @@ export const isVersion: Check<{ readonly version: string; readonly revision: str
   value,
 ): value is { readonly version: string; readonly revision: string } =>
   has(value, { version: isText, revision: isText });
+
+export const isLeft: Check<Left> = (value): value is Left =>
+  has(value, {
+    id: isNumber,
+    heir: orNull(isNodeRef),
+    handedOver: isNumber,
+    lost: isNumber,
+    problem: orNull(isText),
+    hadPeers: isBoolean,
+  });
+
+export const isTakenOver: Check<TakenOver> = (value): value is TakenOver =>
+  has(value, { id: isNumber, name: orNull(isText), addresses: isNumber, fixedAddresses: isNumber });
+
+const isLease = (value: unknown): boolean =>
+  has(value, {
+    address: isText,
+    state: isText,
+    reason: isText,
+    container: orNull((container) => has(container, { id: isText, name: isText })),
+    since: orNull(isText),
+    ageSeconds: orNull(isNumber),
+    ringOwner: orNull(isNumber),
+  });
+
+export const isAddressCheck: Check<AddressCheck> = (value): value is AddressCheck =>
+  has(value, {
+    node: isNodeRef,
+    leases: listOf(isLease),
+    freed: listOf(isText),
+    holes: listOf((hole) => has(hole, { first: isText, last: isText, addresses: isNumber })),
+    unreachable: listOf((owner) => has(owner, { id: isNumber, name: orNull(isText) })),
+    conflicts: isNumber,
+  });
 
 /** The table's code, sentence and hint of a failed request. */
 export const isFailure: Check<{

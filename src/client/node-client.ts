@@ -3,6 +3,8 @@
  *
  * Invariant: an answer of another shape than its schema never reaches the caller; every failure is a HansaError.
  */
+
+import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Status } from "../api/status-schema.ts";
@@ -10,11 +12,14 @@ import { VERSION, type Version } from "../api/version.ts";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
 import {
   type Check,
+  isAddressCheck,
   isDoctorReport,
   isFailure,
   isInspection,
+  isLeft,
   isPrimed,
   isStatus,
+  isTakenOver,
   isTargets,
   isVersion,
 } from "./answer-check.ts";
@@ -32,6 +37,10 @@ export interface NodeClient {
   forget(targets: readonly string[]): Promise<{ readonly targets: string[] }>;
   /** Waits without limit. */
   prime(signal?: AbortSignal): Promise<{ readonly id: number }>;
+  /** Waits without limit: others may have to be waited for. */
+  leave(): Promise<Left>;
+  takeOver(node: string, confirmed: boolean): Promise<TakenOver>;
+  checkAddresses(repair: boolean): Promise<AddressCheck>;
   inspect(): Promise<Inspection>;
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
@@ -103,6 +112,21 @@ export function nodeClient(socketPath: string): NodeClient {
       const wait = signal === undefined ? {} : { signal };
       const answer = await call({ method: "GET", path: "/v1/prime", ...wait }, false);
       return checked(answer, isPrimed, "prime");
+    },
+    leave: async () => {
+      const answer = await call({ method: "POST", path: "/v1/leave" }, false);
+      return checked(answer, isLeft, "leaving");
+    },
+    takeOver: async (node, confirmed) => {
+      const body = { node, confirmed };
+      const answer = await call({ method: "POST", path: "/v1/ipam/take-over", body });
+      return checked(answer, isTakenOver, "a take-over");
+    },
+    checkAddresses: async (repair) => {
+      const answer = repair
+        ? await call({ method: "POST", path: "/v1/ipam/repair" })
+        : await get("/v1/ipam/check");
+      return checked(answer, isAddressCheck, "addresses");
     },
   };
 }

@@ -122,6 +122,11 @@ export class AddressLoop {
     return this.#machine.owned();
   }
 
+  /** True while the plugin is there and works with the space that it was last told. */
+  get pluginHasSpace(): boolean {
+    return this.pluginConnected && this.#pluginKnows && this.#spaceProblem === undefined;
+  }
+
   view(): AddressesView {
     return this.#machine.view();
   }
@@ -153,6 +158,11 @@ export class AddressLoop {
   /** Ends leases that no container holds; resolves to how many there were. */
   async free(addresses: readonly Ipv4[]): Promise<number> {
     return await this.#plugin().free(addresses);
+  }
+
+  /** Resolves when all that was decided so far has been carried out. */
+  carriedOut(): Promise<void> {
+    return this.#queue.drained();
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
@@ -12,6 +13,7 @@ import type { NodePort } from "../api/node-port.ts";
 import type { Status } from "../api/status-schema.ts";
 import { VERSION, type Version } from "../api/version.ts";
 import { HttpEngine } from "../docker/engine-http.ts";
+import { HansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import { systemCommand } from "../host/command.ts";
 import type { Logger } from "../host/logger.ts";
@@ -30,16 +32,18 @@ import { DIRECT, type Path } from "../relay/relay-paths.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
+import { addressCheck } from "./address-check.ts";
 import { AddressLoop } from "./address-loop.ts";
 import { ChecksumTrial } from "./checksum-trial.ts";
 import { DockerLoop } from "./docker-loop.ts";
 import { DockerMemory, factsOf } from "./docker-memory.ts";
 import type { Envelope } from "./envelope.ts";
 import { linkMtu } from "./link-mtu.ts";
+import { Farewell } from "./farewell.ts";
 import { MembershipLoop } from "./membership-loop.ts";
 import { NameLoop } from "./name-loop.ts";
 import { NodeDoctor } from "./node-doctor.ts";
-import { nodeWarnings } from "./node-warnings.ts";
+import { expelledSentence, nodeWarnings } from "./node-warnings.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
 import { ownConnections } from "./own-connections.ts";
 import { RelayLoop } from "./relay-loop.ts";
@@ -50,6 +54,7 @@ import { StatusFeed } from "./status-feed.ts";
 import { statusOf } from "./status-view.ts";
 import { StrayLoop } from "./stray-loop.ts";
 import { straySentences } from "./stray-warnings.ts";
+import { takeOver } from "./take-over.ts";
 import { TunnelLoop } from "./tunnel-loop.ts";
 import { isInSubnet, overlayBlock } from "./underlay.ts";
 
@@ -83,6 +88,8 @@ export class ClusterNode implements NodePort {
   #relay: RelayLoop | undefined;
   #isStarted = false;
   readonly #waiting = new Set<() => void>();
+  /** Set once this node leaves for good. */
+  #farewell: Farewell | undefined;
 
   static async start(options: ClusterNodeOptions): Promise<ClusterNode> {
     const node = new ClusterNode(options);
@@ -320,9 +327,49 @@ export class ClusterNode implements NodePort {
     return await this.#saveTargets();
   }
 
+  /** Asked again it gives the same answer: a node leaves once. */
+  async leave(): Promise<Left> {
+    // Docker's network is about to be removed, and must not be made again.
+    await this.#docker.close();
+    this.#farewell ??= new Farewell({
+      self: this.#node.id,
+      addresses: this.#addresses,
+      membership: this.#membership,
+      logger: this.#options.logger.child({ part: "farewell" }),
+    });
+    const { heir = null, problem = null, ...counts } = await this.#farewell.done;
+    return { id: this.#node.id, heir, problem, ...counts };
+  }
+
+  takeOver(node: string, confirmed: boolean): Promise<TakenOver> {
+    const [addresses, membership] = [this.#addresses, this.#membership];
+    return takeOver({ self: this.#node.id, addresses, membership }, node, confirmed);
+  }
+
+  async checkAddresses(repair: boolean): Promise<AddressCheck> {
+    const freed = repair ? await this.#docker.freeUnheld() : [];
+    const { leases } = await this.#addresses.leases();
+    const { remembered } = this.#membership;
+    return addressCheck({
+      self: this.#node.id,
+      name: this.#node.name,
+      plan: this.#plan,
+      leases,
+      containers: await this.#docker.containers(),
+      hasNetwork: this.#docker.hasNetwork,
+      view: this.#addresses.view(),
+      freed,
+      wallMs: systemClock.wallMs(),
+      heard: heardPeers(this.#membership.roster()),
+      nameOf: (id) => remembered.find((node) => node.id === id)?.name,
+    });
+  }
+
   async prime(signal: AbortSignal): Promise<{ readonly id: number }> {
     while (!this.#canGiveAddress()) {
       signal.throwIfAborted();
+      const { expelled } = this.#membership.roster();
+      if (expelled) throw new HansaError("NODE_DEPARTED", expelledSentence(expelled));
       await new Promise<void>((resolve) => {
         const wake = () => {
           this.#waiting.delete(wake);
@@ -358,7 +405,7 @@ export class ClusterNode implements NodePort {
 
   /** Ready to start containers: Docker has the network, and an address is there or can be had from a node in reach. */
   #canGiveAddress(): boolean {
-    if (!this.#docker.hasNetwork || !this.#addresses.pluginConnected) return false;
+    if (this.#farewell || !this.#docker.hasNetwork || !this.#addresses.pluginHasSpace) return false;
     const { ready, fenced, free, entries } = this.#addresses.view();
     if (fenced) return false;
     if (ready && free > 0) return true;
@@ -420,10 +467,11 @@ export class ClusterNode implements NodePort {
     );
   }
 
-  /** Whether another host has our id, or even our key, and keeps it. */
+  /** Whether another host has our id, or even our key, and keeps it, or the others hold us gone for good. */
   get #isFenced(): boolean {
-    const { rival } = this.#membership;
-    return this.#membership.roster().usurper !== undefined || rival?.hasYielded === true;
+    const { usurper, expelled } = this.#membership.roster();
+    const isOut = usurper !== undefined || expelled !== undefined;
+    return isOut || this.#membership.rival?.hasYielded === true;
   }
 
   /** The way that the tunnel to that node takes. */
@@ -435,6 +483,7 @@ export class ClusterNode implements NodePort {
     const decoded = this.#records.decode(bytes);
     if (decoded.ok) {
       this.#addresses.input({ type: "entries", entries: decoded.entries });
+      this.#farewell?.heard(decoded.entries);
     } else {
       this.#options.logger.warn("address records of another kind were not taken", {
         reason: decoded.reason,
@@ -455,6 +504,7 @@ export class ClusterNode implements NodePort {
       const { peers, foreign } = this.#membership.roster();
       const name = formatMemberName({ id: envelope.sender, keyFingerprint: envelope.fingerprint });
       if (foreign.some((member) => member.name === name)) return;
+      if (this.#membership.hasDeparted(name)) return;
       const sender = peers.find(({ metadata }) => metadata.id === envelope.sender);
       // A twin that lost its id speaks for nobody.
       if (sender && sender.metadata.keyFingerprint !== envelope.fingerprint) return;

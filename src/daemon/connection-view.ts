@@ -187,6 +187,8 @@ function refusedMember(
     return `the node there has this node's id ${node.id} too: cloned disk?`;
   const twin = roster.twins.find(({ member }) => member.name === name);
   if (twin) return `the node there lost its id ${twin.metadata.id} to another: cloned disk?`;
+  const gone = roster.departed.find(({ member }) => member.name === name);
+  if (gone) return `node ${gone.metadata.id} there is gone for good: reset it and launch it again`;
   const foreign = roster.foreign.find((member) => member.name === name);
   if (!foreign) return undefined;
   const metadata = decodeMetadata(foreign.meta);

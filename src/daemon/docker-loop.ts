@@ -14,13 +14,23 @@ import {
 } from "../overlay/docker-network.ts";
 import { type Ipv4, parseIpv4 } from "../values/ipv4.ts";
 import { Debounced } from "./debounced.ts";
-import { type LeakWatch, reconcile, type SeenContainer, type SeenLease } from "./reconcile-plan.ts";
+import {
+  LEAK_WATCH_MS,
+  type LeakWatch,
+  reconcile,
+  type SeenContainer,
+  type SeenLease,
+  watchedLeases,
+} from "./reconcile-plan.ts";
 
 /** After an event: containers of one compose file come in bursts. */
 const DELAY_MS = 100;
 const EVERY_MS = 30_000;
 /** After a refusal or with Docker out of reach. */
 const RETRY_MS = 2_000;
+/** A repair ends then, also where leases without a container come and go. */
+const REPAIR_MS = LEAK_WATCH_MS + 2_000;
+const REPAIR_LOOK_MS = 500;
 /** Events after which leases and containers may differ, or Docker may have given up. */
 const ACTIONS = new Set(["die", "destroy", "connect", "disconnect", "create", "remove"]);
 
@@ -35,7 +45,7 @@ export interface DockerLoopOptions {
   /** The containers on our network as just looked at. */
   readonly seen?: (containers: readonly SeenContainer[]) => void;
   /** How old leases are; the host's by default. */
-  readonly clock?: Pick<Clock, "wallMs" | "monotonicMs">;
+  readonly clock?: Pick<Clock, "wallMs" | "monotonicMs" | "after">;
   /** Each event, before anything is done about it. */
   readonly event?: (event: EngineEvent) => void;
   /** Docker came, went, or has another version. */
@@ -208,7 +218,7 @@ export class DockerLoop {
     const times = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
     // Leases first: whoever takes one after this look is not missed by the second, but younger than the grace.
     const { leases } = await this.#options.leases();
-    const containers = await this.#containers();
+    const containers = await this.containers();
     this.#options.seen?.(containers);
     const { steps, watch } = reconcile({ leases, containers, ...times }, this.#watch);
     this.#watch = watch;
@@ -224,7 +234,32 @@ export class DockerLoop {
     }
   }
 
-  async #containers(): Promise<SeenContainer[]> {
+  /**
+   * Frees at once what no container holds, without the grace that a lease otherwise has: who asks has looked. Watched for 10 s all the
+   * same, because a container that is about to start has its lease before Docker shows it. Resolves to what was freed.
+   */
+  async freeUnheld(): Promise<Ipv4[]> {
+    const { clock = systemClock } = this.#options;
+    const end = clock.monotonicMs() + REPAIR_MS;
+    let watch = this.#watch;
+    for (;;) {
+      const monotonicMs = clock.monotonicMs();
+      const { leases } = await this.#options.leases();
+      watch = watchedLeases({ leases, containers: await this.containers(), monotonicMs }, watch);
+      const isRipe = ([, { firstMs }]: readonly [Ipv4, { readonly firstMs: number }]) =>
+        monotonicMs - firstMs >= LEAK_WATCH_MS;
+      const ripe = [...watch].filter(isRipe).map(([address]) => address);
+      if (ripe.length < watch.size && monotonicMs < end) {
+        await new Promise<void>((resolve) => clock.after(REPAIR_LOOK_MS, resolve));
+        continue;
+      }
+      if (ripe.length > 0) await this.#options.free(ripe);
+      return ripe;
+    }
+  }
+
+  /** Containers on our network, stopped ones too. */
+  async containers(): Promise<SeenContainer[]> {
     const { engine } = this.#options;
     const summaries = await engine.listContainers({ network: DOCKER_NETWORK_NAME });
     const seen: SeenContainer[] = [];

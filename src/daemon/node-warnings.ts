@@ -2,6 +2,7 @@
 import type { Status } from "../api/status-schema.ts";
 import { ERRORS, type ErrorCode } from "../errors.ts";
 import type { Endpoint } from "../values/endpoint.ts";
+import type { Departure } from "../membership/departures.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { differentNodes } from "./foreign-node.ts";
 import type { Roster, RosterNode } from "./roster.ts";
@@ -42,6 +43,13 @@ export function nodeWarnings(facts: WarningFacts): Warning[] {
     const text = `${why} (${place(node)}); until then neither gives the other anything`;
     warnings.push(warning("CLUSTER_DIFFERS", text));
   }
+  if (roster.expelled) {
+    warnings.push(warning("NODE_DEPARTED", expelledSentence(roster.expelled)));
+  }
+  for (const gone of roster.departed) {
+    const text = `node ${gone.metadata.id} (${place(gone)}) is gone for good and runs all the same: it is given nothing`;
+    warnings.push(warning("NODE_DEPARTED", text));
+  }
   if (conflicts > 0) {
     const records =
       conflicts === 1
@@ -70,6 +78,13 @@ function engineWarnings({ self, peers, twins }: Roster): Warning[] {
       const places = same.map(place).join(" and ");
       return warning("DOCKER_ID_TWICE", `${places} have one Docker Engine ID: cloned machine?`);
     });
+}
+
+/** What is said to a node that is gone for good by the cluster's records. */
+export function expelledSentence({ cause }: Pick<Departure, "cause">): string {
+  return cause === "left"
+    ? "this node has left the cluster: it gives no addresses, and others have closed their tunnels to it"
+    : "this node's addresses were taken over while it was away: it gives none, and others have closed their tunnels to it";
 }
 
 function place({ member, metadata }: RosterNode): string {

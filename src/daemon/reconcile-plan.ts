@@ -77,7 +77,10 @@ export function reconcile(look: Look, watch: LeakWatch): Reconciliation {
 }
 
 /** A lease that a container held meanwhile, or that is another than the one before, is watched from now. */
-function watchedLeases({ leases, containers, monotonicMs }: Look, watch: LeakWatch): LeakWatch {
+export function watchedLeases(
+  { leases, containers, monotonicMs }: Omit<Look, "wallMs">,
+  watch: LeakWatch,
+): LeakWatch {
   const held = new Set(containers.map(({ address }) => address));
   const next = new Map<Ipv4, { sinceMs: number; firstMs: number }>();
   for (const { address, sinceMs } of leases) {

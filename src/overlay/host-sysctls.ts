@@ -3,9 +3,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { isErrno } from "../errors.ts";
 import type { Sysctl } from "./overlay-config.ts";
 
-/** Makes the settings so; what could not be set comes back as problems, one sentence each. */
+/**
+ * Makes the settings so; what could not be set comes back as problems, one sentence each. `changing` is told of each change before it
+ * is made.
+ */
 export async function setSysctls(
   sysctls: readonly Sysctl[],
+  changing: (path: string, was: number, set: number) => Promise<void> = async () => undefined,
 ): Promise<{ readonly changed: string[]; readonly problems: string[] }> {
   const changed: string[] = [];
   const problems: string[] = [];
@@ -15,6 +19,7 @@ export async function setSysctls(
       const now = Number(await readFile(file, "utf8"));
       const fine = sysctl.rule === "exact" ? now === sysctl.value : now >= sysctl.value;
       if (fine) continue;
+      await changing(sysctl.path, now, sysctl.value);
       await writeFile(file, String(sysctl.value));
       changed.push(`${sysctl.path} = ${sysctl.value}`);
     } catch (error) {

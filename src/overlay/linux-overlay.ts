@@ -3,8 +3,11 @@
  *
  * Invariants: one `set`, `cleanUp` or wait for the tunnel runs at a time; the firewall stands before the tunnel's peers and the first route.
  */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Clock } from "../host/clock.ts";
 import type { Command } from "../host/command.ts";
+import { FormerSysctls } from "./former-sysctls.ts";
 import { HostFirewall, need } from "./host-firewall.ts";
 import { setSysctls } from "./host-sysctls.ts";
 import { ipQuery, parseIp, planIp, planIpRemoval, type SeenNetwork } from "./ip-plan.ts";
@@ -19,6 +22,8 @@ export interface LinuxOverlayOptions {
   readonly bridge: string;
   /** In memory, private: holds keys for the time of one call of `wg`. Default /run/hansa/wireguard. */
   readonly runDirectory?: string;
+  /** Keeps what host-wide kernel settings were before. Default /var/lib/hansa/sysctls.json. */
+  readonly formerSysctls?: string;
   /** How long `set` waits for WireGuard's tunnel to appear; default 5000. */
   readonly tunnelDeadlineMs?: number;
 }
@@ -31,6 +36,7 @@ export class LinuxOverlay implements Overlay {
   readonly #firewall: HostFirewall;
   readonly #wireguard: WireguardTunnel;
   readonly #vxlan: VxlanTunnel;
+  readonly #former: FormerSysctls;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: LinuxOverlayOptions) {
@@ -38,6 +44,7 @@ export class LinuxOverlay implements Overlay {
     this.#firewall = new HostFirewall(options.command);
     this.#wireguard = new WireguardTunnel(options);
     this.#vxlan = new VxlanTunnel(options.command);
+    this.#former = new FormerSysctls(options.formerSysctls ?? "/var/lib/hansa/sysctls.json");
   }
 
   set(config: OverlayConfig, secrets: OverlaySecrets): Promise<OverlayReport> {
@@ -84,7 +91,9 @@ export class LinuxOverlay implements Overlay {
     changed.push(...ip.changed);
     problems.push(...ip.problems);
     await this.#batch(ip.lines);
-    const sysctls = await setSysctls(config.sysctls);
+    const sysctls = await setSysctls(config.sysctls, (path, was, set) =>
+      this.#changingSysctl(path, was, set),
+    );
     changed.push(...sysctls.changed);
     problems.push(...sysctls.problems);
     if (tunnel === "missing") throw tunnelMissing();
@@ -118,7 +127,16 @@ export class LinuxOverlay implements Overlay {
     const tunnels = Object.values(TUNNEL_DEVICES);
     await this.#batch(planIpRemoval(await this.#seeNetwork(tunnels), tunnels));
     await this.#firewall.remove();
+    await this.#former.restore();
+    // Of a wireguard-go that was killed.
+    await rm(join(UAPI_DIRECTORY, `${TUNNEL_DEVICES.wireguard}.sock`), { force: true });
     this.#wireguard.forgetSent();
+  }
+
+  /** The settings of our own interfaces go with these. */
+  async #changingSysctl(path: string, was: number, set: number): Promise<void> {
+    const own: readonly string[] = [this.#options.bridge, ...Object.values(TUNNEL_DEVICES)];
+    if (!path.split("/").some((part) => own.includes(part))) await this.#former.note(path, was, set);
   }
 
   async #seeNetwork(devices: readonly string[]): Promise<SeenNetwork> {

@@ -45,6 +45,6 @@ export interface Overlay {
    * function ends it. A tunnel of the kernel never does this.
    */
   watch(onChange: () => void): () => void;
-  /** Removes all that `set` made, also by an earlier process. Docker's bridge and host-wide sysctls stay. */
+  /** Removes all that `set` made, also by an earlier process. Docker's bridge stays; host-wide sysctls become what they were. */
   cleanUp(): Promise<void>;
 }

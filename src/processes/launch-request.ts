@@ -83,7 +83,7 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
   if (options.id !== stored.id) {
     const text = `invalid argument: id, required: ${stored.id} (existing), received: ${options.id}`;
     throw new HansaError("LAUNCH_DIFFERS", text, {
-      hint: "a host keeps its id; to start over, stop the node and remove what is in /var/lib/hansa",
+      hint: "a host keeps its id; to start over, run hansa reset",
     });
   }
   if (options.cluster !== undefined && options.cluster !== stored.cluster) {

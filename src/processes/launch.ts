@@ -104,7 +104,7 @@ async function launchAgain(
   const identity = await loadIdentity(paths.stateDir);
   if (identity === undefined) {
     throw new HansaError("STATE_DAMAGED", `${paths.stateDir} has lost its identity.json`, {
-      hint: `restore it from a backup; to start over, stop the node and remove what is in ${paths.stateDir}`,
+      hint: "restore it from a backup, or start over with hansa reset",
     });
   }
   options.onProgress?.("checking the token");

@@ -6,6 +6,8 @@
  */
 /** The device of the tunnel between hosts. */
 export const TUNNEL_DEVICE = "hansa-wg";
+/** The bridge of Docker's network hansa. */
+export const BRIDGE_DEVICE = "hansa0";
 
 export interface ProcessSpec {
   /** Names its pid file, log and unit. */

@@ -4,9 +4,12 @@
  * Without systemd the caller starts them itself and the supervisor last: it adopts them, so that its own start does not delay theirs.
  */
 import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { HansaError } from "../errors.ts";
 import { sizeOf } from "./log-file.ts";
 import type { NodeFile } from "./node-file.ts";
-import { logFile } from "./paths.ts";
+import { logFile, type Paths } from "./paths.ts";
+import { readPidFile } from "./pid-file.ts";
 import { daemonAnswers, notUp, waitFor } from "./readiness.ts";
 import { isRunning } from "./running-process.ts";
 import { makeDirectories, type StartedProcess, startProcess } from "./start-process.ts";
@@ -24,6 +27,7 @@ export async function startNode(
   onProgress: (text: string) => void = () => undefined,
 ): Promise<void> {
   const { paths } = host;
+  refuseDuringReset(paths);
   const specs = host.processes(node);
   await makeDirectories(paths);
   rmSync(paths.stoppedMark, { force: true });
@@ -58,6 +62,18 @@ export async function startAll(
     if (spec.name === "daemon") daemon = started;
   }
   return daemon;
+}
+
+/** Held by a reset while it runs. */
+export function resetLock(paths: Paths): string {
+  return join(paths.runDir, "reset.lock");
+}
+
+/** What a reset has just taken away must not be brought back; the reset itself may. Throws RESET_RUNNING. */
+function refuseDuringReset(paths: Paths): void {
+  const holder = readPidFile(resetLock(paths));
+  if (holder === undefined || holder.pid === process.pid) return;
+  throw new HansaError("RESET_RUNNING", "the node of this host is being reset");
 }
 
 /** True when the node was launched and then stopped on purpose. */

@@ -4,10 +4,10 @@
  * Invariant: after it nothing is started again until `resume`, `launch` or a boot; containers and their traffic are the daemon's
  * and kernel's affair and are not touched here.
  */
-import { rmSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { HansaError, isErrno } from "../errors.ts";
 import { loadNodeFile } from "./node-file.ts";
-import { pidFile } from "./paths.ts";
+import { type Paths, pidFile } from "./paths.ts";
 import { readPidFile } from "./pid-file.ts";
 import { supervisorSpec } from "./process-list.ts";
 import { waitFor } from "./readiness.ts";
@@ -32,6 +32,18 @@ export async function stopNode(host: ThisHost = thisHost()): Promise<void> {
       readPidFile(pidFile(paths, spec.name)) ?? processByArgv(spec.argv, paths.prefix);
     if (running !== undefined) await end(spec.name, running);
     rmSync(pidFile(paths, spec.name), { force: true });
+  }
+  await endOthers(paths);
+}
+
+/** Processes that this node's settings do not name: of another version, or of a node whose files are gone. */
+async function endOthers(paths: Paths): Promise<void> {
+  const names = readdirSync(paths.runDir).flatMap((file) => /^(.+)\.pid$/.exec(file)?.[1] ?? []);
+  for (const name of names) {
+    const path = pidFile(paths, name);
+    const running = readPidFile(path);
+    if (running !== undefined) await end(name, running);
+    rmSync(path, { force: true });
   }
 }
 

@@ -16,7 +16,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   doctor: ["processes", "docker", "api", "ipam", "host"],
   install: ["host", "processes", "api"],
   playground: ["host", "docker"],
-  processes: ["host", "identity", "docker", "ipam"],
+  processes: ["host", "identity", "docker", "ipam", "overlay"],
   api: ["host"],
   client: ["api"],
   plugin: ["ipam", "host"],

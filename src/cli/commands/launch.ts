@@ -71,8 +71,10 @@ A token on the command line is visible to other users of the host for a moment: 
         },
       }),
     );
-    if (already) context.note("the node was launched before: it keeps its state");
-    else await warnOfWeakToken(token, context);
+    if (already) {
+      const where = `into the cluster ${node.cluster}`;
+      context.note(`the node was launched before, ${where}: it keeps its state and stays in it`);
+    } else await warnOfWeakToken(token, context);
     if (node.encryption === "none") warnOfNoEncryption(context);
     context.out(`[${request.id}] Node launched\n`);
     return 0;
