@@ -13,7 +13,7 @@ import type { RingEntry } from "../ipam/step.ts";
 import type { NodeId } from "../values/node-id.ts";
 import type { AddressLoop } from "./address-loop.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
-import { isHeard, type Roster, type RosterNode } from "./roster.ts";
+import { isHeard, type RosterNode } from "./roster.ts";
 
 export interface FarewellParts {
   readonly self: NodeId;
@@ -41,7 +41,7 @@ export interface FarewellResult {
   readonly hadPeers: boolean;
 }
 
-/** For a peer to be found, where there are some to be looked for. */
+/** For a peer to be heard, where there are some to be looked for. */
 const FIND_PEER_MS = 5_000;
 const HAND_OVER_MS = 8_000;
 /** One try: the plugin has 2 s to cede. */
@@ -80,22 +80,24 @@ export class Farewell {
     const isOurs = usurper === undefined && expelled === undefined;
     const before = isOurs ? this.#own().dynamic : 0;
     const { heir, problem } = isOurs ? await this.#handOver(peers) : NOTHING_DONE;
-    const lost = isOurs ? this.#own().dynamic : 0;
-    await membership.leave(LEAVE_MS);
-    const result = { heir, handedOver: before - lost, lost, problem, hadPeers };
+    const handedOver = heir === undefined ? 0 : before - this.#own().dynamic;
+    await membership.leave(peers, LEAVE_MS);
+    const result = { heir, handedOver, lost: before - handedOver, problem, hadPeers };
     this.#parts.logger.info("left the cluster", { ...result, heir: heir?.id });
     return result;
   }
 
-  /** Peers in reach: those that are alive come first. */
+  /** Peers that answer at this moment: one that was heard a second ago may be cut off by now. */
   async #findPeers(): Promise<RosterNode[]> {
     const { membership } = this.#parts;
-    const heard = () => peersOf(membership.roster());
+    const heard = () => membership.roster().peers.filter(isHeard);
     const isSought =
       membership.remembered.length > 0 ||
       membership.targets().some(({ state }) => state !== "failed");
     if (isSought) await this.#waitFor(() => heard().length > 0, FIND_PEER_MS);
-    return heard();
+    const asked = heard();
+    const silent = await membership.exchange(asked);
+    return asked.filter((peer) => !silent.includes(peer));
   }
 
   async #handOver(peers: readonly RosterNode[]): Promise<Pick<FarewellResult, "heir" | "problem">> {
@@ -121,7 +123,8 @@ export class Farewell {
       return { heir: { id, name }, problem: problem ?? "the address plugin did not give it up" };
     }
     const others = peers.filter((peer) => peer !== heir);
-    return { heir: { id, name }, problem: await this.#confirm(heir, others) };
+    if (await this.#confirm(heir, others)) return { heir: { id, name }, problem: undefined };
+    return { heir: undefined, problem: `${name} did not confirm that it has them` };
   }
 
   /** No container is on the network any more, so whatever is leased is nobody's and in the way. */
@@ -136,20 +139,20 @@ export class Farewell {
     }
   }
 
-  /** Tells all peers, and waits until one of them has all of it on disk. The reason when none says so. */
-  async #confirm(heir: RosterNode, others: readonly RosterNode[]): Promise<string | undefined> {
+  /** Tells all peers, and waits until one of them has all of it on disk; false when none says so. */
+  async #confirm(heir: RosterNode, others: readonly RosterNode[]): Promise<boolean> {
     const { membership, addresses } = this.#parts;
     const isTold = () =>
       addresses.entries().every(({ start, version }) => (this.#told.get(start) ?? 0) >= version);
     await membership.exchange(others);
     for (let round = 0; round < CONFIRM_ROUNDS; round++) {
       const silent = await membership.exchange([heir]);
-      if (isTold()) return undefined;
-      if (silent.length > 0 && others.length > 0) await membership.exchange(others);
-      if (isTold()) return undefined;
+      if (isTold()) return true;
+      if (silent.length > 0) await membership.exchange(others);
+      if (isTold()) return true;
       await delay(2 * LOOK_MS);
     }
-    return `${heir.metadata.name} did not confirm that it has the addresses`;
+    return false;
   }
 
   #own(): { readonly dynamic: number; readonly fixed: number } {
@@ -170,15 +173,6 @@ export class Farewell {
 }
 
 const NOTHING_DONE = { heir: undefined, problem: undefined } as const;
-
-function peersOf(roster: Roster): RosterNode[] {
-  const heard = roster.peers.filter(isHeard);
-  return heard.toSorted((a, b) => Number(isSuspect(a)) - Number(isSuspect(b)));
-}
-
-function isSuspect({ member }: RosterNode): boolean {
-  return member.state === "suspect";
-}
 
 /** Of `candidates` the one whose part of the ring comes next after ours, so that parts grow together; the first where none owns any. Pure. */
 export function heirOf(

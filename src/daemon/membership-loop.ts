@@ -318,11 +318,10 @@ export class MembershipLoop {
     this.#depart([{ id, keyFingerprint, cause: "taken-over", atSeconds: nowSeconds() }]);
   }
 
-  /** Leaves the cluster for good and tells everybody in reach; nobody is dialled from now on. Takes `withinMs`, and 10 s where a peer hangs. */
-  async leave(withinMs: number): Promise<void> {
+  /** Leaves the cluster for good: tells everybody by gossip for `withinMs` at most, and `peers` by exchanges. Nobody is dialled from now on. */
+  async leave(peers: readonly RosterNode[], withinMs: number): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#dials.close();
-    const peers = this.roster().peers.filter(isHeard);
     const { id, keyFingerprint } = this.#metadata;
     // Our own word for it first: after a crash from here on this key stays out.
     this.#depart([{ id, keyFingerprint, cause: "left", atSeconds: nowSeconds() }]);

@@ -46,11 +46,20 @@ export async function disconnectUsers(
   }
 }
 
-/** Removes the network; containers that came meanwhile are disconnected with `force`, and refused without. */
-export async function removeNetwork(engine: Engine, force: boolean): Promise<void> {
+/**
+ * Removes the network; containers that came meanwhile are disconnected with `force`, and refused without. `withPlugin` sees that Docker
+ * finds an address plugin during the removal.
+ */
+export async function removeNetwork(
+  engine: Engine,
+  force: boolean,
+  withPlugin: (remove: () => Promise<void>) => Promise<void>,
+): Promise<void> {
   const users = await networkUsers(engine);
   if (users === undefined) return;
-  if (force) await disconnectUsers(engine, users);
-  else refuseUsers(users);
-  await engine.removeNetwork(NETWORK);
+  if (!force) refuseUsers(users);
+  await withPlugin(async () => {
+    await disconnectUsers(engine, users);
+    await engine.removeNetwork(NETWORK);
+  });
 }

@@ -19,6 +19,7 @@ import type { NodeId } from "../values/node-id.ts";
 import { disconnectUsers, networkUsers, refuseUsers, removeNetwork } from "./network-removal.ts";
 import { loadNodeFile, type NodeFile } from "./node-file.ts";
 import { releasePidLock, takePidLock } from "./pid-file.ts";
+import { withPlugin } from "./plugin-stand-in.ts";
 import { BRIDGE_DEVICE, TUNNEL_DEVICE } from "./process-list.ts";
 import { daemonAnswers, waitFor } from "./readiness.ts";
 import { resetLock, startNode } from "./start-node.ts";
@@ -95,7 +96,7 @@ async function resetLocked(options: ResetOptions, host: ThisHost): Promise<Reset
   const hasDocker = await clearNetwork(engine, force, node, notes);
   if (node !== undefined) notes.push(...(await leave(options, node, host, step)));
   step("removing the Docker network");
-  if (hasDocker) await removeNetwork(engine, force);
+  if (hasDocker) await removeNetwork(engine, force, (remove) => withPlugin(paths, remove));
   step("stopping the node");
   await stopNode(host);
   if (hasSystemd(paths)) await removeUnits(paths);

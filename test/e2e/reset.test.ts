@@ -49,7 +49,8 @@ async function snapshot(host: Host): Promise<Record<string, string>> {
     "iptables-save": await read("sh", "-c", "iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'"),
     "ip route": await read("ip", "route", "show", "table", "all"),
     "ip rule": await read("ip", "rule"),
-    "ip -d link": await read("ip", "-d", "link"),
+    // Without the timers that a bridge shows as they run.
+    "ip -d link": (await read("ip", "-d", "link")).replaceAll(/_timer +[\d.]+/g, ""),
     "ip address": await read("sh", "-c", "ip -4 -o address | cut -d' ' -f2-7"),
     sysctls: await read("sh", "-c", `cd /proc/sys/net/ipv4 && head -n1 ${settings.join(" ")}`),
     "docker network": await read("docker", "network", "ls", "--format", "{{.Name}} {{.Driver}}"),
@@ -281,7 +282,8 @@ test("cut off, a node goes all the same and says what stays lost; the others hav
     const answer = await hansa(host1, "ipam", "take-over", "5", "--yes");
     return answer.status === 0 ? answer.stdout.trim() : undefined;
   });
-  assert.equal(taken, `${owned} IPs taken over from 5(host3)`);
+  // By name as long as its goodbye, which waits in the kernel, has not come out after all.
+  assert.match(taken, new RegExp(`^${owned} IPs taken over from 5(\\(host3\\))?$`));
   await noTrace([host1, host2], 5, 5_000);
 });
 
