@@ -14,6 +14,7 @@ import { ipQuery, parseIp, planIp, planIpRemoval, type SeenNetwork } from "./ip-
 import type { Overlay, OverlayObservation, OverlayReport } from "./overlay.ts";
 import { type OverlayConfig, type OverlaySecrets, TUNNEL_DEVICES } from "./overlay-config.ts";
 import { VxlanTunnel } from "./vxlan-tunnel.ts";
+import { UAPI_DIRECTORY } from "./wireguard-device.ts";
 import { tunnelMissing, WireguardTunnel } from "./wireguard-tunnel.ts";
 
 export interface LinuxOverlayOptions {
@@ -136,7 +137,8 @@ export class LinuxOverlay implements Overlay {
   /** The settings of our own interfaces go with these. */
   async #changingSysctl(path: string, was: number, set: number): Promise<void> {
     const own: readonly string[] = [this.#options.bridge, ...Object.values(TUNNEL_DEVICES)];
-    if (!path.split("/").some((part) => own.includes(part))) await this.#former.note(path, was, set);
+    if (!path.split("/").some((part) => own.includes(part)))
+      await this.#former.note(path, was, set);
   }
 
   async #seeNetwork(devices: readonly string[]): Promise<SeenNetwork> {

@@ -20,7 +20,7 @@ import { disconnectUsers, networkUsers, refuseUsers, removeNetwork } from "./net
 import { loadNodeFile, type NodeFile } from "./node-file.ts";
 import { releasePidLock, takePidLock } from "./pid-file.ts";
 import { withPlugin } from "./plugin-stand-in.ts";
-import { BRIDGE_DEVICE, TUNNEL_DEVICE } from "./process-list.ts";
+import { BRIDGE_DEVICE } from "./process-list.ts";
 import { daemonAnswers, waitFor } from "./readiness.ts";
 import { resetLock, startNode } from "./start-node.ts";
 import { makeDirectories } from "./start-process.ts";
@@ -198,13 +198,11 @@ function takeOver({ id }: NodeFile): string {
 /** Where there was no node, missing programs have left nothing to remove. */
 async function cleanUp(options: ResetOptions, node: NodeFile | undefined): Promise<void> {
   const cleanUpHost = (): Promise<void> => {
-    const tunnel = TUNNEL_DEVICE;
     const bridge = BRIDGE_DEVICE;
     return new LinuxOverlay({
       command: systemCommand,
       clock: systemClock,
       bridge,
-      tunnel,
     }).cleanUp();
   };
   try {
