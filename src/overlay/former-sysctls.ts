@@ -4,8 +4,9 @@
  * Invariant: written down before the change. The settings of our own interfaces go with these and are not kept.
  */
 import { readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { isErrno } from "../errors.ts";
-import { atomicWrite, readJson } from "../host/files.ts";
+import { atomicWrite, ensureDir, readJson } from "../host/files.ts";
 
 /** By path below /proc/sys: what somebody else had set, and what we made of it. */
 type Former = Readonly<Record<string, { readonly was: number; readonly set: number }>>;
@@ -26,6 +27,7 @@ export class FormerSysctls {
     // What we set ourselves in an earlier life is nobody's wish.
     if (former[path]?.set === was) return;
     const settings = { ...former, [path]: { was, set } };
+    await ensureDir(dirname(this.#file), 0o700);
     await atomicWrite(this.#file, `${JSON.stringify({ version: 1, settings })}\n`, 0o600);
   }
 

@@ -27,6 +27,8 @@ const options = {
   command: systemCommand,
   clock: systemClock,
   bridge: "hansa0",
+  // In the memory of this lab host: the machine's own state is not ours.
+  formerSysctls: "/run/sysctls.json",
   tunnelDeadlineMs: Number(process.argv[2] ?? 5000),
 };
 let overlay = new LinuxOverlay(options);
