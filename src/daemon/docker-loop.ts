@@ -101,7 +101,7 @@ export class DockerLoop {
   async unheldLeases(): Promise<{ readonly address: Ipv4; readonly ageMs: number }[]> {
     const { clock = systemClock } = this.#options;
     const { leases } = await this.#options.leases();
-    const held = new Set((await this.#containers()).map(({ address }) => address));
+    const held = new Set((await this.containers()).map(({ address }) => address));
     const nowMs = clock.wallMs();
     return leases
       .filter(({ address }) => !held.has(address))
