@@ -1,8 +1,8 @@
 /** What is wrong with a node though it runs: a sentence each with its code and what to do. Pure. */
 import type { Status } from "../api/status-schema.ts";
 import { ERRORS, type ErrorCode } from "../errors.ts";
-import type { Endpoint } from "../values/endpoint.ts";
 import type { Departure } from "../membership/departures.ts";
+import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { differentNodes } from "./foreign-node.ts";
 import type { Roster, RosterNode } from "./roster.ts";

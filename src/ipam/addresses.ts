@@ -256,8 +256,11 @@ export class Addresses {
   #merge(entries: readonly RingEntry[], nowMs: number, out: Outbox): void {
     const before = this.#rings.ownedDynamic();
     const { changed, touchedOwn, conflicts } = this.#rings.merge(entries);
-    for (const { range, other } of conflicts) out.conflict(range, other);
-    this.#conflicts += conflicts.length;
+    // While we are fenced nothing was ours to lose: it is our twin that was contradicted, and that says so.
+    if (!this.#fenced) {
+      for (const { range, other } of conflicts) out.conflict(range, other);
+      this.#conflicts += conflicts.length;
+    }
     if (changed.length === 0) return;
     if (touchedOwn) out.persist();
     else this.#saveAtMs = Math.min(this.#saveAtMs, nowMs + SAVE_MS);

@@ -186,7 +186,8 @@ test("a node that lost its disk is held for a clone with its old id, until its f
   });
   await eventually("it is a node", 10_000, async () => {
     const found = await warnings(three);
-    return found.length === 0 ? true : undefined;
+    if (found.length > 0) throw new Error(JSON.stringify(found));
+    return true;
   });
   await must(three, "hansa", "prime");
   await fullMesh(members, 15_000);
