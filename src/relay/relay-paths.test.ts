@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { RelayPaths } from "./relay-paths.ts";
 import { SimulatedPairs } from "./simulated-pairs.ts";
 
 /** Nodes that have worked directly for a while. */
@@ -72,6 +73,7 @@ test("no path at all: by the lowest member that reaches both, and by the next wh
   untilProved(pairs, 1, 3, 5_000);
   assert.deepEqual(pairs.path(1, 3), { kind: "via", id: 2 });
   assert.deepEqual(pairs.path(3, 1), { kind: "via", id: 2 });
+  pairs.run(5_000);
   pairs.setUp(2, false);
   pairs.run(1_000);
   assert.deepEqual(pairs.path(1, 3), { kind: "via", id: 4 });
@@ -97,6 +99,43 @@ test("a daemon that starts anew while UDP is blocked is told by the other end", 
   pairs.run(4_000);
   assert.deepEqual([pairs.path(1, 2).kind, pairs.path(2, 1).kind], ["tcp", "tcp"]);
   assert.ok(pairs.isProved(1, 2) && pairs.isProved(2, 1));
+});
+
+test("both ends take one way, though streams were made in another order on each", () => {
+  for (const late of [1, 3]) {
+    const [first, second] = [new RelayPaths(1), new RelayPaths(3)];
+    const open = new Map([
+      [1, new Set([4])],
+      [3, new Set([4])],
+    ]);
+    let words = 0;
+    for (let nowMs = 0; nowMs < 12_000; nowMs += 250) {
+      if (nowMs === 3_000) open.get(late === 1 ? 3 : 1)?.add(2);
+      if (nowMs === 4_000) open.get(late)?.add(2);
+      for (const [paths, self, peer] of [
+        [first, 1, 3],
+        [second, 3, 1],
+      ] as const) {
+        const streams = open.get(self) ?? new Set();
+        const actions = paths.step(
+          {
+            peers: [{ id: peer, proved: nowMs < 2_000 || nowMs > 4_500, smallOnly: false }],
+            streams: new Set(),
+            anyStreams: streams,
+            between: () => [2, 4],
+          },
+          nowMs,
+        );
+        for (const action of actions) {
+          if (action.type !== "say") continue;
+          words += 1;
+          (self === 1 ? second : first).heard(self, action.say, action.stream, nowMs);
+        }
+      }
+    }
+    assert.ok(words > 0);
+    assert.deepEqual([first.path(3), second.path(1)], Array(2).fill({ kind: "via", id: 2 }));
+  }
 });
 
 test("a path that is cut right after the return is left again", () => {

@@ -165,11 +165,15 @@ export class RelayPaths {
     if (!pair || pair.unheardMs !== undefined) return [];
     const actions: RelayAction[] = [];
     pair.said = { ...say, atMs: nowMs };
+    const isDirect = pair.path.kind === "direct";
     if (say.back) {
-      if (pair.path.kind !== "direct") this.#return(pair, nowMs, actions);
-    } else if (pair.path.kind === "direct" && nowMs - pair.returnedMs >= ON_ITS_WAY_MS) {
-      this.#move(pair, stream === peer ? { kind: "tcp" } : { kind: "via", id: stream }, nowMs);
-      actions.push({ type: "moved", peer });
+      if (!isDirect) this.#return(pair, nowMs, actions);
+    } else if (isDirect ? nowMs - pair.returnedMs >= ON_ITS_WAY_MS : this.#follows(pair)) {
+      const way: Path = stream === peer ? { kind: "tcp" } : { kind: "via", id: stream };
+      if (!samePath(way, pair.path) && !isBanned(pair, stream, nowMs)) {
+        this.#move(pair, way, nowMs);
+        actions.push({ type: "moved", peer });
+      }
     }
     return actions;
   }
@@ -232,12 +236,17 @@ export class RelayPaths {
       pair.bans.set(stream, nowMs + BAN_MS);
       pair.windowMs = Math.min(MAX_WINDOW_MS, pair.windowMs * 1.5);
       next = bestWay(pair, facts, nowMs) ?? DIRECT;
-    } else if (path.kind === "via" && isBetter(pair, nowMs)) {
-      if (!isBanned(pair, pair.id, nowMs)) next = { kind: "tcp" };
+    } else if (path.kind === "via" && !(this.#follows(pair) && saidLately(pair, nowMs))) {
+      next = betterWay(pair, path.id, facts, nowMs);
     }
     if (next === undefined || samePath(next, path)) return;
     this.#move(pair, next, nowMs);
     actions.push({ type: "moved", peer: pair.id });
+  }
+
+  /** Both ends should take one way: the lower id chooses, and the other takes that by which its words come. */
+  #follows({ id }: Pair): boolean {
+    return id < this.#self;
   }
 
   /** What a relayed pair does beside carrying traffic: it tells the other end, and asks for the direct path. */
@@ -254,10 +263,9 @@ export class RelayPaths {
       actions.push({ type: "probe", peer: pair.id });
     }
     const directOk = pair.answers >= ANSWERS && nowMs - pair.answeringMs >= pair.holdMs;
-    const { said } = pair;
-    const theirsOk = said?.directOk === true && nowMs - said.atMs < SAID_LATELY_MS;
+    const theirsOk = pair.said?.directOk === true && saidLately(pair, nowMs);
     // One end leads, so that both go at one time.
-    const back = directOk && theirsOk && this.#self < pair.id;
+    const back = directOk && theirsOk && !this.#follows(pair);
     if (!back && nowMs < pair.nextSayMs) return;
     pair.nextSayMs = nowMs + SAY_EVERY_MS;
     actions.push({ type: "say", peer: pair.id, stream, say: { directOk, back } });
@@ -359,10 +367,22 @@ function isSpent(pair: Pair, nowMs: number): boolean {
   return nowMs - pair.sinceMs >= window;
 }
 
-/** True when the stream to the peer itself serves better than a member between: it has stood for a while, or was only a moment later. */
-function isBetter({ streamMs, leftMs }: Pair, nowMs: number): boolean {
-  if (streamMs === undefined) return false;
-  return nowMs - streamMs >= STEADY_STREAM_MS || nowMs - leftMs < STEADY_STREAM_MS;
+/** A way to be preferred to the member `current`: the peer itself, once its stream has stood for a while, and at first whatever was only a moment later. */
+function betterWay(
+  pair: Pair,
+  current: NodeId,
+  facts: RelayFacts,
+  nowMs: number,
+): Path | undefined {
+  const best = bestWay(pair, facts, nowMs);
+  if (best === undefined || (best.kind === "via" && best.id > current)) return undefined;
+  if (nowMs - pair.leftMs < STEADY_STREAM_MS) return best;
+  const isSteady = pair.streamMs !== undefined && nowMs - pair.streamMs >= STEADY_STREAM_MS;
+  return best.kind === "tcp" && isSteady ? best : undefined;
+}
+
+function saidLately({ said }: Pair, nowMs: number): boolean {
+  return said !== undefined && nowMs - said.atMs < SAID_LATELY_MS;
 }
 
 function isBanned(pair: Pair, stream: NodeId, nowMs: number): boolean {
