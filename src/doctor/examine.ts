@@ -107,7 +107,7 @@ function firewallText(firewall: Extract<DockerState, { kind: "there" }>["firewal
     case "nftables":
       return "nftables: the network's option trusted_host_interfaces lets the overlay pass";
     case "firewalld":
-      return "firewalld: a reload of it makes Docker write its rules anew, ours within 10 s";
+      return "firewalld: a reload of it makes Docker write its rules anew, ours within 30 s";
   }
 }
 

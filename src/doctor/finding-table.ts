@@ -44,7 +44,7 @@ export const FINDINGS = {
     title: "the rules in DOCKER-USER are missing",
     severity: "error",
     about:
-      "Docker's firewall drops what is forwarded between tunnel and containers unless two rules of ours in its chain DOCKER-USER let it pass; the daemon puts them back every 10 s, so something removes them",
+      "Docker's firewall drops what is forwarded between tunnel and containers unless two rules of ours in its chain DOCKER-USER let it pass; the daemon puts them back within 30 s, so something removes them",
     mend: "find what flushes Docker's chains (firewalld, ufw, iptables-restore of saved rules) and let it leave DOCKER-USER alone",
   },
   DOCTOR_FORWARDING_OFF: {
