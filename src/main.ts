@@ -14,6 +14,7 @@ const ROLES: Readonly<Record<string, (argv: readonly string[]) => Promise<number
   "ipam-plugin": async () => {
     const { hansaPaths } = await import("./processes/paths.ts");
     const { keepSupervised } = await import("./processes/keep-supervised.ts");
+    const { predecessorOf } = await import("./processes/predecessor.ts");
     const { runIpamPlugin } = await import("./plugin/main.ts");
     const { ipamSocket, controlSocket, stateDir } = hansaPaths();
     keepSupervised((error) => process.stderr.write(`the supervisor could not start: ${error}\n`));
@@ -21,6 +22,7 @@ const ROLES: Readonly<Record<string, (argv: readonly string[]) => Promise<number
       socket: ipamSocket,
       control: controlSocket,
       stateDir: `${stateDir}/ipam`,
+      predecessor: predecessorOf(process.env),
     });
   },
   tunnel: async ([name = "hansa-wg"]) =>

@@ -7,7 +7,7 @@ import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { NodePort } from "./node-port.ts";
 import type { Status } from "./status-schema.ts";
-import { VERSION, type Version } from "./version.ts";
+import { BUILD, VERSION, type Version } from "./version.ts";
 
 const UNKNOWN = {
   encrypted: false,
@@ -32,7 +32,7 @@ export function exampleStatus(): Status {
       ...host1,
       engineId: "8f2d4c1e-6f6b-4a52-9d59-0d2f0e6b7a11",
       address: "192.168.48.11",
-      version: VERSION.version,
+      version: BUILD,
     },
     targets: ["host1", "host2", "host9"],
     peers: [
@@ -40,12 +40,14 @@ export function exampleStatus(): Status {
         ...host1,
         address: "192.168.48.11:6783",
         state: "alive",
+        version: BUILD,
         connections: [{ address, direction: "outbound", state: "established", peer: host2 }],
       },
       {
         ...host2,
         address,
         state: "alive",
+        version: BUILD,
         connections: [
           {
             address: "192.168.48.11:41022",
@@ -60,6 +62,7 @@ export function exampleStatus(): Status {
         name: "a-longer-name",
         address: "192.168.48.22:6783",
         state: "dead",
+        version: BUILD,
         connections: [],
       },
     ],

@@ -17,6 +17,14 @@ export const VERSION: Version =
     ? { version: HANSA_VERSION, revision: HANSA_REVISION }
     : { version: versionOfSources(), revision: "unbuilt" };
 
+/** Version and revision in one word, as nodes tell each other: "0.1.0+0123456789ab". At most 32 bytes. */
+export const BUILD = buildName(VERSION);
+
+/** Two builds of one version differ by their revision. */
+export function buildName({ version, revision }: Version): string {
+  return `${version}+${revision}`;
+}
+
 function versionOfSources(): string {
   const manifest: unknown = JSON.parse(
     readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"),

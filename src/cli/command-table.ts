@@ -13,6 +13,7 @@ import { reset } from "./commands/reset.ts";
 import { resume } from "./commands/resume.ts";
 import { status } from "./commands/status.ts";
 import { uninstall } from "./commands/uninstall.ts";
+import { upgrade } from "./commands/upgrade.ts";
 import { version } from "./commands/version.ts";
 
 export const COMMANDS: readonly Command[] = [
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   ipam,
   install,
   uninstall,
+  upgrade,
   playground,
   version,
 ];

@@ -8,7 +8,7 @@ import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Status } from "../api/status-schema.ts";
-import { VERSION, type Version } from "../api/version.ts";
+import { BUILD, type Version } from "../api/version.ts";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
 import {
   type Check,
@@ -73,7 +73,7 @@ export function nodeClient(socketPath: string): NodeClient {
   };
   const get = (path: string): Promise<unknown> => call({ method: "GET", path });
   const asStatus = async (answer: unknown): Promise<Status> => {
-    if (isStatus(answer) && answer.node.version === VERSION.version) return answer;
+    if (isStatus(answer) && answer.node.version === BUILD) return answer;
     const { checkStatus } = await import("./schema-check.ts");
     return checkStatus(answer);
   };
@@ -93,7 +93,7 @@ export function nodeClient(socketPath: string): NodeClient {
     },
     inspect: async () => {
       const answer = await get("/v1/inspect");
-      if (isInspection(answer) && answer.Version === VERSION.version) return answer;
+      if (isInspection(answer) && answer.Version === BUILD) return answer;
       const { checkInspection } = await import("./schema-check.ts");
       return checkInspection(answer);
     },

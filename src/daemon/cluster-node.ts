@@ -11,7 +11,7 @@ import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { NodePort } from "../api/node-port.ts";
 import type { Status } from "../api/status-schema.ts";
-import { VERSION, type Version } from "../api/version.ts";
+import { BUILD, VERSION, type Version } from "../api/version.ts";
 import { HttpEngine } from "../docker/engine-http.ts";
 import { HansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
@@ -162,7 +162,7 @@ export class ClusterNode implements NodePort {
       node,
       identity,
       keys,
-      version: VERSION.version,
+      version: BUILD,
       path: join(paths.stateDir, "membership.json"),
       logger: logger.child({ part: "membership" }),
       rings: () => this.#records.encode(this.#addresses.entries()),
@@ -270,7 +270,7 @@ export class ClusterNode implements NodePort {
     const drift = Date.now() - performance.now();
     return statusOf({
       node: this.#node,
-      version: VERSION.version,
+      version: BUILD,
       endpoint: this.#membership.endpoint,
       engineId: this.#docker.info?.id,
       roster: this.#membership.roster(),

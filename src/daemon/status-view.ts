@@ -64,6 +64,7 @@ function peersOf(facts: StatusFacts): Peer[] {
       ...reference(node),
       address: formatEndpoint(node.member.endpoint),
       state: node === roster.self && roster.usurper ? "twin" : node.member.state,
+      version: node.metadata.version,
       connections: edges.flatMap((edge): PeerConnection[] => {
         const name = node.member.name;
         const other = edge.from === name ? edge.to : edge.to === name ? edge.from : undefined;
@@ -90,6 +91,7 @@ function peersOf(facts: StatusFacts): Peer[] {
         ...reference(node),
         address: formatEndpoint(node.member.endpoint),
         state: "twin",
+        version: node.metadata.version,
         connections: [],
       }),
     );
@@ -99,6 +101,7 @@ function peersOf(facts: StatusFacts): Peer[] {
       name: member.name,
       address: formatEndpoint(member.endpoint),
       state: "foreign",
+      version: null,
       connections: [],
     }),
   );

@@ -40,7 +40,7 @@ export async function listenUnix(
 ): Promise<void> {
   if (handed === undefined) {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    await removeStale(path, taken);
+    if ((await requireNoListener(path, taken)) === "stale") unlinkSync(path);
   }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
@@ -55,8 +55,14 @@ export async function listenUnix(
   server.off("error", reject);
 }
 
-/** Removes a socket that nobody listens on. */
-async function removeStale(path: string, taken: ErrorCode): Promise<void> {
+/**
+ * What lies at `path`: nothing, or a socket that nobody listens on. Throws SOCKET_TAKEN (or `taken`) when somebody does, STATE_UNWRITABLE when
+ * it is no socket.
+ */
+export async function requireNoListener(
+  path: string,
+  taken: ErrorCode = "SOCKET_TAKEN",
+): Promise<"none" | "stale"> {
   const { promise, resolve, reject } = Promise.withResolvers<"live" | "stale" | "none">();
   const probe = connect(path);
   probe.once("connect", () => resolve("live"));
@@ -69,12 +75,12 @@ async function removeStale(path: string, taken: ErrorCode): Promise<void> {
   });
   const found = await promise.finally(() => probe.destroy());
   if (found === "live") throw new HansaError(taken, `another process serves ${path}`);
-  if (found === "none") return;
+  if (found === "none") return "none";
   // connect() refuses plain files with the same errno; those are somebody's data.
   if (!lstatSync(path).isSocket()) {
     throw new HansaError("STATE_UNWRITABLE", `${path} is in the way: it is no socket`, {
       hint: `move ${path} away`,
     });
   }
-  unlinkSync(path);
+  return "stale";
 }

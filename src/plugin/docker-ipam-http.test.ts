@@ -58,7 +58,7 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   const journal = new LeaseJournal(directory, { logger: silentLogger });
   const claims = new FakeClaims();
   const desk = new AddressDesk(journal, systemClock, claims);
-  const server = createDockerIpam({
+  const { server } = createDockerIpam({
     desk: () => desk,
     logger: silentLogger,
     activated: () => stage.activations++,
@@ -284,7 +284,7 @@ test("who hangs up while waiting leases nothing", async () => {
 test("while the leases cannot be read every request says so", async () => {
   const directory = await mkdtemp(join(tmpdir(), "hansa-ipam-http-"));
   const socketPath = join(directory, "ipam.sock");
-  const server = createDockerIpam({
+  const { server } = createDockerIpam({
     desk: () => {
       throw new HansaError("STATE_DAMAGED", "the lease file is damaged");
     },

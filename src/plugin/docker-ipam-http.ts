@@ -6,6 +6,7 @@
  * An address is leased only while somebody waits for the answer.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { HansaError, isHansaError } from "../errors.ts";
 import type { Logger } from "../host/logger.ts";
 import { parseCidr } from "../values/cidr.ts";
@@ -23,6 +24,18 @@ export interface DockerIpamOptions {
   readonly activated: () => void;
   /** For one request; default 8 500. */
   readonly deadlineMs?: number;
+  /** Requests wait for it, within their deadline: the predecessor may still be answering its own. */
+  readonly opened?: Promise<void>;
+}
+
+/** The server and what it is doing. */
+export interface DockerIpam {
+  readonly server: Server;
+  /**
+   * Answers what was asked, and resolves when nobody waits for an answer any more. Connections end with their answer, so that Docker
+   * comes back by another: to the successor.
+   */
+  drained(): Promise<void>;
 }
 
 type Body = Readonly<Record<string, unknown>>;
@@ -31,10 +44,20 @@ const MAX_BODY_BYTES = 64 * 1024;
 const GATEWAY = "com.docker.network.gateway";
 
 /** The server, not yet listening. */
-export function createDockerIpam(options: DockerIpamOptions): Server {
+export function createDockerIpam(options: DockerIpamOptions): DockerIpam {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  let pending = 0;
+  let isDraining = false;
+  const idle: (() => void)[] = [];
   const connectionsCheckingInterval = Math.min(deadlineMs, 5000);
   const server = createServer({ connectionsCheckingInterval }, (request, response) => {
+    if (isDraining) response.setHeader("connection", "close");
+    pending += 1;
+    // "close" comes once for each response, whether it was sent or broke off.
+    response.once("close", () => {
+      pending -= 1;
+      if (pending === 0) idle.splice(0).forEach((tell) => void tell());
+    });
     void exchange(options, request, response, deadlineMs);
   });
   // Docker keeps its connections; one that we close under it costs it an error and a retry.
@@ -42,7 +65,14 @@ export function createDockerIpam(options: DockerIpamOptions): Server {
   server.headersTimeout = deadlineMs;
   server.requestTimeout = deadlineMs;
   server.maxHeadersCount = 64;
-  return server;
+  return {
+    server,
+    async drained() {
+      isDraining = true;
+      server.closeIdleConnections();
+      if (pending > 0) await new Promise<void>((resolve) => idle.push(resolve));
+    },
+  };
 }
 
 async function exchange(
@@ -65,6 +95,8 @@ async function exchange(
   let answer: object;
   try {
     const body = await readBody(request, response);
+    if (options.opened)
+      await Promise.race([options.opened, sleep(deadlineMs, undefined, { ref: false })]);
     const wait = { deadlineMs, signal: gone.signal };
     answer = await route(options, request.url ?? "", body, wait, (address) => {
       leased = address;

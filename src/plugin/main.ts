@@ -4,9 +4,11 @@
  * Invariant: it answers Docker whatever else is up or down. It keeps its imports few, because dockerd waits for it at boot and
  * it lives on every host; its memory is the leases of one host.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { HansaError, isHansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import { createLogger, type Logger } from "../host/logger.ts";
+import { listenReplaceable, type ReplaceableSocket } from "../host/replaceable-socket.ts";
 import { handedSocket, listenUnix } from "../host/unix-listen.ts";
 import { AddressDesk } from "./address-desk.ts";
 import { ControlServer } from "./control-server.ts";
@@ -24,13 +26,22 @@ export interface IpamPluginOptions {
   readonly bridge?: string;
   /** For one request of Docker; default 8 500. */
   readonly deadlineMs?: number;
+  /** A plugin that runs and is to end: it answers what it was asked, while new requests wait with us. */
+  readonly predecessor?: Predecessor | undefined;
+}
+
+export interface Predecessor {
+  hasEnded(): boolean;
+  send(signal: "SIGTERM" | "SIGKILL"): void;
 }
 
 /** How long to wait before reading a lease file again that could not be read. */
 const REOPEN_MS = 2000;
+/** How long an answer that Docker waits for may hold up our end, or that of our predecessor. Above the deadline of a request. */
+const DRAIN_MS = 9_500;
 
 /**
- * Serves until SIGTERM or SIGINT, then exits with 0 and leaves the state as it is.
+ * Serves until SIGTERM or SIGINT; then answers what it was asked, exits with 0 and leaves the state as it is.
  * Throws SOCKET_TAKEN, or the system's error when a socket cannot be bound.
  */
 export async function runIpamPlugin(options: IpamPluginOptions): Promise<never> {
@@ -54,7 +65,9 @@ export async function runIpamPlugin(options: IpamPluginOptions): Promise<never> 
     await control.listen(desk, options.control);
   };
 
+  const opened = Promise.withResolvers<void>();
   const docker = createDockerIpam({
+    opened: opened.promise,
     desk: () => {
       if (desk) return desk;
       throw failure;
@@ -68,15 +81,41 @@ export async function runIpamPlugin(options: IpamPluginOptions): Promise<never> 
   const { promise, resolve } = Promise.withResolvers<void>();
   process.once("SIGTERM", () => resolve());
   process.once("SIGINT", () => resolve());
+  const { predecessor } = options;
+  let socket: ReplaceableSocket | undefined;
+  if (handed !== undefined) await listenUnix(docker.server, options.socket, { handed });
+  else {
+    const replaces = predecessor !== undefined;
+    socket = await listenReplaceable(docker.server, options.socket, { replaces });
+  }
+  if (predecessor !== undefined) {
+    await endPredecessor(predecessor);
+    socket?.restore();
+  }
+  // Only now: two plugins must never write leases at once.
   await open();
-  await listenUnix(docker, options.socket, { handed });
+  opened.resolve();
   logger.info("serving", { socket: options.socket, control: options.control, handed });
   await promise;
-  docker.close();
-  docker.closeAllConnections();
+  // Who connected before a successor took our path over is still in the queue.
+  await sleep(10);
+  socket?.remove();
+  docker.server.close();
+  await Promise.race([docker.drained(), sleep(DRAIN_MS)]);
+  docker.server.closeAllConnections();
   control.close();
   logger.info("stopped");
   process.exit(0);
+}
+
+/** Asks it to end, and waits until it has: it answers first what Docker asked it. */
+async function endPredecessor(predecessor: Predecessor): Promise<void> {
+  predecessor.send("SIGTERM");
+  const deadline = performance.now() + DRAIN_MS + 500;
+  while (!predecessor.hasEnded()) {
+    if (performance.now() > deadline) predecessor.send("SIGKILL");
+    await sleep(5);
+  }
 }
 
 /**

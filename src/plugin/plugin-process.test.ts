@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { test } from "node:test";
 import { silentLogger } from "../host/logger.ts";
@@ -37,6 +37,25 @@ async function giveSpace(paths: PluginPaths): Promise<void> {
   await greeted.promise;
   await client.setSpace(SPACE);
   client.close();
+}
+
+/** A daemon that hears a claim and never answers. */
+async function silentDaemon(
+  paths: PluginPaths,
+): Promise<{ readonly asked: Promise<void>; close(): void }> {
+  const greeted = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const client = ControlClient.connect(paths.control, {
+    hello: () => greeted.resolve(),
+    usage: () => undefined,
+    claim: () => {
+      asked.resolve();
+      return new Promise(() => undefined);
+    },
+    disconnected: () => undefined,
+  });
+  await greeted.promise;
+  return { asked: asked.promise, close: () => client.close() };
 }
 
 function leasesOnDisk(paths: PluginPaths): Set<string> {
@@ -222,4 +241,39 @@ test("variables meant for another process hand over nothing", () => {
   assert.equal(handedSocket({ LISTEN_PID: "7", LISTEN_FDS: "0" }, 7), undefined);
   assert.equal(handedSocket({ LISTEN_PID: "7", LISTEN_FDS: "x" }, 7), undefined);
   assert.equal(handedSocket({}, 7), undefined);
+});
+
+test("a successor takes the socket over while requests go on: none is refused, none is lost, and what waits is answered by who was asked", async () => {
+  await using first = await PluginProcess.start(await makePluginPaths(), 2_000);
+  const { paths } = first;
+  await giveSpace(paths);
+  // Nobody answers this claim for an address of another node, so it waits for most of its deadline.
+  const daemon = await silentDaemon(paths);
+  const slow = first.ask("/IpamDriver.RequestAddress", { ...any, Address: "10.33.0.9" });
+  await daemon.asked;
+  let stop = false;
+  let asked = 0;
+  const held = new Set<string>();
+  const traffic = (async () => {
+    while (!stop) {
+      const { Address } = await first.ask("/IpamDriver.RequestAddress", any);
+      assert.ok(!held.has(`${Address}`), `${Address} twice`);
+      held.add(`${Address}`);
+      asked += 1;
+    }
+  })();
+  while (asked < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  await using second = await PluginProcess.start(paths, 10_000, first.child.pid);
+  assert.equal(first.child.exitCode, 0, "the first was killed");
+  const { Error: sentence } = await slow;
+  assert.match(`${sentence}`, /^IPAM_OWNER_UNREACHABLE: /);
+  const before = asked;
+  while (asked < before + 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  stop = true;
+  await traffic;
+  daemon.close();
+  assert.deepEqual([...leasesOnDisk(paths)].length, held.size);
+  await second.kill("SIGTERM");
+  assert.ok(!existsSync(paths.socket) && !existsSync(paths.control));
+  assert.deepEqual(readdirSync(dirname(paths.socket)), []);
 });

@@ -28,10 +28,18 @@ export async function makePluginPaths(): Promise<PluginPaths> {
 export function pluginScript(
   { socket, control, stateDir }: PluginPaths,
   options: { readonly deadlineMs?: number },
+  predecessor?: number,
 ): string {
   const main = new URL("./main.ts", import.meta.url).href;
   const all = { socket, control, stateDir, bridge: "no-such-bridge", ...options };
-  return `import(${JSON.stringify(main)}).then((m) => m.runIpamPlugin(${JSON.stringify(all)}));`;
+  const object = JSON.stringify(all);
+  const before =
+    predecessor === undefined
+      ? "undefined"
+      : `{ send: (signal) => process.kill(${predecessor}, signal), hasEnded() {
+          try { process.kill(${predecessor}, 0); return false; } catch { return true; }
+        } }`;
+  return `import(${JSON.stringify(main)}).then((m) => m.runIpamPlugin({ ...${object}, predecessor: ${before} }));`;
 }
 
 export class PluginProcess implements AsyncDisposable {
@@ -48,9 +56,13 @@ export class PluginProcess implements AsyncDisposable {
     });
   }
 
-  /** Starts it and waits until it serves Docker's socket. */
-  static async start(paths: PluginPaths, deadlineMs = 10_000): Promise<PluginProcess> {
-    const script = pluginScript(paths, { deadlineMs });
+  /** Starts it, in place of the process `predecessor`, and waits until it serves Docker's socket. */
+  static async start(
+    paths: PluginPaths,
+    deadlineMs = 10_000,
+    predecessor?: number,
+  ): Promise<PluginProcess> {
+    const script = pluginScript(paths, { deadlineMs }, predecessor);
     const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "inherit", "pipe"] });
     const plugin = new PluginProcess(paths, child);
     const until = performance.now() + 20_000;

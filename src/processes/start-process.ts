@@ -11,6 +11,7 @@ import { ensureDir } from "../host/files.ts";
 import { openLog, rotateLog } from "./log-file.ts";
 import { logFile, type Paths, pidFile } from "./paths.ts";
 import { readPidFile, withPidLock, writePidFile } from "./pid-file.ts";
+import { PREDECESSOR_VARIABLE, predecessorText } from "./predecessor.ts";
 import type { ProcessSpec } from "./process-list.ts";
 import { processByArgv, processByPid, type RunningProcess } from "./running-process.ts";
 
@@ -26,6 +27,19 @@ export async function startProcess(spec: ProcessSpec, paths: Paths): Promise<Sta
   return withPidLock(join(paths.runDir, "start.lock"), () => {
     const found = findProcess(spec, paths);
     return found === undefined ? spawnProcess(spec, paths) : { running: found };
+  });
+}
+
+/**
+ * Starts another copy beside the running one, which it is told of and ends when it is ready to take over; the running one loses its pid file
+ * to it. For processes that can do that (the address plugin). Starts it plainly when none runs.
+ */
+export async function startSuccessor(spec: ProcessSpec, paths: Paths): Promise<StartedProcess> {
+  return withPidLock(join(paths.runDir, "start.lock"), () => {
+    const running = findProcess(spec, paths);
+    if (running === undefined) return spawnProcess(spec, paths);
+    const env = { ...spec.env, [PREDECESSOR_VARIABLE]: predecessorText(running) };
+    return spawnProcess({ ...spec, env }, paths);
   });
 }
 

@@ -5,10 +5,11 @@
  * and kernel's affair and are not touched here.
  */
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
-import { HansaError, isErrno } from "../errors.ts";
+import { HansaError } from "../errors.ts";
 import { loadNodeFile } from "./node-file.ts";
 import { type Paths, pidFile } from "./paths.ts";
 import { readPidFile } from "./pid-file.ts";
+import { sendSignal } from "./predecessor.ts";
 import { supervisorSpec } from "./process-list.ts";
 import { waitFor } from "./readiness.ts";
 import { isRunning, processByArgv, type RunningProcess } from "./running-process.ts";
@@ -30,7 +31,7 @@ export async function stopNode(host: ThisHost = thisHost()): Promise<void> {
   for (const spec of [supervisorSpec(host.program), ...specs.toReversed()]) {
     const running =
       readPidFile(pidFile(paths, spec.name)) ?? processByArgv(spec.argv, paths.prefix);
-    if (running !== undefined) await end(spec.name, running);
+    if (running !== undefined) await endProcess(spec.name, running);
     rmSync(pidFile(paths, spec.name), { force: true });
   }
   await endOthers(paths);
@@ -42,27 +43,20 @@ async function endOthers(paths: Paths): Promise<void> {
   for (const name of names) {
     const path = pidFile(paths, name);
     const running = readPidFile(path);
-    if (running !== undefined) await end(name, running);
+    if (running !== undefined) await endProcess(name, running);
     rmSync(path, { force: true });
   }
 }
 
-async function end(name: string, running: RunningProcess): Promise<void> {
+/** Ends it by SIGTERM, and by SIGKILL where that is not heard. Throws INTERNAL when even that does not end it. */
+export async function endProcess(name: string, running: RunningProcess): Promise<void> {
   const gone = async (): Promise<boolean> => !isRunning(running);
   for (const [signal, timeoutMs] of [
     ["SIGTERM", TERM_MS],
     ["SIGKILL", KILL_MS],
   ] as const) {
-    send(running, signal);
+    sendSignal(running, signal);
     if ((await waitFor(gone, { timeoutMs })) === "ready") return;
   }
   throw new HansaError("INTERNAL", `the process ${name} (pid ${running.pid}) cannot be ended`);
-}
-
-function send(running: RunningProcess, signal: NodeJS.Signals): void {
-  try {
-    if (isRunning(running)) process.kill(running.pid, signal);
-  } catch (error) {
-    if (!isErrno(error, "ESRCH")) throw error;
-  }
 }

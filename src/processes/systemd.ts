@@ -43,6 +43,34 @@ export async function stopUnits(paths: Paths, command: Command = systemCommand):
   if (units.length > 0) await systemctl(command, "stop", ...units);
 }
 
+/**
+ * Restarts the units of these processes that are installed, one after another. The plugin's socket is systemd's own, so what Docker asks meanwhile
+ * waits in it.
+ */
+export async function restartUnits(
+  names: readonly string[],
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<void> {
+  const units = names.flatMap((name) => UNIT_OF[name] ?? []);
+  for (const unit of units.filter((each) => installed(paths).includes(each))) {
+    await systemctl(command, "restart", unit);
+  }
+}
+
+/** The process of a unit as systemd knows it; undefined where systemd does not run, or the unit does not. */
+export async function unitPid(
+  name: string,
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<number | undefined> {
+  const unit = UNIT_OF[name];
+  if (!hasSystemd(paths) || unit === undefined) return undefined;
+  const { stdout } = await command.run(["systemctl", "show", "-p", "MainPID", "--value", unit]);
+  const pid = Number(stdout.trim());
+  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+}
+
 /** Stops, disables and removes all units. */
 export async function removeUnits(paths: Paths, command: Command = systemCommand): Promise<void> {
   const units = installed(paths);

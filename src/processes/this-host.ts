@@ -23,10 +23,9 @@ export interface ThisHost {
   readonly readyWithinMs: number;
 }
 
-/** This host as it is. */
-export function thisHost(): ThisHost {
+/** This host as it is; its processes of this very program, or of another. */
+export function thisHost(program: readonly string[] = thisProgram()): ThisHost {
   const paths = hansaPaths();
-  const program = thisProgram();
   const folders = searchPath(process.env);
   const hasWireguard = kernelHasWireguard();
   return {

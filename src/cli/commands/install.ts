@@ -30,7 +30,9 @@ terminal, or by --yes. Run again, it does only what is missing. Undone by uninst
       else context.out(await documentText({ steps: planned }, format));
       return 0;
     }
-    if (planned.some(({ step }) => step === "executable")) await requireNoOtherBuild(on.host);
+    if (planned.some(({ step }) => step === "executable")) {
+      await requireNoOtherBuild(on.host, on.command);
+    }
     const steps = await agreed(planned, words, context);
     await carryOut(steps, on, (step) => {
       if (format === "table") context.out(`${sentence(step)}\n`);

@@ -11,7 +11,11 @@ export const version: Command = {
   async run(words, context) {
     const format = formatOf(words);
     if (format === "table") context.out(`hansa ${VERSION.version} (${VERSION.revision})\n`);
-    else context.out(await documentText(VERSION, format));
+    else {
+      // Another build reads this before it takes over, or is taken over from.
+      const { STATE_FORMATS } = await import("../../install/state-formats.ts");
+      context.out(await documentText({ ...VERSION, formats: STATE_FORMATS }, format));
+    }
     return 0;
   },
 };

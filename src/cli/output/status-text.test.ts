@@ -75,8 +75,22 @@ test("long names, IPv6, odd peers and every state keep the columns", () => {
     ],
     peers: [
       ...base.peers,
-      { id: 0, name: "nomad-7", address: "192.0.2.9:7946", state: "foreign", connections: [] },
-      { id: 2, name: "copy-of-host2", address: "192.0.2.8:6783", state: "twin", connections: [] },
+      {
+        id: 0,
+        name: "nomad-7",
+        address: "192.0.2.9:7946",
+        state: "foreign",
+        version: null,
+        connections: [],
+      },
+      {
+        id: 2,
+        name: "copy-of-host2",
+        address: "192.0.2.8:6783",
+        state: "twin",
+        version: "0.1.0+0",
+        connections: [],
+      },
     ],
   };
   golden("node-unknown", nodeText(status));

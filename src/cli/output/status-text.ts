@@ -83,8 +83,13 @@ export function peersText({ peers }: Status, { paint }: View): string {
     ],
     gap: " ",
   };
+  // Worth a column only while an upgrade goes through the cluster.
+  const versions = new Set(peers.flatMap(({ version }) => version ?? []));
   const heads = alignColumns(
-    peers.map((peer) => peerHead(peer, paint)),
+    peers.map((peer) => [
+      ...peerHead(peer, paint),
+      ...(versions.size > 1 ? [peer.version ?? "-"] : []),
+    ]),
     { least: [NAME, ADDRESS] },
   );
   const lines = heads.split("\n");
