@@ -43,6 +43,15 @@ test("a program that prints without end is killed", async () => {
   );
 });
 
+test("a program whose own child holds the pipes is given up at its deadline all the same", async () => {
+  const line = ["sh", "-c", "sleep 30; true"];
+  const started = performance.now();
+  await assert.rejects(systemCommand.run(line, { timeoutMs: 100 }), (error) =>
+    isHansaError(error, "COMMAND_TIMEOUT"),
+  );
+  assert.ok(performance.now() - started < 10_000);
+});
+
 test("a program that is killed has status -1", async () => {
   assert.equal((await run(["sh", "-c", "kill -9 $$"])).status, -1);
 });

@@ -65,6 +65,9 @@ async function run(argv: readonly string[], options: CommandOptions = {}): Promi
   const abort = (error: HansaError): void => {
     failure ??= error;
     child.kill("SIGKILL");
+    // What it started may live on and hold the pipes, which we would wait for without limit.
+    child.stdout.destroy();
+    child.stderr.destroy();
   };
   const timer = setTimeout(() => {
     const text = `${program} did not end within ${timeoutMs / 1000} s`;
