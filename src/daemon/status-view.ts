@@ -111,6 +111,7 @@ function peersOf(facts: StatusFacts): Peer[] {
       name: node.name,
       address: unheardAddress(facts, node),
       state: "dead",
+      version: null,
       connections: [],
     }),
   );
