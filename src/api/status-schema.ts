@@ -63,12 +63,7 @@ export const peerSchema = z.object({
   state: z
     .enum(PEER_STATES)
     .describe("foreign: speaks the protocol, is no node of hansa; twin: lost its id to another"),
-  version: z
-    .string()
-    .nullable()
-    // A daemon of before this field is answered for, too, while it is upgraded.
-    .default(null)
-    .describe("the build that it runs; null for a foreign member"),
+  version: z.string().nullable().describe("the build that it runs; null for a foreign member"),
   connections: z.array(peerConnectionSchema),
 });
 

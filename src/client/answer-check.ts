@@ -60,6 +60,7 @@ const isPeer = (value: unknown): boolean =>
     name: isText,
     address: isText,
     state: isText,
+    version: orNull(isText),
     connections: listOf(isPeerConnection),
   });
 
