@@ -8,8 +8,10 @@ import { spawnSync } from "node:child_process";
 import { deriveRoot } from "../src/identity/roots.ts";
 import { Playground } from "../src/playground/playground.ts";
 import { formHansa, HANSA, HOSTS, must, seconds, TOKEN } from "./cluster.ts";
+import { hostCutSeconds } from "./host-cut.ts";
 import { addressRequests } from "./ipam-plugin.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
+import { throughputRows } from "./throughput.ts";
 
 async function formSwarm(playground: Playground): Promise<number> {
   const [first, ...others] = HOSTS.map((id) => playground.host(id));
@@ -131,6 +133,23 @@ for (const command of ["version", "status"]) {
     samples: samples.length,
   });
 }
+
+{
+  const samples = await hostCutSeconds(playground, 5);
+  rows.push({
+    figure: "host cut, until no other host shows it established, slowest",
+    ours: Math.max(...samples),
+    peer: Number.NaN,
+    peerName: "-",
+    unit: "s",
+    compare: "absolute",
+    target: 3,
+    samples: samples.length,
+  });
+}
+
+await playground.down();
+rows.push(...(await throughputRows(3)));
 
 process.stdout.write(
   process.argv.includes("--json")

@@ -9,8 +9,11 @@ export interface Row {
   readonly unit: string;
   /** How `ours` is held against `peer`. */
   readonly compare: "ratio" | "difference" | "absolute";
-  /** What the comparison should not exceed. */
+  /** What the comparison should not exceed, or with the bound "least" not fall below. */
   readonly target: number;
+  readonly bound?: "least";
+  /** Samples taken in pairs: the ratio is then the median of theirs. */
+  readonly pairs?: { readonly ours: readonly number[]; readonly peer: readonly number[] };
   readonly samples: number;
 }
 
@@ -24,8 +27,16 @@ export function median(samples: readonly number[]): number {
 }
 
 export function compared(row: Row): number {
+  if (row.pairs) {
+    const { ours, peer } = row.pairs;
+    return median(ours.map((value, index) => value / (peer[index] ?? Number.NaN)));
+  }
   if (row.compare === "ratio") return row.ours / row.peer;
   return row.compare === "difference" ? row.ours - row.peer : row.ours;
+}
+
+function isMet(row: Row): boolean {
+  return row.bound === "least" ? compared(row) >= row.target : compared(row) <= row.target;
 }
 
 /** The rows as an aligned table with a verdict each. */
@@ -35,8 +46,8 @@ export function table(rows: readonly Row[]): string {
     `${row.ours.toFixed(3)} ${row.unit}`,
     row.compare === "absolute" ? "-" : `${row.peer.toFixed(3)} ${row.unit} (${row.peerName})`,
     `${compared(row).toFixed(3)}${row.compare === "ratio" ? " x" : ` ${row.unit}`}`,
-    `<= ${row.target}`,
-    compared(row) <= row.target ? "met" : "NOT MET",
+    `${row.bound === "least" ? ">=" : "<="} ${row.target}`,
+    isMet(row) ? "met" : "NOT MET",
     `n=${row.samples}`,
   ]);
   const all = [["figure", "ours", "peer", "compared", "target", "", ""], ...cells];

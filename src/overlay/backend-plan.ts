@@ -20,12 +20,17 @@ export interface BackendPlan {
   firewall(input: OverlayInput, peers: readonly OverlayPeer[]): TunnelFirewall;
 }
 
-/** Rules as nft lists them, for the chains of the same names in our table. */
+/** Rules as nft lists them, for chains of our table. */
 export interface TunnelFirewall {
   /** Named sets, each the lines of its block. */
   readonly sets: readonly (readonly [name: string, lines: readonly string[]])[];
-  readonly prerouting: readonly string[];
+  /** What came out of the tunnel and is addressed to the subnet: whether its source is its sender's. */
+  readonly fromTunnel: readonly string[];
+  /** UDP to the tunnel's port, from anywhere but our devices and by containers to outside of the subnet. */
+  readonly datagram: readonly string[];
+  /** What the host itself sends. */
   readonly output: readonly string[];
+  /** What this host passes on, neither to the bridge nor to the tunnel. */
   readonly forward: readonly string[];
 }
 

@@ -26,32 +26,39 @@ export const DOCKER_USER_TAG = "hansa";
 
 /** The table's whole text, as `nft -s list table inet hansa` prints it; `own` is what the backend adds. */
 export function planFirewall(
-  input: Pick<OverlayInput, "subnet" | "bridge" | "backend"> & {
-    readonly self: Pick<OverlayInput["self"], "address">;
-  },
+  input: Pick<OverlayInput, "self" | "subnet" | "bridge" | "backend">,
   own: TunnelFirewall,
 ): string {
   const subnet = formatCidr(input.subnet);
   const bridge = `"${input.bridge}"`;
   const tunnel = `"${TUNNEL_DEVICES[input.backend]}"`;
   const ours = `{ "lo", ${bridge}, ${tunnel} }`;
-  const chains: readonly (readonly [string, string, readonly string[]])[] = [
+  // One look at the interface's name decides which few rules a packet of the overlay meets: each one costs throughput.
+  const chains: readonly (readonly [string, string | undefined, readonly string[]])[] = [
     [
       "prerouting",
       "type filter hook prerouting priority raw; policy accept;",
       [
+        `iifname vmap { "lo" : return, ${bridge} : goto from_bridge, ${tunnel} : goto from_tunnel }`,
         // Nobody else may claim an address of the overlay, or reach one without the tunnel. DNAT comes later, so
         // published ports still carry the host's own address here.
-        `iifname != ${ours} ip saddr ${subnet} drop`,
-        `iifname != ${ours} ip daddr ${subnet} drop`,
-        `iifname ${tunnel} ip saddr != ${subnet} drop`,
-        `iifname ${tunnel} ip daddr != ${subnet} drop`,
-        `iifname ${bridge} ip saddr != ${subnet} drop`,
-        // Connection tracking costs throughput and has nothing to decide here.
-        `ip saddr ${subnet} ip daddr ${subnet} notrack`,
-        ...own.prerouting,
+        `ip saddr ${subnet} drop`,
+        `ip daddr ${subnet} drop`,
+        `udp dport ${input.self.listenPort} goto datagram`,
       ],
     ],
+    [
+      "from_bridge",
+      undefined,
+      [
+        `ip saddr != ${subnet} drop`,
+        // Connection tracking costs throughput and has nothing to decide inside the subnet.
+        `ip daddr ${subnet} notrack`,
+        `ip daddr != ${subnet} udp dport ${input.self.listenPort} goto datagram`,
+      ],
+    ],
+    ["from_tunnel", undefined, [`ip daddr != ${subnet} drop`, ...own.fromTunnel, "notrack"]],
+    ["datagram", undefined, own.datagram],
     [
       "output",
       "type filter hook output priority raw; policy accept;",
@@ -65,24 +72,37 @@ export function planFirewall(
       "forward",
       "type filter hook forward priority filter; policy accept;",
       [
+        `oifname vmap { ${bridge} : goto to_bridge, ${tunnel} : goto to_tunnel }`,
+        `iifname ${tunnel} drop`,
         ...own.forward,
+      ],
+    ],
+    [
+      "to_tunnel",
+      undefined,
+      [
+        `iifname != ${bridge} drop`,
+        `ip daddr != ${subnet} drop`,
         // Containers started before the MTU became smaller keep their old one.
-        `oifname ${tunnel} tcp flags syn / syn,rst tcp option maxseg size set rt mtu`,
-        `iifname ${tunnel} oifname != ${bridge} drop`,
-        `oifname ${tunnel} iifname != ${bridge} drop`,
-        `oifname ${tunnel} ip daddr != ${subnet} drop`,
-        `oifname ${bridge} iifname { ${bridge}, ${tunnel} } accept`,
+        `tcp flags syn / syn,rst tcp option maxseg size set rt mtu`,
+      ],
+    ],
+    [
+      "to_bridge",
+      undefined,
+      [
+        `iifname { ${bridge}, ${tunnel} } accept`,
         // Published ports, which Docker has translated, and answers from outside.
-        `oifname ${bridge} ct status dnat accept`,
-        `oifname ${bridge} ct state established,related accept`,
-        `oifname ${bridge} drop`,
+        `ct status dnat accept`,
+        `ct state established,related accept`,
+        `drop`,
       ],
     ],
     [
       "leave",
       "type filter hook postrouting priority srcnat - 10; policy accept;",
       // While tunnel or bridge are missing, the default route must not carry overlay traffic in the clear.
-      [`oifname != ${ours} ip daddr ${subnet} drop`],
+      [`ip daddr ${subnet} oifname != ${ours} drop`],
     ],
     [
       "translate",
@@ -92,7 +112,9 @@ export function planFirewall(
   ];
   const blocks = [
     ...own.sets.map(([name, lines]) => block(`set ${name}`, lines)),
-    ...chains.map(([name, hook, rules]) => block(`chain ${name}`, [hook, ...rules])),
+    ...chains.map(([name, hook, rules]) =>
+      block(`chain ${name}`, hook === undefined ? rules : [hook, ...rules]),
+    ),
     ...planNameDiversion({
       bridge: input.bridge,
       subnet,

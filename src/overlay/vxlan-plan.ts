@@ -60,8 +60,6 @@ function vxlanPeer({ id, address, endpoint }: OverlayPeer): VxlanPeer[] {
 }
 
 function vxlanFirewall(input: OverlayInput, peers: readonly OverlayPeer[]): TunnelFirewall {
-  const tunnel = TUNNEL_DEVICES.vxlan;
-  const port = input.self.listenPort;
   const [ip, type] = isIP(input.self.underlay) === 6 ? ["ip6", "ipv6_addr"] : ["ip", "ipv4_addr"];
   const places = peers.flatMap(({ endpoint }) => endpoint ?? []);
   const hosts = [...new Set(places.map((place) => place.ip))].toSorted(byAddress);
@@ -75,16 +73,16 @@ function vxlanFirewall(input: OverlayInput, peers: readonly OverlayPeer[]): Tunn
       ["ends", setLines(`type ${type} . inet_service`, ends, 1)],
       ["senders", ["type ether_addr . ipv4_addr", "flags interval", ...elements(senders, 1)]],
     ],
-    prerouting: [
-      `iifname "${tunnel}" ether saddr . ip saddr != @senders drop`,
+    fromTunnel: ["ether saddr . ip saddr != @senders drop"],
+    datagram: [
       // A container of any network of this host that claims a peer's address: the way back to a peer is another.
-      `meta iifkind "bridge" udp dport ${port} fib saddr . iif oif missing drop`,
-      `udp dport ${port} fib daddr type local ${ip} saddr != @hosts drop`,
-      `udp dport ${port} fib daddr type local notrack`,
+      `meta iifkind "bridge" fib saddr . iif oif missing drop`,
+      `${ip} saddr @hosts notrack return`,
+      "fib daddr type local drop",
     ],
     output: [`${ip} daddr . udp dport @ends notrack`],
     // What this host forwards leaves under its own address where it masquerades, and would be taken for its own.
-    forward: [`${ip} saddr != @hosts ${ip} daddr . udp dport @ends drop`],
+    forward: [`${ip} daddr . udp dport @ends ${ip} saddr != @hosts drop`],
   };
 }
 

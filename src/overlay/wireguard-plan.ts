@@ -79,9 +79,10 @@ export const wireguardPlan: BackendPlan = {
     peers: planPeers(input, peers),
   }),
   // Who may send, and whose address it is inside the subnet, keys and allowed IPs decide.
-  firewall: ({ self: { listenPort } }) => ({
+  firewall: ({ self: { listenPort }, subnet }) => ({
     sets: [],
-    prerouting: [`udp dport ${listenPort} fib daddr type local notrack`],
+    fromTunnel: [`ip saddr != ${formatCidr(subnet)} drop`],
+    datagram: ["fib daddr type local notrack"],
     output: [`udp sport ${listenPort} notrack`],
     forward: [],
   }),

@@ -164,7 +164,7 @@ test("a stranger's VXLAN does not arrive, whatever it claims inside", async () =
   const target = served(2);
   const device = ["ip", "link", "add", "evil", "address", "02:68:61:6e:00:01", "type", "vxlan"];
   // Its own tunnel has the port; packets go to the right one all the same.
-  await must(stranger, ...device, "id", "6784", "dstport", "6785");
+  await must(stranger, ...device, "id", "6784", "dstport", "16785");
   const end = ["dst", member(2).ip(0), "port", "6784"];
   await must(stranger, "bridge", "fdb", "append", "02:68:61:6e:00:02", "dev", "evil", ...end);
   await must(stranger, "ip", "address", "add", `${served(1).address}/32`, "dev", "evil");

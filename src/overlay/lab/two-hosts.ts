@@ -205,7 +205,8 @@ export async function snapshot(host: LabHost): Promise<string> {
 export async function state(host: LabHost): Promise<string> {
   const parts = [
     await host.must("nft", "-s", "list", "ruleset"),
-    await host.must("ip", "route", "show", "table", "all"),
+    // IPv6 is not ours, and its link-local addresses come a second late.
+    await host.must("ip", "-4", "route", "show", "table", "all"),
     await host.must("ip", "-o", "-4", "address"),
   ];
   return parts.join("\n");
