@@ -45,8 +45,8 @@ const WEIGHTS: Readonly<Partial<Record<EventType, number>>> = {
   delay: 6,
   forget: 2,
   connect: 4,
-  reset: 3,
-  launch: 8,
+  reset: 6,
+  launch: 10,
 };
 
 /** The next event of this world. */
