@@ -157,6 +157,7 @@ export class ClusterNode implements NodePort {
       stateOf: (holder) => this.#membership.stateOf(holder),
       avoid: (ranges) => this.#addresses.input({ type: "avoid", ranges }),
       changed: () => this.#changed(),
+      look: () => this.#docker?.wake(),
     });
     this.#membership = await MembershipLoop.start({
       node,

@@ -2,6 +2,9 @@
  * Says which of our containers are strays, hears those of others, and keeps what it heard on disk: the space that the plugin is given
  * leaves it out from the first moment of a daemon's life.
  *
+ * Invariant: a container of ours is called a stray only when two looks at Docker, one after the other, both found it so. What was seen
+ * before the rings changed says nothing: an address that was released and given to another node is no stray, though Docker's news of it is late.
+ *
  * Costs nothing while there are none, and there are none but after one of the four detected cases.
  */
 import { isDeepStrictEqual } from "node:util";
@@ -36,6 +39,8 @@ export interface StrayLoopOptions {
   readonly avoid: (ranges: readonly Range[]) => void;
   /** Strays came or went. */
   readonly changed: () => void;
+  /** Asks for a look at Docker soon; `setContainers` then brings what it saw. */
+  readonly look: () => void;
 }
 
 export class StrayLoop {
@@ -44,6 +49,8 @@ export class StrayLoop {
   readonly #writes: SerialQueue;
   #containers: readonly Stray[] = [];
   #own: readonly Stray[] = [];
+  /** Strays by the last look, which the next one has to see as well. */
+  #suspected: readonly Stray[] = [];
   readonly #timer: NodeJS.Timeout;
 
   static async start(options: StrayLoopOptions): Promise<StrayLoop> {
@@ -72,12 +79,27 @@ export class StrayLoop {
     this.#containers = containers.flatMap(({ name, address, running }) =>
       running && address !== undefined ? [{ address, container: name }] : [],
     );
-    this.update();
+    const strays = this.#straysNow();
+    const certain = strays.filter(
+      (stray) => isAmong(stray, this.#own) || isAmong(stray, this.#suspected),
+    );
+    this.#suspected = strays;
+    if (certain.length < strays.length) this.#options.look();
+    this.#setOwn(certain);
   }
 
   /** What we own may have changed. */
   update(): void {
-    const own = straysOf(this.#containers, this.#options.owned(), this.#board.list());
+    const strays = this.#straysNow();
+    if (strays.some((stray) => !isAmong(stray, this.#own))) this.#options.look();
+    this.#setOwn(strays.filter((stray) => isAmong(stray, this.#own)));
+  }
+
+  #straysNow(): readonly Stray[] {
+    return straysOf(this.#containers, this.#options.owned(), this.#board.list());
+  }
+
+  #setOwn(own: readonly Stray[]): void {
     if (isDeepStrictEqual(own, this.#own)) return;
     const ended = this.#own.filter(({ address }) => !own.some((s) => s.address === address));
     this.#own = own;
@@ -125,6 +147,12 @@ export class StrayLoop {
     this.update();
     this.#options.changed();
   }
+}
+
+function isAmong(stray: Stray, strays: readonly Stray[]): boolean {
+  return strays.some(
+    ({ address, container }) => address === stray.address && container === stray.container,
+  );
 }
 
 function readFile(value: unknown): readonly HeldStray[] {
