@@ -5,8 +5,8 @@
  * and kernel's affair and are not touched here.
  */
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
-import { HansaError } from "../errors.ts";
-import { loadNodeFile } from "./node-file.ts";
+import { HansaError, isHansaError } from "../errors.ts";
+import { loadNodeFile, type NodeFile } from "./node-file.ts";
 import { type Paths, pidFile } from "./paths.ts";
 import { readPidFile } from "./pid-file.ts";
 import { sendSignal } from "./predecessor.ts";
@@ -26,7 +26,7 @@ export async function stopNode(host: ThisHost = thisHost()): Promise<void> {
   if (hasSystemd(paths)) return stopUnits(paths);
   await makeDirectories(paths);
   writeFileSync(paths.stoppedMark, "");
-  const node = await loadNodeFile(paths.nodeFile);
+  const node = await nodeOf(paths);
   const specs = node === undefined ? [] : host.processes(node);
   for (const spec of [supervisorSpec(host.program), ...specs.toReversed()]) {
     const running =
@@ -35,6 +35,16 @@ export async function stopNode(host: ThisHost = thisHost()): Promise<void> {
     rmSync(pidFile(paths, spec.name), { force: true });
   }
   await endOthers(paths);
+}
+
+/** A damaged file must not keep processes from being stopped: their pid files name them as well. */
+async function nodeOf({ nodeFile }: Paths): Promise<NodeFile | undefined> {
+  try {
+    return await loadNodeFile(nodeFile);
+  } catch (error) {
+    if (isHansaError(error, "STATE_DAMAGED")) return undefined;
+    throw error;
+  }
 }
 
 /** Processes that this node's settings do not name: of another version, or of a node whose files are gone. */
