@@ -138,6 +138,28 @@ test("both ends take one way, though streams were made in another order on each"
   }
 });
 
+test("a peer's word that it is relayed is followed, though our own try by that way has just failed", () => {
+  const paths = new RelayPaths(4);
+  const step = (proved: boolean, nowMs: number) =>
+    paths.step(
+      {
+        peers: [{ id: 3, proved, smallOnly: false }],
+        streams: new Set([3]),
+        anyStreams: new Set([3]),
+        between: () => [],
+      },
+      nowMs,
+    );
+  step(true, 0);
+  step(false, 250);
+  assert.equal(paths.path(3).kind, "tcp");
+  step(false, 7_000);
+  assert.equal(paths.path(3).kind, "direct");
+  step(true, 7_250);
+  paths.heard(3, { directOk: false, back: false }, 3, 7_500);
+  assert.equal(paths.path(3).kind, "tcp");
+});
+
 test("a path that is cut right after the return is left again", () => {
   for (let delayMs = 0; delayMs <= 5_000; delayMs += 250) {
     const pairs = settled(2);

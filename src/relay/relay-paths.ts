@@ -170,7 +170,8 @@ export class RelayPaths {
       if (!isDirect) this.#return(pair, nowMs, actions);
     } else if (isDirect ? nowMs - pair.returnedMs >= ON_ITS_WAY_MS : this.#follows(pair)) {
       const way: Path = stream === peer ? { kind: "tcp" } : { kind: "via", id: stream };
-      if (!samePath(way, pair.path) && !isBanned(pair, stream, nowMs)) {
+      // From the direct path by any way, since the peer gave that path up; else not to one that has just failed us.
+      if (!samePath(way, pair.path) && (isDirect || !isBanned(pair, stream, nowMs))) {
         this.#move(pair, way, nowMs);
         actions.push({ type: "moved", peer });
       }

@@ -199,7 +199,11 @@ test("nothing passes: by the lowest member that reaches both, and by the next wh
     await must(playground.host(2), "kill", "-9", pid);
     await bothShow(none, "relay via host3", TAKEN_OVER_WITHIN_MS);
     await traffic?.waitedLess(TAKEN_OVER_WITHIN_MS, "the member between dies");
-    await bothShow(oneWay, oneWay.way, DIRECT_WITHIN_MS);
+    // The new daemon of host2 takes whatever way the other end has found meanwhile.
+    await eventually("host2 and host3 are relayed again", DIRECT_WITHIN_MS, async () => {
+      const ways = [await wayFrom(2, 3), await wayFrom(3, 2)];
+      return ways.every((way) => way.startsWith("relay via ")) ? true : undefined;
+    });
   });
 });
 
