@@ -44,6 +44,7 @@ const isConnection = (value: unknown): boolean =>
     state: isText,
     encrypted: isBoolean,
     backend: orNull(isText),
+    via: orNull(isNodeRef),
     peer: orNull(isNodeRef),
     rttMs: orNull(isNumber),
     mtu: orNull(isNumber),
@@ -74,6 +75,14 @@ const isIpamEntry = (value: unknown): boolean =>
     reachable: isBoolean,
   });
 
+const isDnsEntry = (value: unknown): boolean =>
+  has(value, {
+    hostname: isText,
+    address: isText,
+    containerId: orNull(isText),
+    node: isNodeRef,
+  });
+
 export const isStatus: Check<Status> = (value): value is Status =>
   has(value, {
     cluster: (cluster) => has(cluster, { name: isText, subnet: isText, encryption: isText }),
@@ -94,6 +103,14 @@ export const isStatus: Check<Status> = (value): value is Status =>
         range: isText,
         ready: isBoolean,
         entries: listOf(isIpamEntry),
+      }),
+    dns: (dns) =>
+      has(dns, {
+        domain: isText,
+        address: isText,
+        ttl: isNumber,
+        ready: isBoolean,
+        entries: listOf(isDnsEntry),
       }),
     warnings: listOf((warning) => has(warning, { code: isText, message: isText, hint: isText })),
   });
