@@ -36,6 +36,7 @@ export function calmChecks(facts: CalmFacts): readonly CalmCheck[] {
     (await Promise.all(facts.playground.hosts().map(look))).flat();
   return [
     { name: "full mesh", withinMs: 15_000, look: () => each((host) => meshFaults(host, facts)) },
+    { name: "direct paths again", withinMs: 60_000, look: () => each(relayFaults) },
     { name: "one view of the rings", withinMs: 20_000, look: () => ringFaults(facts) },
     {
       name: "probes of reset nodes run",
@@ -79,6 +80,14 @@ async function meshFaults(host: Host, { ids }: CalmFacts): Promise<string[]> {
     faults.push(`${host.name} to ${id}: ${row ? `${row.state} ${row.error ?? ""}` : "no row"}`);
   }
   return faults;
+}
+
+async function relayFaults(host: Host): Promise<string[]> {
+  const status = await statusOf(host);
+  if (!status) return [`${host.name} does not answer`];
+  return status.connections
+    .filter(({ state, backend }) => state === "established" && backend === "relay")
+    .map(({ peer, via }) => `${host.name} to ${peer?.id} goes by a relay (${via?.name ?? "tcp"})`);
 }
 
 async function ringFaults({ playground }: CalmFacts): Promise<string[]> {
@@ -172,14 +181,19 @@ async function reachFaults({ playground, hasNames }: CalmFacts): Promise<string[
   return faults;
 }
 
-/** The plugin's count of leases against Docker's containers with an address. */
+/** The plugin's count of leases against Docker's containers with an address, and what the node's own check says. */
 async function leaseFaults(host: Host): Promise<string[]> {
   const [status, containers] = [await statusOf(host), await containersOf(host)];
   if (!status || !containers) return [`${host.name} does not answer`];
   const active = status.ipam.entries.find(({ id }) => id === status.node.id)?.active;
   const held = containers.filter(({ state, address }) => state === "running" && address !== "");
-  if (active === held.length) return [];
-  return [`${host.name} has ${active} leases and ${held.length} containers with an address`];
+  if (active !== held.length) {
+    return [`${host.name} has ${active} leases and ${held.length} containers with an address`];
+  }
+  const check = await host.exec(["hansa", "ipam", "check"], { timeoutMs: 60_000 });
+  return check.status === 0
+    ? []
+    : [`hansa ipam check on ${host.name}: ${check.stdout}${check.stderr}`];
 }
 
 async function processRows(host: Host): Promise<readonly string[]> {
