@@ -179,6 +179,11 @@ export class DockerLoop {
           "DOCKER_NETWORK_DIFFERS",
           `the Docker network ${DOCKER_NETWORK_NAME} has another ${differs.join(", ")} than it should and containers are on it`,
         );
+        // With the values, which the sentence leaves out: a difference that comes and goes is found by them.
+        logger.info("the Docker network differs", {
+          wanted: body.Options,
+          existing: existing.options,
+        });
         this.#failed(error);
         return;
       }

@@ -25,7 +25,13 @@ const DESCRIPTORS: Readonly<Record<ProcessName, number>> = {
   tunnel: 100,
 };
 /** Warnings that no event of ours can cause. */
-const NEVER = new Set(["IPAM_ADDRESS_TWICE", "NODE_TWIN", "INTERNAL", "STATE_UNWRITABLE"]);
+const NEVER = new Set([
+  "DOCKER_NETWORK_DIFFERS",
+  "INTERNAL",
+  "IPAM_ADDRESS_TWICE",
+  "NODE_TWIN",
+  "STATE_UNWRITABLE",
+]);
 
 export interface SamplerOptions {
   readonly playground: Playground;
