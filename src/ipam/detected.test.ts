@@ -17,7 +17,8 @@ import {
   seeded,
   withSeed,
 } from "./simulated-churn.ts";
-import { SimulatedCluster, twinOf } from "./simulated-cluster.ts";
+import { SimulatedCluster } from "./simulated-cluster.ts";
+import { twinOf } from "./simulated-host.ts";
 
 const plan = addressPlan("192.168.16.0/20");
 const IDS = [1, 2, 3, 4, 5, 77];

@@ -1,22 +1,22 @@
 /**
  * A cluster of address machines and lease books in one process, with a network that loses, repeats, reorders and cuts up
- * messages, and processes that die between any two steps. For tests. Pure: all chance comes from `random`.
+ * messages (`SimulatedMail`), and processes that die between any two steps. For tests. Pure: all chance comes from `random`.
  *
  * Invariant: what survives a crash is what was persisted, and nothing else.
  *
- * Hosts are told apart by a key. It is the node's id but for twins, which have the same id and another key (`twinOf`); as in
- * the daemon, gossip fences the one with the higher key for good once they met, and drops what it says of addresses.
+ * As in the daemon, gossip fences of twins (see `twinOf`) the one with the higher key for good once they met, and drops what it
+ * says of addresses.
  */
 import type { Range } from "../values/cidr.ts";
 import type { Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
-import { type AddressPlan, nodeAddress } from "./address-plan.ts";
+import type { AddressPlan } from "./address-plan.ts";
 import { Addresses, type PersistedRings } from "./addresses.ts";
-import { applyRecord, LeaseBook } from "./lease-book.ts";
-import type { LeaseRecord } from "./lease-record.ts";
-import { decodeEntries, encodeEntries, entriesOf } from "./ring-codec.ts";
-import type { IpamInput, IpamMessage, IpamOutput, RingEntry } from "./step.ts";
-import { StrayBoard, straysOf } from "./strays.ts";
+import { entriesOf } from "./ring-codec.ts";
+import { type DiskImage, idOf, SimulatedHost } from "./simulated-host.ts";
+import { SimulatedMail } from "./simulated-mail.ts";
+import type { IpamInput, IpamOutput } from "./step.ts";
+import { straysOf } from "./strays.ts";
 
 export interface SimulationOptions {
   readonly plan: AddressPlan;
@@ -34,84 +34,34 @@ export type TraceEvent =
   | { readonly kind: "input"; readonly input: IpamInput }
   | { readonly kind: "output"; readonly output: IpamOutput };
 
-/** The question to the plugin, or its answer, on the control channel. */
-type ToPlugin = Extract<IpamOutput, { type: "space" | "cede" }>;
-
-interface Packet {
-  readonly atMs: number;
-  readonly from: number;
-  readonly to: number;
-  readonly input: IpamInput;
-}
-
-/** Keys of twins are this far apart. */
-const TWIN = 100_000;
-
-/** The key of the `n`th other host with the id. */
-export function twinOf(id: NodeId, n = 1): number {
-  return id + n * TWIN;
-}
-
-/** What a disk image holds. */
-export interface DiskImage {
-  readonly disk: PersistedRings | undefined;
-  readonly journal: readonly LeaseRecord[];
-}
-
-export class SimulatedHost {
-  readonly key: number;
-  readonly id: NodeId;
-  addresses: Addresses;
-  disk: PersistedRings | undefined;
-  book = new LeaseBook();
-  readonly journal: LeaseRecord[] = [];
-  toPlugin: ToPlugin[] = [];
-  toDaemon: IpamInput[] = [];
-  lastSpace: ToPlugin | undefined;
-  openCede: number | undefined;
-  settled = false;
-  alive = true;
-  /** Claims answered, by request. */
-  readonly claims = new Map<number, Extract<IpamOutput, { type: "claim-done" }>["result"]>();
-
-  /** Its id is a twin's. */
-  fenced = false;
-  readonly board = new StrayBoard();
-
-  constructor(key: number, addresses: Addresses) {
-    this.key = key;
-    this.id = key % TWIN;
-    this.addresses = addresses;
-  }
-
-  /** As its member's name. */
-  get name(): string {
-    return `${this.id}-${this.key.toString(16).padStart(8, "0")}`;
-  }
-}
-
 export class SimulatedCluster {
   readonly #options: SimulationOptions;
   readonly hosts = new Map<number, SimulatedHost>();
   /** `at`: the key of the host that saw it. */
   readonly conflicts: { readonly at: number; readonly range: Range; readonly other: NodeId }[] = [];
   nowMs = 0;
-  loss: number;
   crash: number;
-  #packets: Packet[] = [];
-  #groupOf = new Map<number, number>();
+  readonly #mail: SimulatedMail;
   #nextClaim = 1;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    this.loss = options.loss ?? 0;
+    this.#mail = new SimulatedMail({ ...options, loss: options.loss ?? 0 });
     this.crash = options.crash ?? 0;
     for (const id of options.ids) this.add(id);
   }
 
+  get loss(): number {
+    return this.#mail.loss;
+  }
+
+  set loss(chance: number) {
+    this.#mail.loss = chance;
+  }
+
   /** A host with an empty disk. */
   add(key: number): SimulatedHost {
-    const host = new SimulatedHost(key, this.#machine(key % TWIN));
+    const host = new SimulatedHost(key, this.#machine(idOf(key)));
     this.hosts.set(key, host);
     return host;
   }
@@ -134,7 +84,7 @@ export class SimulatedCluster {
 
   /** Splits the cluster; nodes of one group reach one another. */
   part(groups: readonly (readonly number[])[]): void {
-    this.#groupOf = new Map(groups.flatMap((group, i) => group.map((id) => [id, i] as const)));
+    this.#mail.part(groups);
     this.announceReachable();
   }
 
@@ -206,8 +156,8 @@ export class SimulatedCluster {
     const [left, right] = [this.host(a), this.host(b)];
     const fromLeft = left.disk ? entriesOf(left.disk) : [];
     const fromRight = right.disk ? entriesOf(right.disk) : [];
-    this.#mail(a, b, { type: "entries", entries: this.#overTheWire(fromLeft) });
-    this.#mail(b, a, { type: "entries", entries: this.#overTheWire(fromRight) });
+    this.#send(a, b, { type: "entries", entries: this.#mail.overTheWire(fromLeft) });
+    this.#send(b, a, { type: "entries", entries: this.#mail.overTheWire(fromRight) });
   }
 
   /** A container on the host wants an address; claims what the book lacks, and tries again after. */
@@ -217,7 +167,7 @@ export class SimulatedCluster {
     const answer = host.book.request(wanted, this.nowMs);
     if (answer.ok) {
       host.journal.push(answer.record);
-      this.#reportUsage(host);
+      host.reportUsage(this.nowMs);
       return answer.address;
     }
     if (["no-space", "not-ours", "not-ready"].includes(answer.reason)) {
@@ -232,7 +182,7 @@ export class SimulatedCluster {
     const host = this.host(key);
     const record = host.book.release(address, this.nowMs);
     if (record) host.journal.push(record);
-    this.#reportUsage(host);
+    host.reportUsage(this.nowMs);
   }
 
   crashDaemon(host: SimulatedHost): void {
@@ -247,10 +197,7 @@ export class SimulatedCluster {
   }
 
   crashPlugin(host: SimulatedHost): void {
-    host.book = new LeaseBook();
-    for (const record of host.journal) applyRecord(host.book, record);
-    host.toPlugin = [];
-    host.toDaemon = [];
+    host.restartPlugin();
     if (host.openCede !== undefined) {
       this.feed(host, { type: "ceded", request: host.openCede, ranges: [] });
     }
@@ -261,7 +208,7 @@ export class SimulatedCluster {
   destroy(key: number): void {
     this.host(key).alive = false;
     this.hosts.delete(key);
-    this.#packets = this.#packets.filter((packet) => packet.to !== key);
+    this.#mail.dropFor(key);
     this.announceReachable();
   }
 
@@ -303,17 +250,17 @@ export class SimulatedCluster {
         host.disk = structuredClone(host.addresses.persisted());
         return;
       case "send":
-        this.#mail(host.key, this.#keyOf(output.to), {
+        this.#send(host.key, this.#keyOf(output.to), {
           type: "message",
           from: host.id,
-          message: this.#cutUp(output.message),
+          message: this.#mail.cutUp(output.message),
         });
         return;
       case "broadcast":
         for (const to of this.hosts.keys()) {
           // Each record travels alone, so that receivers see every partial view there is.
-          for (const entry of this.#overTheWire(output.entries)) {
-            this.#mail(host.key, to, { type: "entries", entries: [entry] });
+          for (const entry of this.#mail.overTheWire(output.entries)) {
+            this.#send(host.key, to, { type: "entries", entries: [entry] });
           }
         }
         return;
@@ -353,38 +300,13 @@ export class SimulatedCluster {
   }
 
   #plugin(host: SimulatedHost): boolean {
-    const asked = host.toPlugin.shift();
-    if (!asked) return false;
-    if (asked.type === "space") {
-      const { base, prefix } = this.#options.plan.subnet;
-      const subnet = `${[24, 16, 8, 0].map((bits) => (base >>> bits) & 255).join(".")}/${prefix}`;
-      const gateway = nodeAddress(this.#options.plan, host.id);
-      const { ready, ranges, avoid } = asked;
-      const { record } = host.book.setSpace({ ready, subnet, gateway, ranges, avoid });
-      if (record) host.journal.push(record);
-    } else {
-      const { ranges, record } = host.book.cede(asked.want, this.nowMs);
-      if (record) host.journal.push(record);
-      host.toDaemon.push({ type: "ceded", request: asked.request, ranges });
-    }
-    this.#reportUsage(host);
-    return true;
+    return host.workPlugin(this.#options.plan, this.nowMs);
   }
 
-  #reportUsage(host: SimulatedHost): void {
-    host.toDaemon = host.toDaemon.filter((input) => input.type !== "usage");
-    host.toDaemon.push({ type: "usage", ...host.book.counts(this.nowMs) });
-  }
-
-  /** What is due, in random order; what arrives meanwhile waits for its turn. */
+  /** What is due by now, to whom it still reaches. */
   #deliver(): boolean {
-    const due: Packet[] = [];
-    const later: Packet[] = [];
-    for (const packet of this.#packets) (packet.atMs <= this.nowMs ? due : later).push(packet);
-    this.#packets = later;
-    const order = due.map((packet) => ({ packet, key: this.#options.random() }));
-    order.sort((a, b) => a.key - b.key);
-    for (const { packet } of order) {
+    const due = this.#mail.takeDue(this.nowMs);
+    for (const packet of due) {
       const host = this.hosts.get(packet.to);
       if (!host || !this.#connected(packet.from, packet.to)) continue;
       // A twin that lost its id speaks for nobody.
@@ -400,30 +322,13 @@ export class SimulatedCluster {
     return holders.find(({ fenced }) => !fenced)?.key ?? id;
   }
 
-  #mail(from: number, to: number, input: IpamInput): void {
-    if (from === to || !this.#connected(from, to) || this.chance(this.loss)) return;
-    const copies = this.chance(this.loss) ? 2 : 1;
-    for (let i = 0; i < copies; i++) {
-      const longest = this.chance(0.5) ? 20 : 400;
-      const delay = this.loss > 0 ? Math.floor(this.#options.random() * longest) : 1;
-      this.#packets.push({ atMs: this.nowMs + delay, from, to, input });
-    }
-  }
-
-  #overTheWire(entries: readonly RingEntry[]): readonly RingEntry[] {
-    const decoded = decodeEntries(this.#options.plan, encodeEntries(this.#options.plan, entries));
-    if (!decoded.ok) throw new Error(`entries do not survive the wire: ${decoded.reason}`);
-    return decoded.entries.filter(() => !this.chance(this.loss / 2));
-  }
-
-  #cutUp(message: IpamMessage): IpamMessage {
-    if (message.type !== "granted") return message;
-    return { ...message, entries: this.#overTheWire(message.entries) };
+  #send(from: number, to: number, input: IpamInput): void {
+    if (this.#connected(from, to)) this.#mail.send(from, to, input, this.nowMs);
   }
 
   #connected(a: number, b: number): boolean {
     if (a === b || !this.hosts.has(a) || !this.hosts.has(b)) return false;
-    return this.#groupOf.get(a) === this.#groupOf.get(b);
+    return this.#mail.sameGroup(a, b);
   }
 
   #machine(id: NodeId, persisted?: PersistedRings): Addresses {
