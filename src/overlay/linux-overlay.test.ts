@@ -16,6 +16,7 @@ import {
   secretsOf,
   set,
   snapshot,
+  startTunnel,
   state,
   TRANSFER,
   transfer,
@@ -31,7 +32,7 @@ let b: LabHost;
 
 before(async () => {
   [switchHost, a, b] = await cabledHosts();
-  for (const host of [a, b]) await host.ask({ op: "start-tunnel" });
+  await Promise.all([startTunnel(a), startTunnel(b)]);
   await Promise.all([set(a, configOf("a")), set(b, configOf("b"))]);
   await a.makeContainer("c1", "10.40.0.5/12", "10.32.0.1", MTU);
   await a.makeContainer("c2", "10.40.0.6/12", "10.32.0.1", UNDERLAY_MTU);
@@ -269,7 +270,7 @@ test("cleanUp leaves the rule set byte for byte as it was", async () => {
   await host.must("iptables", "-N", "DOCKER-USER");
   await host.must("iptables", "-A", "DOCKER-USER", "-j", "RETURN");
   const before = await state(host);
-  await host.ask({ op: "start-tunnel" });
+  await startTunnel(host);
   await set(host, configOf("a"));
   assert.notEqual(await state(host), before);
   await host.ask({ op: "clean-up" });
@@ -278,10 +279,7 @@ test("cleanUp leaves the rule set byte for byte as it was", async () => {
 
 test("wg, for the kernel's tunnel, is told by a file that is gone afterwards, and reads the same as the socket", async () => {
   await using host = await LabHost.start("by-wg");
-  await host.ask({ op: "start-tunnel" });
-  const ready = async (): Promise<boolean> =>
-    (await host.run("wg", "show", "hansa-wg")).status === 0;
-  await until("the tunnel", ready);
+  await startTunnel(host);
   const wireguard = configOf("a").tunnel;
   assert.ok(wireguard.kind === "wireguard");
   const empty = { privateKey: "", listenPort: 0, peers: new Map() };

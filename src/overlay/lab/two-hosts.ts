@@ -61,6 +61,12 @@ export function secretsOf(self: "a" | "b"): OverlaySecrets {
   return { privateKey: keys[self].privateKey, pairKeys: { [keys[other].publicKey]: pairKey } };
 }
 
+/** Starts the tunnel and waits until it is there: `set` would give up after a few seconds, which a busy machine may need. */
+export async function startTunnel(host: LabHost): Promise<void> {
+  await host.ask({ op: "start-tunnel" });
+  await until("the tunnel", async () => (await host.run("wg", "show", "hansa-wg")).status === 0);
+}
+
 export function set(host: LabHost, config: OverlayConfig): Promise<OverlayReport> {
   return host.ask({ op: "set", config, secrets: secretsOf(host.name === "b" ? "b" : "a") });
 }
@@ -182,9 +188,9 @@ export async function endpoint(host: LabHost): Promise<string | null | undefined
 }
 
 export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   while (!(await condition())) {
-    assert.ok(performance.now() < end, `waited 10 s for ${what}`);
+    assert.ok(performance.now() < end, `waited 30 s for ${what}`);
     await delay(20);
   }
 }
