@@ -66,6 +66,8 @@ export class Addresses {
   #avoid: readonly Range[] = [];
   /** The last "space", as text to compare with; undefined when it must be set again. */
   #spaceSet: string | undefined;
+  /** What that text was made of, the objects themselves: the same again give the same text. */
+  #spaceOf: readonly [boolean, readonly Range[], readonly Range[]] | undefined;
   /** The part of it that the plugin's count is about. */
   #countable: string | undefined;
   #saveAtMs = Number.POSITIVE_INFINITY;
@@ -317,6 +319,10 @@ export class Addresses {
   #setSpace(nowMs: number, out: Outbox): boolean {
     const ready = this.#ready();
     const ranges = this.#rings.owned();
+    const [wasReady, before, avoided] = this.#spaceOf ?? [];
+    const isSame = wasReady === ready && before === ranges && avoided === this.#avoid;
+    if (isSame && this.#spaceSet !== undefined) return false;
+    this.#spaceOf = [ready, ranges, this.#avoid];
     const avoid = intersectRanges(ranges, this.#avoid);
     const text = `${textOf(ready, ranges)} / ${textOf(ready, avoid)}`;
     if (text === this.#spaceSet) return false;

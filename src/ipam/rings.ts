@@ -46,7 +46,8 @@ export class Rings {
   readonly #plan: AddressPlan;
   readonly #rings: Record<RingName, Ring>;
   readonly #reported = new Set<string>();
-  #owned: Range[] | undefined;
+  /** Worked out when asked for; undefined since our records changed. */
+  #owned: { readonly all: readonly Range[]; readonly dynamic: readonly Range[] } | undefined;
 
   /** Throws STATE_DAMAGED when `persisted` is not of this node and subnet. */
   constructor(self: NodeId, plan: AddressPlan, persisted?: PersistedRings) {
@@ -69,15 +70,14 @@ export class Rings {
     return this.#rings[name];
   }
 
-  /** What we own and have born, of both rings, as a range set. */
+  /** What we own and have born, of both rings, as a range set: the same object until it changes. */
   owned(): readonly Range[] {
-    this.#owned ??= rangeSet(RING_NAMES.flatMap((name) => this.#born(name)));
-    return this.#owned;
+    return this.#ours().all;
   }
 
   /** The dynamic part of `owned`. */
-  ownedDynamic(): Range[] {
-    return intersectRanges(this.owned(), [this.#plan.dynamic]);
+  ownedDynamic(): readonly Range[] {
+    return this.#ours().dynamic;
   }
 
   /** Whether we have a birth record that nobody has touched yet. */
@@ -204,8 +204,11 @@ export class Rings {
     };
   }
 
-  #born(name: RingName): Range[] {
-    return bornRanges(this.#rings[name], this.#self);
+  #ours(): { readonly all: readonly Range[]; readonly dynamic: readonly Range[] } {
+    if (this.#owned) return this.#owned;
+    const all = rangeSet(RING_NAMES.flatMap((name) => bornRanges(this.#rings[name], this.#self)));
+    this.#owned = { all, dynamic: intersectRanges(all, [this.#plan.dynamic]) };
+    return this.#owned;
   }
 
   #write(write: (ring: Ring) => RingWrite): RingRecord[] {

@@ -43,6 +43,8 @@ export class SimulatedCluster {
   crash: number;
   readonly #mail: SimulatedMail;
   #nextClaim = 1;
+  /** A lease book may differ from what the last check saw. */
+  #isNews = true;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
@@ -63,6 +65,7 @@ export class SimulatedCluster {
   add(key: number): SimulatedHost {
     const host = new SimulatedHost(key, this.#machine(idOf(key)));
     this.hosts.set(key, host);
+    this.#isNews = true;
     return host;
   }
 
@@ -166,6 +169,7 @@ export class SimulatedCluster {
     if (!host.alive) return undefined;
     const answer = host.book.request(wanted, this.nowMs);
     if (answer.ok) {
+      this.#isNews = true;
       host.journal.push(answer.record);
       host.reportUsage(this.nowMs);
       return answer.address;
@@ -182,6 +186,7 @@ export class SimulatedCluster {
     const host = this.host(key);
     const record = host.book.release(address, this.nowMs);
     if (record) host.journal.push(record);
+    this.#isNews = true;
     host.reportUsage(this.nowMs);
   }
 
@@ -197,6 +202,7 @@ export class SimulatedCluster {
   }
 
   crashPlugin(host: SimulatedHost): void {
+    this.#isNews = true;
     host.restartPlugin();
     if (host.openCede !== undefined) {
       this.feed(host, { type: "ceded", request: host.openCede, ranges: [] });
@@ -206,15 +212,25 @@ export class SimulatedCluster {
 
   /** The host is gone for good, with its containers. */
   destroy(key: number): void {
+    this.#isNews = true;
     this.host(key).alive = false;
     this.hosts.delete(key);
     this.#mail.dropFor(key);
     this.announceReachable();
   }
 
-  /** Lets time pass, all that is due happen in random order, and each step be followed by `check`. */
-  run(forMs: number, check: () => void = () => {}): void {
+  /**
+   * Lets time pass, and all that is due happen in random order. `look` is called at first and after each step that touched a lease
+   * book: it is to look at nothing else, so between two others it would see the same.
+   */
+  run(forMs: number, look: () => void = () => {}): void {
     const untilMs = this.nowMs + forMs;
+    this.#isNews = true;
+    const check = (): void => {
+      if (!this.#isNews) return;
+      this.#isNews = false;
+      look();
+    };
     while (this.nowMs < untilMs) {
       this.nowMs += 10;
       for (let busy = true; busy; ) {
@@ -247,7 +263,7 @@ export class SimulatedCluster {
   #carryOut(host: SimulatedHost, output: IpamOutput): void {
     switch (output.type) {
       case "persist":
-        host.disk = structuredClone(host.addresses.persisted());
+        host.disk = host.addresses.persisted();
         return;
       case "send":
         this.#send(host.key, this.#keyOf(output.to), {
@@ -300,7 +316,9 @@ export class SimulatedCluster {
   }
 
   #plugin(host: SimulatedHost): boolean {
-    return host.workPlugin(this.#options.plan, this.nowMs);
+    if (!host.workPlugin(this.#options.plan, this.nowMs)) return false;
+    this.#isNews = true;
+    return true;
   }
 
   /** What is due by now, to whom it still reaches. */
