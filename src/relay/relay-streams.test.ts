@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connect, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { type SecureContextOptions, type TLSSocket, connect as tlsConnect } from "node:tls";
 import fc from "fast-check";
@@ -12,11 +12,15 @@ const root = new Uint8Array(32).fill(7);
 const keyOf = (id: NodeId): string => `${id}`.padStart(8, "0");
 
 class TestNode {
+  readonly id: NodeId;
   readonly frames: [RelayFrame, NodeId][] = [];
+  /** How often a stream came or went. */
+  changes = 0;
   readonly streams: RelayStreams;
   readonly ports = new Map<NodeId, number>();
 
   constructor(id: NodeId, roots: readonly Uint8Array[] = [root]) {
+    this.id = id;
     this.streams = new RelayStreams({
       id,
       fingerprint: keyOf(id),
@@ -33,7 +37,9 @@ class TestNode {
           frame.type === "data" ? { ...frame, datagram: Buffer.from(frame.datagram) } : frame,
           from,
         ]),
-      changed: () => undefined,
+      changed: () => {
+        this.changes++;
+      },
       problem: (error) => assert.equal(error, undefined),
     });
   }
@@ -93,23 +99,67 @@ test("a stream is made when one side wants it, and carries frames both ways", as
   await until("the server notices", () => !server.streams.open.has(2));
 });
 
+/** A way to the server that counts the connections that came by it and have ended: what did not begin until then never will. */
+class CountingDoor {
+  turnedAway = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor() {
+    this.#server = createServer((socket) => {
+      const inner = connect(server.streams.port, "127.0.0.1");
+      for (const [one, other] of [
+        [socket, inner],
+        [inner, socket],
+      ] as const) {
+        this.#sockets.add(one);
+        one.on("error", () => one.destroy());
+        one.on("close", () => other.destroy());
+        one.pipe(other);
+      }
+      socket.on("close", () => this.turnedAway++);
+    });
+  }
+
+  static async open(): Promise<CountingDoor> {
+    const door = new CountingDoor();
+    await new Promise<void>((resolve) => door.#server.listen(0, "127.0.0.1", resolve));
+    return door;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
 test("nodes of another cluster, strangers and impostors get no stream", async () => {
   const foreign = new TestNode(2, [new Uint8Array(32).fill(8)]);
   const stranger = new TestNode(9);
+  // Node 4 is dialled, and 1 answers there.
   const lost = new TestNode(3);
+  const callers = [
+    { node: foreign, dials: 1 },
+    { node: stranger, dials: 1 },
+    { node: lost, dials: 4 },
+  ];
+  const before = server.changes;
   try {
-    for (const node of [foreign, stranger]) {
-      node.ports.set(1, server.streams.port);
-      node.streams.want(new Set([1]));
+    for (const { node, dials } of callers) {
+      await using door = await CountingDoor.open();
+      node.ports.set(dials, door.port);
+      node.streams.want(new Set([dials]));
+      await until("a refusal", () => door.turnedAway > 0);
+      assert.equal(node.changes, 0, `a stream was open at node ${node.id}`);
+      // Node 3 is a member: only it can know that it meant another.
+      if (node !== lost) assert.equal(server.changes, before, `a stream of node ${node.id}`);
     }
-    // Node 4 was dialled, and 1 answers there.
-    lost.ports.set(4, server.streams.port);
-    lost.streams.want(new Set([4]));
-    await new Promise((resolve) => setTimeout(resolve, 800));
-    assert.deepEqual([...server.streams.open], []);
-    for (const node of [foreign, stranger, lost]) assert.deepEqual([...node.streams.open], []);
   } finally {
-    for (const node of [foreign, stranger, lost]) await node.streams.close();
+    for (const { node } of callers) await node.streams.close();
   }
   await until("nothing stays", () => server.streams.open.size === 0);
 });
@@ -117,11 +167,12 @@ test("nodes of another cluster, strangers and impostors get no stream", async ()
 test("a rekey half way: who has old and new root speaks with who has only one", async () => {
   const both = new TestNode(2, [new Uint8Array(32).fill(8), root]);
   try {
-    both.ports.set(1, server.streams.port);
+    await using door = await CountingDoor.open();
+    both.ports.set(1, door.port);
     both.streams.want(new Set([1]));
     // Its certificate is the new root's, which node 1 does not know.
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    assert.ok(!server.streams.open.has(2));
+    await until("a refusal", () => door.turnedAway > 0);
+    assert.ok(!server.streams.open.has(2) && both.changes === 0);
     const third = new TestNode(3, [root, new Uint8Array(32).fill(8)]);
     try {
       await until("listening", () => third.streams.port > 0);
