@@ -53,7 +53,7 @@ function stage({ answers, confirms = true, leased = false }: Stage) {
     membership: {
       roster: () => roster,
       remembered: [{}],
-      targets: () => [],
+      search: { targets: () => [] },
       exchange: async (peers: typeof roster.peers) => {
         done.push(`exchange ${peers.map(({ metadata }) => metadata.id).join()}`);
         if (confirms && own === 0) farewell.heard([{ start: 0, owner: 3, version: 2, free: 9 }]);

@@ -23,7 +23,7 @@ export interface FarewellParts {
   >;
   readonly membership: Pick<
     MembershipLoop,
-    "roster" | "remembered" | "targets" | "exchange" | "leave"
+    "roster" | "remembered" | "search" | "exchange" | "leave"
   >;
   readonly logger: Logger;
 }
@@ -93,7 +93,7 @@ export class Farewell {
     const heard = () => membership.roster().peers.filter(isHeard);
     const isSought =
       membership.remembered.length > 0 ||
-      membership.targets().some(({ state }) => state !== "failed");
+      membership.search.targets().some(({ state }) => state !== "failed");
     if (isSought) await this.#waitFor(() => heard().length > 0, FIND_PEER_MS);
     const asked = heard();
     const silent = await membership.exchange(asked);

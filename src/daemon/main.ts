@@ -28,7 +28,7 @@ export async function runDaemon(): Promise<number> {
   // Who launches may start a container as soon as the API answers.
   await clusterNode.networkMade(NETWORK_WITHIN_MS);
   const listener = await serveUnix(
-    createApi(clusterNode, {
+    createApi(clusterNode.answers, {
       onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
     }),
     { path: paths.apiSocket },

@@ -78,11 +78,11 @@ const connectionTo = (peer: number) =>
 test("a node that joins later is told everybody's whole row by the first exchange", async () => {
   await using stage = new Stage();
   const one = await stage.node(1, []);
-  one.setConnections([connectionTo(7), connectionTo(8)]);
+  one.knowledge.setConnections([connectionTo(7), connectionTo(8)]);
   const two = await stage.node(2, [place(one)]);
-  await until(() => two.rows.get(one.name) !== undefined);
+  await until(() => two.knowledge.rows.get(one.name) !== undefined);
   assert.deepEqual(
-    two.rows.get(one.name)?.connections.map(({ peer }) => peer),
+    two.knowledge.rows.get(one.name)?.connections.map(({ peer }) => peer),
     [7, 8],
   );
 });
@@ -91,9 +91,9 @@ test("a node with more connections than a packet holds goes on, and tells them b
   await using stage = new Stage();
   const one = await stage.node(1, []);
   const peers = Array.from({ length: 300 }, (_, index) => connectionTo(index + 2));
-  one.setConnections(peers);
+  one.knowledge.setConnections(peers);
   const two = await stage.node(2, [place(one)]);
-  await until(() => two.rows.get(one.name)?.connections.length === 300);
+  await until(() => two.knowledge.rows.get(one.name)?.connections.length === 300);
 });
 
 test("a state that cannot be written is told and does not end the daemon", async () => {

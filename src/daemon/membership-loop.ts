@@ -1,49 +1,36 @@
 /**
- * The node's part in gossip: who is there, whom to dial, whose id is whose, and everybody's row of connections and names.
+ * The node's part in gossip: who is there, and who is gone for good. It ties gossip to whom this node looks for
+ * (`MemberSearch`), what it says of itself (`Announcement`), what all nodes know (`SharedKnowledge`), and what they say to one another (`Post`).
  *
- * What other parts of the daemon say to other nodes goes through here, in envelopes; what nodes say to them is handed on.
+ * Invariant: after any change of members, search, remembered nodes and whoever looks at them are told at once.
  */
 import { randomInt } from "node:crypto";
-import { networkInterfaces } from "node:os";
 import { Gossip } from "../gossip/gossip.ts";
 import type { GossipDelegate, MemberEvent } from "../gossip/gossip-delegate.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Identity, IdentityKeys } from "../identity/identity.ts";
 import type { HolderState } from "../ipam/strays.ts";
-import type { ConnectionRow, RowConnection } from "../membership/connection-rows.ts";
-import { type Departure, decodeDepartures, encodeDepartures } from "../membership/departures.ts";
-import { Dialer, type DialerMember, type PeerView, type TargetView } from "../membership/dialer.ts";
+import type { Departure } from "../membership/departures.ts";
 import { formatMemberName, parseMemberName } from "../membership/member-name.ts";
-import { decodeMetadata, encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
-import { bindingAfter } from "../membership/twins.ts";
-import { type NameNews, NameRegistry } from "../names/name-registry.ts";
-import type { NameEntry } from "../names/name-set.ts";
+import { decodeMetadata } from "../membership/metadata.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { Endpoint } from "../values/endpoint.ts";
-import { parseIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
-import { DialLoop } from "./dial-loop.ts";
-import { decodeEnvelope, type Envelope, type EnvelopeKind, encodeEnvelope } from "./envelope.ts";
+import { Announcement } from "./announcement.ts";
+import { Arrival } from "./arrival.ts";
+import { decodeEnvelope, type Envelope } from "./envelope.ts";
+import { MemberSearch } from "./member-search.ts";
 import { loadMembershipFile, type MembershipFile, type RememberedNode } from "./membership-file.ts";
 import { MetNodes } from "./met-nodes.ts";
+import { Post } from "./post.ts";
 import { type Rejection, Rejections } from "./rejections.ts";
 import { isHeard, isLive, type Roster, type RosterNode, rosterOf } from "./roster.ts";
-import { RowBoard } from "./row-board.ts";
-import { decodeSharedState, encodeSharedState } from "./shared-state.ts";
-import { announcedAddress, overlayBlock, ownAddresses } from "./underlay.ts";
+import { SharedKnowledge } from "./shared-knowledge.ts";
 
-/** A node whose targets all stay silent is settled after this long and uses what it owns from birth. */
-const SETTLED_AFTER_MS = 10_000;
 /** How often old known peers are dropped, and what else grows is looked at. */
 const HOUSEKEEPING_MS = 10_000;
 /** How often the host's addresses are looked at: others send into the void until they hear of a new one. */
 const ADDRESSES_MS = 2_000;
-/** After the first contact: whoever has our name or id is known by then. */
-const CERTAIN_AFTER_MS = 5_000;
-/** Bytes of names that still fit a gossip packet; what is larger goes with push/pulls only. */
-const MAX_BROADCAST_NAMES = 1_100;
-/** Exchanges under way at one time when all peers are told something at once. */
-const EXCHANGES_AT_ONCE = 16;
 
 export interface MembershipLoopOptions {
   readonly node: NodeFile;
@@ -70,19 +57,15 @@ export interface MembershipLoopOptions {
 export class MembershipLoop {
   readonly #options: MembershipLoopOptions;
   readonly #name: string;
-  readonly #boot = randomInt(1, 2 ** 32);
-  readonly #dialer: Dialer;
-  readonly #board: RowBoard;
-  readonly #names: NameRegistry;
+  readonly #search: MemberSearch;
+  readonly #announcement: Announcement;
+  readonly #arrival: Arrival;
+  readonly #knowledge: SharedKnowledge;
   readonly #rejections = new Rejections();
-  readonly #dialled = new Set<string>();
   readonly #met: MetNodes;
   #gossip!: Gossip;
-  #dials!: DialLoop;
-  #metadata: NodeMetadata;
+  #post!: Post;
   #roster: Roster | undefined;
-  #isSettled = false;
-  #certainty: "none" | "soon" | "yes" = "none";
   #timers: NodeJS.Timeout[] = [];
 
   static async start(options: MembershipLoopOptions): Promise<MembershipLoop> {
@@ -92,48 +75,34 @@ export class MembershipLoop {
   }
 
   private constructor(options: MembershipLoopOptions, file: MembershipFile) {
-    const { node, identity, keys, version } = options;
+    const { node, identity, keys, version, settled, changed } = options;
+    const boot = randomInt(1, 2 ** 32);
     this.#options = options;
     this.#name = keys.memberName(node.id);
     this.#met = new MetNodes(options.path, options.logger, file);
-    this.#board = new RowBoard({
+    this.#announcement = new Announcement({ node, identity, keys, version, boot });
+    this.#arrival = new Arrival({ settled, certain: changed });
+    this.#knowledge = new SharedKnowledge({
       name: this.#name,
-      boot: this.#boot,
+      boot,
       member: (name) => this.#gossip.member(name),
+      rings: options.rings,
+      takeRings: options.takeRings,
+      departures: () => this.#met.departures.list(),
+      depart: (departures) => this.#depart(departures),
+      broadcast: (key, kind, body) => this.#post.broadcast(key, kind, body),
+      changed,
     });
-    this.#names = new NameRegistry({
+    this.#search = new MemberSearch({
+      node,
       name: this.#name,
-      boot: this.#boot,
-      boots: (owner) => {
-        const member = this.#gossip.member(owner);
-        if (member?.state === "left") return "left";
-        return (member && decodeMetadata(member.meta)?.boot) ?? "unknown";
+      peers: file.peers,
+      hasDeparted: (name) => this.hasDeparted(name),
+      changed: () => {
+        this.#settleIfAlone();
+        changed();
       },
     });
-    this.#dialer = new Dialer(
-      {
-        defaultPort: node.ports.gossip,
-        random: Math.random,
-        state: { targets: node.targets, peers: file.peers },
-      },
-      performance.now(),
-    );
-    this.#metadata = {
-      id: node.id,
-      name: node.name,
-      keyFingerprint: keys.fingerprint,
-      binding: identity.binding,
-      boot: this.#boot,
-      engineId: "",
-      role: "peer",
-      links: this.#links(),
-      ports: node.ports,
-      wireguardKey: Buffer.from(keys.wireguard.publicKey, "base64"),
-      version,
-      store: undefined,
-      encryption: node.encryption,
-      subnet: overlayBlock(node.subnet),
-    };
   }
 
   async #begin(): Promise<void> {
@@ -141,28 +110,25 @@ export class MembershipLoop {
     this.#gossip = await Gossip.start({
       name: this.#name,
       bind: { ip: "0.0.0.0", port: node.ports.gossip },
-      advertise: this.#endpoint(),
+      advertise: this.#announcement.endpoint,
       keys: keys.gossipKeys,
       label: keys.label,
-      meta: encodeMetadata(this.#metadata),
+      meta: this.#announcement.encoded(),
       incarnation: this.#met.incarnation,
       delegate: this.#delegate(),
     });
-    this.#dials = new DialLoop({
-      dialer: this.#dialer,
+    this.#post = new Post({
       gossip: this.#gossip,
-      ownAddresses: () => ownAddresses(networkInterfaces()),
-      ownPort: node.ports.gossip,
-      changed: (contacted) => {
-        if (contacted) this.#dialled.add(contacted.ip);
-        this.#settleIfAlone();
-        this.#options.changed();
-      },
+      self: node.id,
+      fingerprint: keys.fingerprint,
+      peers: () => this.roster().peers,
+      roundabout: this.#options.roundabout,
     });
+    this.#search.begin(this.#gossip);
     this.#refresh();
-    this.#dials.kick();
+    this.#search.dial();
     this.#settleIfAlone();
-    this.#timers.push(setTimeout(() => this.#settle(), SETTLED_AFTER_MS));
+    this.#arrival.begin();
     this.#timers.push(setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS));
     this.#timers.push(setInterval(() => this.#followAddresses(), ADDRESSES_MS));
   }
@@ -172,16 +138,22 @@ export class MembershipLoop {
   }
 
   get endpoint(): Endpoint {
-    return this.#endpoint();
+    return this.#announcement.endpoint;
   }
 
-  get rows(): ReadonlyMap<string, ConnectionRow> {
-    return this.#board.rows;
+  /** What all nodes know: everybody's rows and names, ours to be told among them. */
+  get knowledge(): Pick<SharedKnowledge, "rows" | "names" | "setConnections" | "setNames"> {
+    return this.#knowledge;
   }
 
-  /** Everybody's names. */
-  get names(): Pick<NameRegistry, "entriesOf" | "revision"> {
-    return this.#names;
+  /** Whom we look for. Targets that are added are the caller's to write down. */
+  get search(): Pick<MemberSearch, "targets" | "knownPeers" | "hasDialled" | "connect"> {
+    return this.#search;
+  }
+
+  /** What parts of the daemon say to other nodes goes through here; what nodes say to them is handed on. */
+  get post(): Post {
+    return this.#post;
   }
 
   roster(): Roster {
@@ -199,22 +171,8 @@ export class MembershipLoop {
     return this.#met.nodes;
   }
 
-  targets(): readonly TargetView[] {
-    return this.#dialer.targets();
-  }
-
-  /** Peers met once, with when each that is not alive is dialled again. */
-  knownPeers(): readonly PeerView[] {
-    return this.#dialer.peers();
-  }
-
   rejections(): readonly Rejection[] {
     return this.#rejections.rows(performance.now());
-  }
-
-  /** True when our dial made the contact to the host with that address. */
-  hasDialled(ip: string): boolean {
-    return this.#dialled.has(ip);
   }
 
   /** Whether a member can be heard now; "gone" when nothing is expected of it any more. */
@@ -232,7 +190,7 @@ export class MembershipLoop {
 
   /** Whether we met others in this life, and so would know of a twin. */
   get isCertain(): boolean {
-    return this.#certainty === "yes";
+    return this.#arrival.isCertain;
   }
 
   /** Why what is known of other nodes cannot be written down, while it cannot. */
@@ -240,77 +198,20 @@ export class MembershipLoop {
     return this.#met.problem;
   }
 
-  counters(): Record<string, number> {
-    return this.#gossip.counters();
-  }
-
-  /** Adds targets, or makes them the whole set, and dials at once; the caller writes them down. */
-  connect(targets: readonly string[], replace: boolean): void {
-    if (replace) this.#dialer.replace(targets, performance.now());
-    else this.#dialer.connect(targets, performance.now());
-    this.#dials.kick();
-  }
-
+  /** Takes targets away; the caller writes down what is left. */
   forget(targets: readonly string[]): void {
-    this.#dialer.forget(targets);
+    this.#search.forget(targets);
     this.#save();
-  }
-
-  /** A reliable message to the node with that id. Rejects when it is not heard or does not take it. */
-  async send(to: NodeId, kind: EnvelopeKind, body: Uint8Array): Promise<void> {
-    const peer = this.roster().peers.find((node) => node.metadata.id === to && isHeard(node));
-    if (!peer) throw new Error(`node ${to} is out of reach`);
-    const at = this.#options.roundabout(to) ?? peer.member.endpoint;
-    await this.#gossip.sendStream(at, this.#wrap(kind, body));
-  }
-
-  /** A reliable message to an address, heard of or not. Rejects with the reason when nobody took it within `totalMs`. */
-  async sendTo(to: Endpoint, kind: EnvelopeKind, body: Uint8Array, totalMs: number): Promise<void> {
-    await this.#gossip.sendStream(to, this.#wrap(kind, body), { connectMs: totalMs, totalMs });
-  }
-
-  /** One packet to an address, best effort; returns the length of its UDP payload in bytes. */
-  sendPacket(to: Endpoint, kind: EnvelopeKind, body: Uint8Array): number {
-    return this.#gossip.sendPacket(to, this.#wrap(kind, body));
-  }
-
-  /** Another node's envelope as it is, in one packet. */
-  passOn(to: Endpoint, envelope: Envelope): void {
-    this.#gossip.sendPacket(to, encodeEnvelope(envelope));
-  }
-
-  broadcast(key: string, kind: EnvelopeKind, body: Uint8Array): void {
-    this.#gossip.broadcast(key, this.#wrap(kind, body));
   }
 
   /** Our Docker's id became known or changed. */
   setEngineId(engineId: string): void {
-    if (engineId !== this.#metadata.engineId) this.#announce({ ...this.#metadata, engineId });
-  }
-
-  /** Our connections as they are now; told to others when they differ from what was told. */
-  setConnections(connections: readonly RowConnection[]): void {
-    const row = this.#board.setOwn(connections);
-    if (row) this.broadcast(`row:${this.#name}`, "row", row);
-  }
-
-  /** The containers that run here now, with their names; told to others where they differ from what was told. */
-  setNames(entries: readonly NameEntry[]): void {
-    this.#tellNames(this.#names.setOwn(entries));
+    if (this.#announcement.setEngineId(engineId)) this.#announce();
   }
 
   /** Exchanges whole states with each of `peers` now; those that did not answer. Ends within 10 s for 16 peers. */
   async exchange(peers: readonly RosterNode[]): Promise<RosterNode[]> {
-    const silent: RosterNode[] = [];
-    const waiting = [...peers];
-    const worker = async (): Promise<void> => {
-      for (let peer = waiting.shift(); peer; peer = waiting.shift()) {
-        const answer = await this.#gossip.join(peer.member.endpoint);
-        if (!answer.ok) silent.push(peer);
-      }
-    };
-    await Promise.all(Array.from({ length: EXCHANGES_AT_ONCE }, worker));
-    return silent;
+    return await this.#post.exchange(peers);
   }
 
   /** A node that vanished is gone for good: on disk when it returns, told to others by `exchange`. */
@@ -320,9 +221,9 @@ export class MembershipLoop {
 
   /** Leaves the cluster for good: tells everybody by gossip for `withinMs` at most, and `peers` by exchanges. Nobody is dialled from now on. */
   async leave(peers: readonly RosterNode[], withinMs: number): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#dials.close();
-    const { id, keyFingerprint } = this.#metadata;
+    this.#stop();
+    const { node, keys } = this.#options;
+    const [id, keyFingerprint] = [node.id, keys.fingerprint];
     // Our own word for it first: after a crash from here on this key stays out.
     this.#depart([{ id, keyFingerprint, cause: "left", atSeconds: nowSeconds() }]);
     await this.#gossip.leave(withinMs);
@@ -331,29 +232,20 @@ export class MembershipLoop {
   }
 
   async close(): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#dials.close();
+    this.#stop();
     await this.#gossip.close();
+  }
+
+  #stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#arrival.close();
+    this.#search.close();
   }
 
   #delegate(): GossipDelegate {
     return {
-      localState: () =>
-        encodeSharedState({
-          rings: this.#options.rings(),
-          rows: this.#board.encoded(),
-          names: this.#names.encoded(),
-          departures: encodeDepartures(this.#met.departures.list()),
-        }),
-      mergeRemoteState: (state) => {
-        const shared = decodeSharedState(state);
-        if (!shared) return;
-        for (const row of shared.rows) this.#board.take(row);
-        for (const names of shared.names) this.#tellNames(this.#names.take(names));
-        // Rings before departures: whoever follows a departed node in its id must know whose its space is now.
-        this.#options.takeRings(shared.rings);
-        this.#depart(decodeDepartures(shared.departures) ?? []);
-      },
+      localState: () => this.#knowledge.encoded(),
+      mergeRemoteState: (state) => this.#knowledge.merge(state),
       userMessage: (payload, from, via) => this.#take(payload, from, via),
       memberEvent: (event) => this.#memberEvent(event),
       persistIncarnation: (value) => {
@@ -363,36 +255,22 @@ export class MembershipLoop {
       synced: (from, members) => {
         this.#rejections.clear(from.ip);
         const nodes = members.flatMap(({ meta }) => decodeMetadata(meta) ?? []);
-        if (nodes.some(({ keyFingerprint }) => keyFingerprint !== this.#metadata.keyFingerprint)) {
-          this.#becomeCertain();
-          if (!this.#isSettled) this.#takeBinding(nodes);
-          this.#settle();
+        if (nodes.some(({ keyFingerprint }) => keyFingerprint !== this.#options.keys.fingerprint)) {
+          if (!this.#arrival.isSettled && this.#announcement.stepBehind(nodes)) {
+            this.#options.rebound(this.#announcement.binding);
+            this.#announce();
+          }
+          this.#arrival.met();
         }
       },
       rejected: (from) => this.#rejections.note(from.ip, from.port, performance.now()),
     };
   }
 
-  /** A newcomer that finds its id taken steps behind the one who has it. */
-  #takeBinding(nodes: readonly NodeMetadata[]): void {
-    const binding = bindingAfter(this.#metadata, nodes);
-    if (binding === this.#metadata.binding) return;
-    this.#options.rebound(binding);
-    this.#announce({ ...this.#metadata, binding });
-  }
-
   #take(payload: Uint8Array, from: Endpoint, via: "packet" | "stream"): void {
     const envelope = decodeEnvelope(payload);
-    if (!envelope) return;
-    if (envelope.kind === "row") {
-      if (this.#board.take(envelope.body)) this.#options.changed();
-    } else if (envelope.kind === "names") {
-      this.#tellNames(this.#names.take(envelope.body));
-    } else if (envelope.kind === "ring") {
-      this.#options.takeRings(envelope.body);
-    } else {
-      this.#options.receive(envelope, from, via);
-    }
+    if (!envelope || this.#knowledge.take(envelope)) return;
+    this.#options.receive(envelope, from, via);
   }
 
   #memberEvent(event: MemberEvent): void {
@@ -407,7 +285,7 @@ export class MembershipLoop {
       this.#gossip.remove(member.name);
     }
     this.#refresh();
-    this.#dials?.kick();
+    this.#search.dial();
   }
 
   /** Takes in who is gone for good, and lets go of all that was kept for them. */
@@ -417,9 +295,8 @@ export class MembershipLoop {
     for (const departure of news) {
       const name = formatMemberName(departure);
       this.#options.logger.info("gone for good", { name, cause: departure.cause });
-      this.#board.drop(name);
-      this.#names.drop(name);
-      this.#dialer.dropPeer(name);
+      this.#knowledge.drop(name);
+      this.#search.drop(name);
       if (this.#gossip.member(name)?.state === "dead") this.#gossip.remove(name);
     }
     this.#refresh();
@@ -429,106 +306,39 @@ export class MembershipLoop {
   #refresh(): void {
     if (!this.#gossip) return;
     this.#roster = undefined;
-    this.#dialer.setMembers(this.#others(), performance.now(), Date.now());
+    this.#search.setMembers(this.#gossip.members());
     const roster = this.roster();
     this.#met.take(roster);
-    this.#names.reach(new Set(roster.peers.filter(isHeard).map(({ member }) => member.name)));
+    this.#knowledge.reach(new Set(roster.peers.filter(isHeard).map(({ member }) => member.name)));
     this.#save();
     this.#options.changed();
   }
 
-  /** All other members, each at every address that it announces. */
-  #others(): DialerMember[] {
-    return this.#gossip
-      .members()
-      .filter(({ name }) => name !== this.#name)
-      .map((member) => ({
-        ...member,
-        links: decodeMetadata(member.meta)?.links ?? [],
-        departed: this.hasDeparted(member.name),
-      }));
-  }
-
   #save(): void {
-    this.#met.save(this.#dialer.state().peers);
-  }
-
-  #becomeCertain(): void {
-    if (this.#certainty !== "none") return;
-    this.#certainty = "soon";
-    const timer = setTimeout(() => {
-      this.#certainty = "yes";
-      this.#options.changed();
-    }, CERTAIN_AFTER_MS);
-    this.#timers.push(timer);
-  }
-
-  #settle(): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    this.#options.settled();
+    this.#met.save(this.#search.remembered);
   }
 
   /** With nobody to ask there is nothing to wait for. */
   #settleIfAlone(): void {
-    const waits = this.#dialer.targets().some(({ state }) => state !== "failed");
-    if (!waits && this.#dialer.peers().length === 0) this.#settle();
+    if (this.#search.isOver) this.#arrival.settle();
   }
 
   #keepHouse(): void {
-    // Also when nothing happened for days: the 72 h of a known peer count from when it was last alive.
-    this.#dialer.setMembers(this.#others(), performance.now(), Date.now());
-    this.#dialer.expire(Date.now());
+    this.#search.keepHouse(this.#gossip.members());
     this.#save();
-    this.#forgetStrangers();
+    this.#knowledge.dropStrangers();
     // A twin with our key may be gone, which no event tells.
     this.#options.changed();
   }
 
   #followAddresses(): void {
-    const links = this.#links();
-    // An interface that is down for a while has no address; announcing none would put loopback in its place.
-    if (links.length === 0) return;
-    if (links.join() !== this.#metadata.links.join()) this.#announce({ ...this.#metadata, links });
+    if (this.#announcement.followAddresses()) this.#announce();
   }
 
-  /** Drops what is kept of who is no member: rows, and contacts of hosts long gone. */
-  #forgetStrangers(): void {
-    this.#board.dropStrangers();
-    this.#names.dropStrangers();
-    const places = new Set(this.#gossip.members().map(({ endpoint }) => endpoint.ip));
-    for (const ip of this.#dialled) if (!places.has(ip)) this.#dialled.delete(ip);
-  }
-
-  #tellNames(news: readonly NameNews[]): void {
-    for (const { key, bytes } of news) {
-      if (bytes.length <= MAX_BROADCAST_NAMES) this.broadcast(key, "names", bytes);
-    }
-    if (news.length > 0) this.#options.changed();
-  }
-
-  #announce(metadata: NodeMetadata): void {
-    this.#metadata = metadata;
-    this.#gossip.announce(encodeMetadata(metadata), this.#endpoint());
+  #announce(): void {
+    const { endpoint } = this.#announcement;
+    this.#gossip.announce(this.#announcement.encoded(), endpoint);
     this.#refresh();
-  }
-
-  #links(): readonly string[] {
-    const { links, targets, subnet } = this.#options.node;
-    if (links.length > 0) return links;
-    const near = targets.filter((target) => parseIpv4(target) !== undefined);
-    const found = announcedAddress(networkInterfaces(), near, overlayBlock(subnet));
-    return found === undefined ? [] : [found];
-  }
-
-  #endpoint(): Endpoint {
-    const [ip = "127.0.0.1"] = this.#metadata.links;
-    return { ip, port: this.#options.node.ports.gossip };
-  }
-
-  #wrap(kind: EnvelopeKind, body: Uint8Array): Uint8Array {
-    const { id, keyFingerprint } = this.#metadata;
-    return encodeEnvelope({ kind, sender: id, fingerprint: keyFingerprint, body });
   }
 }
 

@@ -16,21 +16,19 @@ import { systemCommand } from "../host/command.ts";
 import type { Logger } from "../host/logger.ts";
 import { planDockerUser } from "../overlay/firewall-plan.ts";
 import { HostFirewall } from "../overlay/host-firewall.ts";
-import type { OverlayInput } from "../overlay/overlay-config.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import { thisHost } from "../processes/this-host.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
+import type { DataPath } from "./data-path.ts";
 import type { DockerLoop } from "./docker-loop.ts";
 import { DoctorExchange, type DoctorPeer } from "./doctor-exchange.ts";
 import { decodeDoctorMessage } from "./doctor-message.ts";
 import type { Envelope } from "./envelope.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
-import type { OverlayLoop } from "./overlay-loop.ts";
 import { isHeard } from "./roster.ts";
 import { tryConnect } from "./try-connect.ts";
-import type { TunnelLoop } from "./tunnel-loop.ts";
 import { interfaceOf } from "./underlay.ts";
 
 const TCP_MS = 3_000;
@@ -39,14 +37,9 @@ const COMMAND_MS = 2_000;
 export interface NodeDoctorOptions {
   readonly node: NodeFile;
   readonly logger: Logger;
+  readonly dataPath: DataPath;
   readonly membership: () => MembershipLoop;
-  readonly tunnels: TunnelLoop;
-  readonly overlay: () => OverlayLoop;
   readonly docker: () => DockerLoop;
-  readonly overlayInput: () => OverlayInput | undefined;
-  readonly linkMtu: () => number;
-  /** Gossip's place at the node address of `id`; undefined for one that has none in the subnet. */
-  readonly inside: (id: NodeId) => Endpoint | undefined;
   readonly status: () => Promise<Status>;
   /** For tests of the built executable: added to the clock that peers are told, in ms. */
   readonly clockOffsetMs: number;
@@ -58,13 +51,13 @@ export class NodeDoctor {
 
   constructor(options: NodeDoctorOptions) {
     this.#options = options;
-    const { membership } = options;
+    const { membership, dataPath } = options;
     this.#exchange = new DoctorExchange({
       peers: () => this.#peers(),
-      linkMtu: options.linkMtu,
-      tunnelMtu: () => options.overlay().mtu,
-      sendPacket: (to, body) => membership().sendPacket(to, "doctor", body),
-      sendStream: (to, body) => membership().sendTo(to, "doctor", body, TCP_MS),
+      linkMtu: () => dataPath.linkMtu,
+      tunnelMtu: () => dataPath.mtu,
+      sendPacket: (to, body) => membership().post.sendPacket(to, "doctor", body),
+      sendStream: (to, body) => membership().post.sendTo(to, "doctor", body, TCP_MS),
       tryRelay: (peer) =>
         options.node.encryption === "none"
           ? undefined
@@ -89,11 +82,11 @@ export class NodeDoctor {
       const addressee = peerOf(message.to);
       const isDirect = from.ip === peerOf(sender)?.member.endpoint.ip;
       if (addressee && isDirect && via === "packet") {
-        this.#options.membership().passOn(addressee.member.endpoint, envelope);
+        this.#options.membership().post.passOn(addressee.member.endpoint, envelope);
       }
       return;
     }
-    const isInside = from.ip === this.#options.inside(sender)?.ip;
+    const isInside = from.ip === this.#options.dataPath.inside(sender)?.ip;
     this.#exchange.receive(
       message,
       sender,
@@ -112,22 +105,29 @@ export class NodeDoctor {
   }
 
   #peers(): DoctorPeer[] {
-    const { membership, tunnels, inside } = this.#options;
+    const { membership, dataPath } = this.#options;
     return membership()
       .roster()
       .peers.filter(({ member }) => member.state !== "left")
       .map((peer) => {
         const { id, name, ports, version } = peer.metadata;
         return {
-          ...{ id, name, ports, version, endpoint: peer.member.endpoint, inside: inside(id) },
+          ...{
+            id,
+            name,
+            ports,
+            version,
+            endpoint: peer.member.endpoint,
+            inside: dataPath.inside(id),
+          },
           isHeard: isHeard(peer),
-          tunnelProved: tunnels.view(id).proved,
+          tunnelProved: dataPath.tunnel(id).proved,
         };
       });
   }
 
   async #nodeFacts(): Promise<NodeFacts> {
-    const { node, membership, overlay, linkMtu, status } = this.#options;
+    const { node, membership, dataPath, status } = this.#options;
     const [examined, dockerUser, unheldLeases] = await Promise.all([
       this.#exchange.examine(),
       this.#dockerUser(),
@@ -143,9 +143,9 @@ export class NodeDoctor {
     return {
       ...{ id: node.id, name: node.name, ip, ports: node.ports },
       warnings,
-      linkMtu: linkMtu(),
+      linkMtu: dataPath.linkMtu,
       linkName: interfaceOf(networkInterfaces(), ip),
-      tunnelMtu: overlay().mtu,
+      tunnelMtu: dataPath.mtu,
       dockerUser,
       unheldLeases,
       owners: ipam.entries,
@@ -154,7 +154,7 @@ export class NodeDoctor {
   }
 
   async #dockerUser(): Promise<NodeFacts["dockerUser"]> {
-    const input = this.#options.overlayInput();
+    const input = this.#options.dataPath.overlayInput();
     const wanted = input === undefined ? 0 : planDockerUser(input).length;
     if (wanted === 0) return undefined;
     return { wanted, found: await new HostFirewall(systemCommand).countDockerUser() };
@@ -172,10 +172,10 @@ export class NodeDoctor {
   }
 
   async #traffic(): Promise<ReadonlyMap<NodeId, Growth>> {
-    const { membership, overlay, logger } = this.#options;
+    const { membership, dataPath, logger } = this.#options;
     const ids = new Map(membership().remembered.map(({ id, wireguardKey }) => [wireguardKey, id]));
     try {
-      const { peers } = await overlay().observe();
+      const { peers } = await dataPath.observe();
       return new Map(
         peers.flatMap(({ publicKey, rxBytes, txBytes }) => {
           const id = ids.get(publicKey);

@@ -94,7 +94,7 @@ function stage(others: readonly MemberView[], silent: readonly string[] = []) {
     membership: {
       roster: () => roster,
       remembered: [],
-      rows: new Map(),
+      knowledge: { rows: new Map() },
       exchange: async (peers: typeof roster.peers) => {
         done.push(`exchange with ${peers.map(({ metadata }) => metadata.name).join()}`);
         return peers.filter(({ metadata }) => silent.includes(metadata.name));

@@ -19,7 +19,7 @@ export interface TakeOverParts {
   readonly addresses: Pick<AddressLoop, "view" | "input" | "carriedOut">;
   readonly membership: Pick<
     MembershipLoop,
-    "roster" | "remembered" | "rows" | "exchange" | "takeOver"
+    "roster" | "remembered" | "knowledge" | "exchange" | "takeOver"
   >;
 }
 
@@ -48,10 +48,10 @@ export async function takeOver(
     remembered: membership.remembered,
     owners: addresses.view().entries.map(({ id }) => id),
   });
-  refuseHeard(vanished, membership.roster(), membership.rows);
+  refuseHeard(vanished, membership.roster(), membership.knowledge.rows);
   const silent = await membership.exchange(heardOf(membership.roster()));
   // What they said may be news.
-  refuseHeard(vanished, membership.roster(), membership.rows);
+  refuseHeard(vanished, membership.roster(), membership.knowledge.rows);
   refuseSilent(vanished, silent, membership.roster());
   const { addresses: count = 0, fixedAddresses = 0 } =
     addresses.view().entries.find(({ id }) => id === vanished.id) ?? {};

@@ -1,0 +1,94 @@
+/**
+ * What this node says of itself to everybody: its metadata, and the address under which the others reach it.
+ *
+ * Each change says whether there is something new to announce; announcing it is the caller's. Reads the host's interfaces.
+ */
+import { networkInterfaces } from "node:os";
+import type { Identity, IdentityKeys } from "../identity/identity.ts";
+import { encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
+import { bindingAfter } from "../membership/twins.ts";
+import type { NodeFile } from "../processes/node-file.ts";
+import type { Endpoint } from "../values/endpoint.ts";
+import { parseIpv4 } from "../values/ipv4.ts";
+import { announcedAddress, overlayBlock } from "./underlay.ts";
+
+export interface AnnouncementOptions {
+  readonly node: NodeFile;
+  readonly identity: Identity;
+  readonly keys: IdentityKeys;
+  readonly version: string;
+  /** The number of this life of the daemon. */
+  readonly boot: number;
+}
+
+export class Announcement {
+  readonly #node: NodeFile;
+  #metadata: NodeMetadata;
+
+  constructor({ node, identity, keys, version, boot }: AnnouncementOptions) {
+    this.#node = node;
+    this.#metadata = {
+      id: node.id,
+      name: node.name,
+      keyFingerprint: keys.fingerprint,
+      binding: identity.binding,
+      boot,
+      engineId: "",
+      role: "peer",
+      links: announcedLinks(node),
+      ports: node.ports,
+      wireguardKey: Buffer.from(keys.wireguard.publicKey, "base64"),
+      version,
+      store: undefined,
+      encryption: node.encryption,
+      subnet: overlayBlock(node.subnet),
+    };
+  }
+
+  get binding(): number {
+    return this.#metadata.binding;
+  }
+
+  /** Where others reach our gossip; loopback on a host that never had an address. */
+  get endpoint(): Endpoint {
+    const [ip = "127.0.0.1"] = this.#metadata.links;
+    return { ip, port: this.#node.ports.gossip };
+  }
+
+  /** The metadata as gossip carries it. */
+  encoded(): Uint8Array {
+    return encodeMetadata(this.#metadata);
+  }
+
+  /** Our Docker's id as it is known now. */
+  setEngineId(engineId: string): boolean {
+    if (engineId === this.#metadata.engineId) return false;
+    this.#metadata = { ...this.#metadata, engineId };
+    return true;
+  }
+
+  /** Takes the host's addresses as they are now. */
+  followAddresses(): boolean {
+    const links = announcedLinks(this.#node);
+    // An interface that is down for a while has no address; announcing none would put loopback in its place.
+    if (links.length === 0 || links.join() === this.#metadata.links.join()) return false;
+    this.#metadata = { ...this.#metadata, links };
+    return true;
+  }
+
+  /** A newcomer that finds its id taken, among `nodes`, steps behind the one who has it. */
+  stepBehind(nodes: readonly NodeMetadata[]): boolean {
+    const binding = bindingAfter(this.#metadata, nodes);
+    if (binding === this.#metadata.binding) return false;
+    this.#metadata = { ...this.#metadata, binding };
+    return true;
+  }
+}
+
+/** Those that launch named, else the one of the host's own that is nearest to the targets; none on a host without any. */
+function announcedLinks({ links, targets, subnet }: NodeFile): readonly string[] {
+  if (links.length > 0) return links;
+  const near = targets.filter((target) => parseIpv4(target) !== undefined);
+  const found = announcedAddress(networkInterfaces(), near, overlayBlock(subnet));
+  return found === undefined ? [] : [found];
+}

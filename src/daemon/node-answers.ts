@@ -1,0 +1,252 @@
+/**
+ * What the API asks of a running node, answered out of its parts.
+ *
+ * Its own are the targets as they are written down, those who wait to be told something, and the node's leaving.
+ */
+
+import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
+import type { DoctorReport } from "../api/doctor-schema.ts";
+import { inspectionOf } from "../api/inspection.ts";
+import type { Inspection } from "../api/inspection-schema.ts";
+import type { NodePort } from "../api/node-port.ts";
+import type { Status } from "../api/status-schema.ts";
+import { BUILD, VERSION, type Version } from "../api/version.ts";
+import { HansaError } from "../errors.ts";
+import { systemClock } from "../host/clock.ts";
+import type { Logger } from "../host/logger.ts";
+import type { AddressPlan } from "../ipam/address-plan.ts";
+import type { RingEntry } from "../ipam/step.ts";
+import { TUNNEL_DEVICES } from "../overlay/overlay-config.ts";
+import { backendOf, type NodeFile, saveNodeFile } from "../processes/node-file.ts";
+import { addressCheck } from "./address-check.ts";
+import type { AddressLoop } from "./address-loop.ts";
+import type { DataPath } from "./data-path.ts";
+import type { DockerLoop } from "./docker-loop.ts";
+import { Farewell } from "./farewell.ts";
+import type { MembershipLoop } from "./membership-loop.ts";
+import type { NameLoop } from "./name-loop.ts";
+import type { NodeDoctor } from "./node-doctor.ts";
+import { expelledSentence, nodeWarnings } from "./node-warnings.ts";
+import { heardPeers } from "./roster.ts";
+import type { SerialQueue } from "./serial-queue.ts";
+import { StatusFeed } from "./status-feed.ts";
+import { statusOf } from "./status-view.ts";
+import type { StrayLoop } from "./stray-loop.ts";
+import { straySentences } from "./stray-warnings.ts";
+import { takeOver } from "./take-over.ts";
+
+/** The loops of a node that runs. */
+export interface NodeParts {
+  readonly membership: MembershipLoop;
+  readonly addresses: AddressLoop;
+  readonly dataPath: DataPath;
+  readonly docker: DockerLoop;
+  readonly names: NameLoop;
+  readonly strays: StrayLoop;
+  readonly doctor: NodeDoctor;
+}
+
+export interface NodeAnswersOptions {
+  readonly parts: NodeParts;
+  readonly plan: AddressPlan;
+  readonly node: NodeFile;
+  readonly nodePath: string;
+  /** Where all that is written down of the node goes through, in order. */
+  readonly writes: SerialQueue;
+  readonly logger: Logger;
+}
+
+export class NodeAnswers implements NodePort {
+  readonly #options: NodeAnswersOptions;
+  readonly #parts: NodeParts;
+  readonly #feed = new StatusFeed(() => this.status());
+  readonly #waiting = new Set<() => void>();
+  #node: NodeFile;
+  /** Set once this node leaves for good. */
+  #farewell: Farewell | undefined;
+
+  constructor(options: NodeAnswersOptions) {
+    this.#options = options;
+    this.#parts = options.parts;
+    this.#node = options.node;
+  }
+
+  /** Something that an answer is made of may have changed: whoever waits is told. */
+  changed(): void {
+    this.#feed.changed();
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** A peer told these records, which it has on disk. */
+  heard(entries: readonly RingEntry[]): void {
+    this.#farewell?.heard(entries);
+  }
+
+  version(): Version {
+    return VERSION;
+  }
+
+  async status(): Promise<Status> {
+    const { membership, addresses, dataPath, docker, names, strays } = this.#parts;
+    const roster = membership.roster();
+    const { remembered } = membership;
+    const view = addresses.view();
+    const drift = Date.now() - performance.now();
+    return statusOf({
+      node: this.#node,
+      version: BUILD,
+      endpoint: membership.endpoint,
+      engineId: docker.info?.id,
+      roster,
+      remembered,
+      targets: membership.search.targets(),
+      knownPeers: membership.search.knownPeers(),
+      rejections: membership.rejections(),
+      rows: membership.knowledge.rows,
+      addresses: view,
+      mtu: dataPath.mtu,
+      dns: names.view(),
+      tunnel: (id) => dataPath.tunnel(id),
+      path: (id) => dataPath.path(id),
+      hasDialled: (ip) => membership.search.hasDialled(ip),
+      wallTime: (monotonicMs) => new Date(monotonicMs + drift),
+      warnings: nodeWarnings({
+        id: this.#node.id,
+        roster,
+        rival: membership.rival,
+        conflicts: view.conflicts,
+        pluginConnected: addresses.pluginConnected,
+        problems: [
+          membership.problem,
+          addresses.problem,
+          ...straySentences({
+            strays: strays.list(),
+            roster,
+            remembered,
+            segments: view.segments,
+          }),
+          ...dataPath.problems,
+          docker.problem,
+          names.problem,
+        ],
+      }),
+    });
+  }
+
+  watchStatus(signal: AbortSignal): AsyncIterable<Status> {
+    return this.#feed.watch(signal);
+  }
+
+  async connect(
+    targets: readonly string[],
+    replace: boolean,
+  ): Promise<{ readonly targets: string[] }> {
+    this.#parts.membership.search.connect(targets, replace);
+    return await this.#saveTargets();
+  }
+
+  async forget(targets: readonly string[]): Promise<{ readonly targets: string[] }> {
+    this.#parts.membership.forget(targets);
+    return await this.#saveTargets();
+  }
+
+  /** Asked again it gives the same answer: a node leaves once. */
+  async leave(): Promise<Left> {
+    const { docker, addresses, membership } = this.#parts;
+    // Docker's network is about to be removed, and must not be made again.
+    await docker.close();
+    this.#farewell ??= new Farewell({
+      self: this.#node.id,
+      addresses,
+      membership,
+      logger: this.#options.logger.child({ part: "farewell" }),
+    });
+    const { heir = null, problem = null, ...counts } = await this.#farewell.done;
+    return { id: this.#node.id, heir, problem, ...counts };
+  }
+
+  takeOver(node: string, confirmed: boolean): Promise<TakenOver> {
+    const { addresses, membership } = this.#parts;
+    return takeOver({ self: this.#node.id, addresses, membership }, node, confirmed);
+  }
+
+  async checkAddresses(repair: boolean): Promise<AddressCheck> {
+    const { docker, addresses, membership } = this.#parts;
+    const freed = repair ? await docker.freeUnheld() : [];
+    const { leases } = await addresses.leases();
+    const { remembered } = membership;
+    return addressCheck({
+      self: this.#node.id,
+      name: this.#node.name,
+      plan: this.#options.plan,
+      leases,
+      containers: await docker.containers(),
+      hasNetwork: docker.hasNetwork,
+      view: addresses.view(),
+      freed,
+      wallMs: systemClock.wallMs(),
+      heard: heardPeers(membership.roster()),
+      nameOf: (id) => remembered.find((node) => node.id === id)?.name,
+    });
+  }
+
+  async prime(signal: AbortSignal): Promise<{ readonly id: number }> {
+    while (!this.#canGiveAddress()) {
+      signal.throwIfAborted();
+      const { expelled } = this.#parts.membership.roster();
+      if (expelled) throw new HansaError("NODE_DEPARTED", expelledSentence(expelled));
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiting.delete(wake);
+          signal.removeEventListener("abort", wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
+        signal.addEventListener("abort", wake);
+      });
+    }
+    return { id: this.#node.id };
+  }
+
+  async inspect(): Promise<Inspection> {
+    const { addresses } = this.#parts;
+    const { segments } = addresses.view();
+    const versions = new Map(addresses.entries().map(({ start, version }) => [start, version]));
+    return inspectionOf(await this.status(), {
+      port: this.#node.ports.gossip,
+      interface: TUNNEL_DEVICES[backendOf(this.#node.encryption)],
+      ring: segments.dynamic.map(({ start, owner }) => ({
+        start,
+        owner,
+        version: versions.get(start) ?? 0,
+      })),
+    });
+  }
+
+  async doctor(): Promise<DoctorReport> {
+    return await this.#parts.doctor.examine();
+  }
+
+  /** Ready to start containers: Docker has the network, and an address is there or can be had from a node in reach. */
+  #canGiveAddress(): boolean {
+    const { docker, addresses, membership } = this.#parts;
+    if (this.#farewell || !docker.hasNetwork || !addresses.pluginHasSpace) return false;
+    const { ready, fenced, free, entries } = addresses.view();
+    if (fenced) return false;
+    if (ready && free > 0) return true;
+    const heard = heardPeers(membership.roster());
+    return entries.some((entry) => entry.born && entry.free > 0 && heard.includes(entry.id));
+  }
+
+  async #saveTargets(): Promise<{ readonly targets: string[] }> {
+    const targets = this.#parts.membership.search.targets().map(({ target }) => target);
+    this.#node = { ...this.#node, targets };
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // In order, so that of two calls at once the later one's list is what stays.
+    this.#options.writes.add(() =>
+      saveNodeFile(this.#options.nodePath, this.#node).then(resolve, reject),
+    );
+    await promise;
+    return { targets };
+  }
+}

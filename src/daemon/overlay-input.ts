@@ -1,0 +1,61 @@
+/**
+ * What the overlay is told, out of what the node's parts know. Pure.
+ *
+ * Invariant: every node that is remembered has a tunnel, heard or not, unless another host runs with our very key and keeps it.
+ */
+import { type AddressPlan, nodeAddress } from "../ipam/address-plan.ts";
+import type { AddressesView } from "../ipam/addresses.ts";
+import type { DockerFacts, OverlayInput, PeerRelay } from "../overlay/overlay-config.ts";
+import { backendOf, type NodeFile } from "../processes/node-file.ts";
+import type { NodeId } from "../values/node-id.ts";
+import type { RememberedNode } from "./membership-file.ts";
+import { overlayBlock } from "./underlay.ts";
+
+/** The bridge of the network `hansa` on every host. */
+export const BRIDGE = "hansa0";
+
+export interface OverlayFacts {
+  readonly node: Pick<NodeFile, "id" | "subnet" | "encryption" | "ports">;
+  readonly plan: AddressPlan;
+  readonly docker: DockerFacts;
+  /** Our announced address between the hosts. */
+  readonly underlay: string;
+  /** In bytes. */
+  readonly linkMtu: number;
+  readonly segments: AddressesView["segments"];
+  readonly remembered: readonly RememberedNode[];
+  /** Another host runs with our very key, and ours has yielded. */
+  readonly hasYielded: boolean;
+  readonly softwareChecksums: boolean;
+  readonly isLost: (peer: NodeId) => boolean;
+  /** The relay that carries a peer's datagrams, while one does. */
+  readonly relay: (peer: NodeId, wireguardKey: string) => PeerRelay | undefined;
+}
+
+export function overlayInput(facts: OverlayFacts): OverlayInput {
+  const { node, plan, docker, underlay, linkMtu, segments, softwareChecksums } = facts;
+  return {
+    self: {
+      id: node.id,
+      address: nodeAddress(plan, node.id),
+      listenPort: node.ports.overlay,
+      underlay,
+    },
+    backend: backendOf(node.encryption),
+    subnet: overlayBlock(node.subnet),
+    bridge: BRIDGE,
+    linkMtu,
+    // Another host runs with our very key: our tunnel would take its sessions from it.
+    peers: (facts.hasYielded ? [] : facts.remembered).map(({ id, wireguardKey, endpoint }) => ({
+      id,
+      address: nodeAddress(plan, id),
+      publicKey: wireguardKey,
+      endpoint,
+      isLost: facts.isLost(id),
+      relay: facts.relay(id, wireguardKey),
+    })),
+    segments: [...segments.fixed, ...segments.dynamic],
+    softwareChecksums,
+    docker,
+  };
+}
