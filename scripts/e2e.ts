@@ -8,7 +8,6 @@ await runSteps([
     argv: [
       "node",
       "scripts/node-tests.ts",
-      "--serial",
       ...(files.length > 0 ? files : ["test/playground/*.test.ts", "test/e2e/*.test.ts"]),
     ],
   },

@@ -2,7 +2,7 @@
  * Runs node:test over some files and holds it to two rules of ours: at least one test ran, and every skipped test stands,
  * with its reason, in test/allowed-skips.txt.
  *
- * Usage: node scripts/node-tests.ts [--serial] PATTERN…   (patterns are globs from the repository's root)
+ * Usage: node scripts/node-tests.ts PATTERN…   (patterns are globs from the repository's root)
  */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,8 +10,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { ROOT } from "./steps.ts";
 
-const serial = process.argv.includes("--serial");
-const patterns = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const patterns = process.argv.slice(2);
 const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort();
 if (files.length === 0) {
   process.stderr.write(`no test file matches ${patterns.join(" ")}\n`);
@@ -28,7 +27,8 @@ const skipped: string[] = [];
 
 const stream = run({
   files: files.map((file) => join(ROOT, file)),
-  concurrency: serial ? 1 : 2,
+  // Playgrounds of different names share nothing, and most of a test is waiting.
+  concurrency: 2,
   timeout: 15 * 60_000,
 });
 stream.on("test:pass", (event) => {

@@ -11,7 +11,6 @@ await runSteps([
     argv: [
       "node",
       "scripts/node-tests.ts",
-      "--serial",
       "test/playground/*.test.ts",
       "test/e2e/*.test.ts",
     ],
