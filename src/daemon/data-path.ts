@@ -15,21 +15,22 @@ import type { AddressesView } from "../ipam/addresses.ts";
 import type { RowConnection } from "../membership/connection-rows.ts";
 import { LinuxOverlay } from "../overlay/linux-overlay.ts";
 import type { OverlayObservation } from "../overlay/overlay.ts";
-import type { OverlayInput } from "../overlay/overlay-config.ts";
+import type { DockerFacts, OverlayInput } from "../overlay/overlay-config.ts";
 import { backendOf, type NodeFile } from "../processes/node-file.ts";
 import { DIRECT, type Path } from "../relay/relay-paths.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { ChecksumTrial } from "./checksum-trial.ts";
-import { DockerMemory, factsOf } from "./docker-memory.ts";
+import { dockerMemory, factsOf } from "./docker-memory.ts";
 import type { Envelope } from "./envelope.ts";
-import { linkMtu } from "./link-mtu.ts";
+import { LinkMtu } from "./link-mtu.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { BRIDGE, overlayInput } from "./overlay-input.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
 import { ownConnections } from "./own-connections.ts";
 import { RelayLoop } from "./relay-loop.ts";
+import type { Remembered } from "./remembered.ts";
 import { heardPeers, isHeard } from "./roster.ts";
 import { TunnelLoop } from "./tunnel-loop.ts";
 import type { TunnelView } from "./tunnel-proof.ts";
@@ -52,24 +53,33 @@ export interface DataPathOptions {
 
 export class DataPath {
   readonly #options: DataPathOptions;
-  readonly #dockerMemory: DockerMemory;
+  readonly #dockerSeen: Remembered<DockerFacts>;
+  readonly #link: LinkMtu;
   readonly #tunnels: TunnelLoop;
   readonly #checksums = new ChecksumTrial();
   #overlay!: OverlayLoop;
   /** None in a cluster without encryption: who stands between would read what it passes on. */
   #relay: RelayLoop | undefined;
 
-  /** Knows what Docker was, and answers probes; sets nothing on the host before `begin`. */
+  /** Knows what Docker and the link were, and answers probes; sets nothing on the host before `begin`. */
   static async load(options: DataPathOptions): Promise<DataPath> {
-    const path = join(options.stateDir, "docker.json");
-    const logger = options.logger.child({ part: "docker" });
-    return new DataPath(options, await DockerMemory.load(path, logger));
+    const { stateDir, logger } = options;
+    return new DataPath(
+      options,
+      await dockerMemory(join(stateDir, "docker.json"), logger.child({ part: "docker" })),
+      await LinkMtu.load(join(stateDir, "link.json"), logger.child({ part: "overlay" })),
+    );
   }
 
-  private constructor(options: DataPathOptions, dockerMemory: DockerMemory) {
+  private constructor(
+    options: DataPathOptions,
+    dockerSeen: Remembered<DockerFacts>,
+    link: LinkMtu,
+  ) {
     const { node, membership, changed } = options;
     this.#options = options;
-    this.#dockerMemory = dockerMemory;
+    this.#dockerSeen = dockerSeen;
+    this.#link = link;
     this.#tunnels = new TunnelLoop({
       self: node.id,
       nodeAddress: (id) => this.#addressOf(id),
@@ -127,7 +137,7 @@ export class DataPath {
 
   /** That of the link that carries the tunnels, in bytes. */
   get linkMtu(): number {
-    return linkMtu(this.#options.membership().endpoint.ip, this.#options.logger);
+    return this.#link.of(this.#options.membership().endpoint.ip);
   }
 
   /** What keeps traffic from going as wanted, one sentence each. */
@@ -168,7 +178,7 @@ export class DataPath {
   /** What the overlay is told at this moment; undefined while Docker was never seen. */
   overlayInput(): OverlayInput | undefined {
     const { node, plan, membership, segments, engine } = this.#options;
-    const docker = this.#dockerMemory.facts(factsOf(engine()));
+    const docker = this.#dockerSeen.value(factsOf(engine()));
     if (!docker) return undefined;
     return overlayInput({
       ...{ node, plan, docker, underlay: membership().endpoint.ip, linkMtu: this.linkMtu },

@@ -81,3 +81,28 @@ test("a host whose address changes announces the new one and is back, with its c
     [1, 2, 3].map((id) => [id, "alive"]),
   );
 });
+
+test("a daemon that starts while its links are down keeps the network's MTU, and is back with them", async () => {
+  const host = playground.host(3);
+  const mtu = "ip -o link show hansa-wg | grep -o 'mtu [0-9]*'";
+  const before = await must(host, "sh", "-c", mtu);
+  for (const link of [0, 1]) await playground.cut(3, link);
+  await must(host, "sh", "-c", "read pid rest < /run/hansa/daemon.pid; kill -9 $pid");
+  // Its only address is loopback's now, whose MTU is 65536.
+  await eventually("the daemon answers again, knowing nobody", 20_000, async () => {
+    const { peers } = await status(host);
+    return peers.every(({ id, state }) => id === 3 || state !== "alive") || undefined;
+  });
+  // Serving waits for Docker's network, which follows from the same MTU.
+  await must(host, "hansa", "prime");
+  const { warnings } = JSON.parse(await must(host, "hansa", "status", "-o", "json"));
+  assert.deepEqual(
+    warnings.filter(({ code }: { code: string }) => code === "DOCKER_NETWORK_DIFFERS"),
+    [],
+  );
+  assert.equal(await must(host, "sh", "-c", mtu), before);
+  for (const link of [0, 1]) await playground.mend(3, link);
+  await fullMesh(members(), 30_000);
+  await allReachAll(containers);
+  assert.equal(await must(host, "sh", "-c", mtu), before);
+});

@@ -65,13 +65,23 @@ test("a node of another subnet is not let in, and says why; the others keep thei
   await renew(third);
 });
 
-test("6783 by TCP and UDP and 6784 by UDP are open, and nothing else", async () => {
+test("6783 and 6784 by TCP and UDP are open, names inside the overlay, and nothing else", async () => {
   const listed = await must(first, "ss", "-Hltun");
+  const { dns } = JSON.parse(await must(first, "hansa", "status", "-o", "json"));
   const open = listed.split("\n").map((line) => {
     const [protocol = "", , , , local = ""] = line.trim().split(/\s+/);
-    return `${protocol} ${local.slice(local.lastIndexOf(":") + 1)}`;
+    const isInside = local.startsWith(`${dns.address}:`);
+    return `${protocol} ${local.slice(local.lastIndexOf(":") + 1)}${isInside ? " inside" : ""}`;
   });
-  assert.deepEqual([...new Set(open)].sort(), ["tcp 6783", "udp 6783", "udp 6784"]);
+  assert.deepEqual([...new Set(open)].sort(), [
+    "tcp 53 inside",
+    "tcp 6783",
+    "tcp 6784",
+    "udp 53 inside",
+    "udp 6783",
+    "udp 6784",
+    "udp 6785 inside",
+  ]);
   // And so from another host: everything below 10,000 and Docker's usual range.
   const scan = `import socket,select
 def scan(ports):
@@ -87,7 +97,7 @@ def scan(ports):
       del waiting[s]; s.close()
   return found
 print(sum((scan(range(at,at+500)) for at in [*range(1,10000,500),49152]),[]))`;
-  assert.equal(await must(third, "python3", "-c", scan), "[6783]");
+  assert.equal(await must(third, "python3", "-c", scan), "[6783, 6784]");
 });
 
 test("sockets and secrets belong to root alone", async () => {
@@ -177,8 +187,8 @@ test("prime that is interrupted ends at once, and the node answers on", async ()
 
 test("status prints its sections in one order, data and headings apart, and the same in JSON and YAML", async () => {
   for (const [program, sections] of [
-    ["overnode", ["Targets", "Peers", "Connections", "IPAM"]],
-    ["hansa", ["Node", "Targets", "Peers", "Connections", "IPAM"]],
+    ["overnode", ["Targets", "Peers", "Connections", "DNS", "IPAM"]],
+    ["hansa", ["Node", "Targets", "Peers", "Connections", "DNS", "IPAM"]],
   ] as const) {
     const all = await first.exec([program, "status"]);
     assert.equal(all.status, 0, all.stderr);
@@ -203,7 +213,20 @@ test("status prints its sections in one order, data and headings apart, and the 
 });
 
 test("every command explains itself with --help, without root, Docker or a node", async () => {
-  const commands = ["launch", "connect", "forget", "status", "prime", "inspect", "resume"];
+  const commands = [
+    "launch",
+    "connect",
+    "forget",
+    "status",
+    "prime",
+    "inspect",
+    "resume",
+    "reset",
+    "ipam",
+    "doctor",
+    "install",
+    "upgrade",
+  ];
   for (const command of [...commands, "playground", "version"]) {
     const answer = await third.exec([
       ...["setpriv", "--reuid=1000", "--clear-groups", "hansa", command, "--help"],
