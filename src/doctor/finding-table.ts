@@ -65,7 +65,7 @@ export const FINDINGS = {
     severity: "warning",
     about:
       "Docker did not say that it gave an address back, as when it is killed; the daemon frees such a lease when it is older than 60 s",
-    mend: "wait a minute and look again; the daemon frees it by itself",
+    mend: "wait a minute, the daemon frees it by itself; or free it at once: hansa ipam check --repair",
   },
   DOCTOR_NEIGHBOUR_TABLE_SMALL: {
     title: "the table of neighbours is small",
@@ -91,7 +91,7 @@ export const FINDINGS = {
     severity: "warning",
     about:
       "addresses that it owns can be given out by nobody else meanwhile: --ip of one of them is refused, and its space helps no other node",
-    mend: "bring the node back, or if it is gone for good have its space taken over",
+    mend: "bring the node back; if it is gone for good, on one node: hansa ipam take-over NODE",
   },
   DOCTOR_PATH_MTU: {
     title: "large packets are lost between two hosts",

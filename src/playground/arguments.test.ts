@@ -37,6 +37,8 @@ const understood: readonly (readonly [string, object])[] = [
   ["list -o json", { kind: "list", output: "json" }],
   ["down", { kind: "down" }],
   ["", { kind: "help" }],
+  ["up --help", { kind: "help" }],
+  ["x 1 ls --help", { kind: "exec", host: 1, argv: ["ls", "--help"] }],
 ];
 
 for (const [line, action] of understood) {

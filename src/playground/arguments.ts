@@ -85,7 +85,9 @@ export function parseArguments(argv: readonly string[]): Request {
     if (value === undefined) at += 1;
     else name = value;
   }
-  return { name: name ?? DEFAULT_NAME, action: actionOf(command, own, words) };
+  const isHelp = own.some((word) => word === "--help" || word === "-h");
+  const action = isHelp ? { kind: "help" as const } : actionOf(command, own, words);
+  return { name: name ?? DEFAULT_NAME, action };
 }
 
 function actionOf(command: string, words: string[], rest: readonly string[]): Action {

@@ -49,7 +49,7 @@ A token on the command line is visible to other users of the host for a moment: 
         "containers' traffic crosses the network between hosts in clear; for all nodes alike",
     },
     { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
-    { name: "overlay-port", value: "PORT", summary: "UDP, default 6784" },
+    { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
   ],
   examples: [
     "launch --id 1 --token-file /root/token host1 host2 host3 host4",

@@ -18,12 +18,16 @@ test("leaks are wrong, an owner out of reach is only said, and what was freed is
   assert.equal(found.isWrong, true);
   assert.match(
     found.lines.join("\n"),
-    /1 address is leaked[\s\S]*--repair[\s\S]*node 3 owns 245760 .*not heard/,
+    /1 address is leaked[\s\S]*--repair[\s\S]*node 3 owns 245760 .*never heard here/,
   );
   const leases = exampleCheck().leases.slice(0, 2);
   const mended = addressCheckNotes({ ...exampleCheck(), leases, freed: ["10.40.0.2"] });
   assert.equal(mended.isWrong, false);
   assert.equal(mended.lines[0], "freed: 10.40.0.2");
+  const [absent] = exampleCheck().unreachable;
+  assert.ok(absent);
+  const lost = { ...exampleCheck(), unreachable: [{ ...absent, name: "host3" }] };
+  assert.match(addressCheckNotes(lost).lines.join("\n"), /node 3 \(host3\) owns .*is not heard$/m);
   const hole = { first: "10.40.0.0", last: "10.40.0.9", addresses: 10 };
   assert.equal(addressCheckNotes({ ...exampleCheck(), leases, holes: [hole] }).isWrong, true);
 });

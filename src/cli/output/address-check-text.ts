@@ -60,11 +60,15 @@ export function addressCheckNotes(check: AddressCheck): {
     lines.push(`the owner of ${first} to ${last} (${addresses} addresses) is not known here`);
   }
   for (const { id, name, addresses, fixedAddresses } of unreachable) {
-    const who = `node ${id}${name === null ? "" : ` (${name})`}`;
-    lines.push(`${who} owns ${addresses + fixedAddresses} addresses and is not heard`);
+    const count = addresses + fixedAddresses;
+    // A seed node that nobody ever met owns its part from birth, and misses nobody.
+    if (name === null) lines.push(`node ${id} owns ${count} addresses and was never heard here`);
+    else lines.push(`node ${id} (${name}) owns ${count} addresses and is not heard`);
   }
   if (unreachable.length > 0) {
-    lines.push("Hint: of a node that is gone for good, take them over: hansa ipam take-over NODE");
+    lines.push(
+      "Hint: where such a node is gone for good, or never comes, take them over: hansa ipam take-over NODE",
+    );
   }
   if (conflicts > 0) {
     lines.push(

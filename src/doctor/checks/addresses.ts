@@ -25,6 +25,7 @@ export const owners = nodeCheck("owners of addresses are in reach", ({ owners })
     .filter(({ reachable, name, addresses }) => !reachable && name !== null && addresses > 0)
     .map(({ id, name, addresses, percent }) => {
       const evidence = `node ${id} (${name}) owns ${addresses} dynamic addresses (${percent.toFixed(1)} %) and is out of reach`;
-      return finding("DOCTOR_OWNER_UNREACHABLE", evidence);
+      const mend = `bring the node back; if it is gone for good, on one node: hansa ipam take-over ${id}`;
+      return finding("DOCTOR_OWNER_UNREACHABLE", evidence, { mend });
     }),
 );
