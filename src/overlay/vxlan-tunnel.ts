@@ -34,7 +34,7 @@ export class VxlanTunnel {
     return parseVxlan(links.stdout, entries.stdout, device);
   }
 
-  /** Turning checksums off turns segmentation off as well, and costs most of the throughput: see docs/internals/overlay.md. */
+  /** Turning checksums off turns segmentation off as well, which costs throughput: docs/internals/overlay.md. */
   async #setChecksums({ device, checksums }: VxlanConfig): Promise<boolean> {
     if (checksums === "offloaded" && !this.#isSoftware) return false;
     const shown = await this.#command.run(["ethtool", "-k", device]);
