@@ -237,7 +237,7 @@ export const ERRORS = {
     title: "the owner of the address is out of reach",
     cause:
       "a fixed address is given only by the node that owns its part of the subnet, and that node cannot be asked now",
-    hint: "choose an address that this node owns, or wait until its owner is reachable, see hansa status --ipam",
+    hint: "choose an address that this node owns, or wait until its owner is reachable, see hansa status --ipam; of an owner that is gone for good: hansa ipam take-over NODE",
     exit: 1,
     status: 503,
   },

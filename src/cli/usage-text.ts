@@ -6,7 +6,8 @@ import { GLOBAL_OPTIONS } from "./parse-words.ts";
 /** "hansa connect [OPTIONS] HOST…" */
 export function usageLine(spec: CommandSpec): string {
   const { name = "", min = 0, max = 0 } = spec.operands ?? {};
-  const many = max > 1 ? `${name}…` : name;
+  // A name of several words tells by itself what follows.
+  const many = max > 1 && !name.includes(" ") ? `${name}…` : name;
   const operand = min > 0 ? many : `[${many}]`;
   const options = spec.options.length > 0 ? " [OPTIONS]" : "";
   return `hansa ${spec.name}${options}${spec.operands ? ` ${operand}` : ""}`;

@@ -6,6 +6,8 @@ import { requireRoot } from "../require-root.ts";
 export const resume: Command = {
   name: "resume",
   summary: "start the node of this host again, with its id, targets and addresses",
+  details: `Starts what does not run and leaves the rest alone; needs no token. Refused on a host that was never launched.
+Where systemd runs, a reboot needs no hand: the node starts with the host.`,
   options: [],
   examples: ["resume"],
   async run(_words, context) {
