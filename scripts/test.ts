@@ -8,11 +8,6 @@ await runSteps([
   { title: "build dist/hansa", argv: ["node", "scripts/build.ts"] },
   {
     title: "end to end on playground hosts",
-    argv: [
-      "node",
-      "scripts/node-tests.ts",
-      "test/playground/*.test.ts",
-      "test/e2e/*.test.ts",
-    ],
+    argv: ["node", "scripts/node-tests.ts", "test/playground/*.test.ts", "test/e2e/*.test.ts"],
   },
 ]);
