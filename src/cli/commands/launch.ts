@@ -174,7 +174,7 @@ function readTokenFile(path: string): string {
     const why = known.find(([errno]) => isErrno(cause, errno))?.[1];
     if (why === undefined) throw cause;
     throw new HansaError("USAGE", `cannot read the token from ${path}: ${why}`, {
-      hint: "make one with openssl rand -hex 16 > FILE, the same on all nodes",
+      hint: "make one with openssl rand -base64 24 > FILE, the same on all nodes",
       cause,
     });
   }
