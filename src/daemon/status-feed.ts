@@ -16,10 +16,17 @@ interface Watcher {
   wake: () => void;
 }
 
+interface Seen {
+  readonly status: Status;
+  /** By which two are compared. */
+  readonly text: string;
+}
+
 export class StatusFeed {
   readonly #look: () => Promise<Status>;
   readonly #watchers = new Set<Watcher>();
-  #latest: { readonly status: Status; readonly text: string } | undefined;
+  /** The look that all watchers share, from its beginning; undefined once something changed since. */
+  #latest: Promise<Seen> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   /** `look` gives the status of the moment. */
@@ -29,7 +36,12 @@ export class StatusFeed {
 
   /** Something that the status is made of may have changed. */
   changed(): void {
-    if (this.#watchers.size === 0 || this.#timer !== undefined) return;
+    if (this.#watchers.size === 0) {
+      // Whoever comes next must not be shown what the last one saw.
+      this.#latest = undefined;
+      return;
+    }
+    if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#latest = undefined;
@@ -76,11 +88,20 @@ export class StatusFeed {
     }
   }
 
-  async #current(): Promise<{ readonly status: Status; readonly text: string }> {
+  #current(): Promise<Seen> {
     if (this.#latest !== undefined) return this.#latest;
+    const latest = this.#seen();
+    this.#latest = latest;
+    // Those who wait for it are told why it failed; the next one looks anew.
+    latest.catch(() => {
+      if (this.#latest === latest) this.#latest = undefined;
+    });
+    return latest;
+  }
+
+  async #seen(): Promise<Seen> {
     const status = await this.#look();
     const text = JSON.stringify(status, (key, value: unknown) => (key === "rttMs" ? null : value));
-    this.#latest = { status, text };
-    return this.#latest;
+    return { status, text };
   }
 }
