@@ -2,7 +2,7 @@
  * The streams of a node: takes those that others open, opens those that are wanted, and keeps one list of both.
  *
  * Invariants: who has not shown a certificate of the cluster and named a member gets nothing and has 5 s; at most 256 streams, 32 of them
- * not yet introduced; to each peer at most one stream of each direction and way.
+ * not yet introduced, of which newer ones take the place of older ones; to each peer at most one stream of each direction and way.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import {
@@ -54,6 +54,12 @@ interface Secured {
   readonly acceptor: TlsServer;
 }
 
+interface Stranger {
+  readonly socket: Socket;
+  readonly ip: string;
+  readonly timer: NodeJS.Timeout;
+}
+
 interface Dial {
   retryMs: number;
   nextMs: number;
@@ -67,8 +73,8 @@ export class RelayStreams {
   readonly #streams = new Set<RelayStream>();
   readonly #dials = new Map<NodeId, Dial>();
   #wanted: ReadonlySet<NodeId> = new Set();
-  /** Accepted and not yet introduced, with when their time is over. */
-  readonly #strangers = new Map<string, NodeJS.Timeout>();
+  /** Accepted and not yet introduced, the oldest first, with when their time is over. */
+  readonly #strangers = new Map<string, Stranger>();
   #tls: Promise<Secured> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #listenTimer: NodeJS.Timeout | undefined;
@@ -81,6 +87,7 @@ export class RelayStreams {
     });
     this.#server.on("error", (error) => {
       options.problem(error);
+      clearTimeout(this.#listenTimer);
       this.#listenTimer = setTimeout(() => this.#listen(), MAX_RETRY_MS);
     });
     this.#server.on("listening", () => options.problem(undefined));
@@ -138,7 +145,10 @@ export class RelayStreams {
 
   #listen(): void {
     const { ip, port } = this.#options.at;
-    if (!this.#closed) this.#server.listen({ host: ip, port });
+    if (this.#closed) return;
+    // What was refused may have been one connection, for want of memory or descriptors: listening goes on then.
+    if (this.#server.listening) this.#options.problem(undefined);
+    else this.#server.listen({ host: ip, port });
   }
 
   /** Outside the overlay where there is one; else, so that both ends use the same, the one that the lower id dialled. */
@@ -155,33 +165,45 @@ export class RelayStreams {
 
   /** The authority costs time and memory, so it waits for the first stream. */
   #secured(): Promise<Secured> {
-    this.#tls ??= this.#options.tls().then((options) => {
-      const acceptor = createTlsServer({
-        ...options,
-        requestCert: true,
-        rejectUnauthorized: true,
-        ALPNProtocols: [RELAY_PROTOCOL],
-        handshakeTimeout: INTRODUCTION_MS,
-      });
-      acceptor.on("tlsClientError", (_error, socket) => socket.destroy());
-      acceptor.on("secureConnection", (socket) => void this.#introduce(socket, undefined));
-      return { acceptor, context: createSecureContext(options) };
+    this.#tls ??= this.#secure().catch((error: unknown) => {
+      // The next stream tries again.
+      this.#tls = undefined;
+      throw error;
     });
     return this.#tls;
   }
 
+  async #secure(): Promise<Secured> {
+    const options = await this.#options.tls();
+    if (this.#server.listening) this.#options.problem(undefined);
+    const acceptor = createTlsServer({
+      ...options,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: [RELAY_PROTOCOL],
+      handshakeTimeout: INTRODUCTION_MS,
+    });
+    acceptor.on("tlsClientError", (_error, socket) => socket.destroy());
+    acceptor.on("secureConnection", (socket) => void this.#introduce(socket, undefined));
+    return { acceptor, context: createSecureContext(options) };
+  }
+
   async #accept(socket: Socket): Promise<void> {
     socket.on("error", () => socket.destroy());
-    if (this.#strangers.size >= MAX_STRANGERS || this.#sockets.size >= MAX_STREAMS) {
+    if (this.#strangers.size >= MAX_STRANGERS) this.#makeRoom();
+    const { remoteAddress: ip } = socket;
+    // It may be gone again already, and then has no address.
+    if (ip === undefined || this.#sockets.size >= MAX_STREAMS) {
       socket.destroy();
       return;
     }
     const from = placeOf(socket);
     this.#sockets.add(socket);
-    this.#strangers.set(
-      from,
-      setTimeout(() => socket.destroy(), INTRODUCTION_MS),
-    );
+    this.#strangers.set(from, {
+      socket,
+      ip,
+      timer: setTimeout(() => socket.destroy(), INTRODUCTION_MS),
+    });
     socket.on("close", () => {
       this.#know(from);
       this.#sockets.delete(socket);
@@ -190,8 +212,20 @@ export class RelayStreams {
     if (!socket.destroyed) acceptor.emit("connection", socket);
   }
 
+  /** The oldest stranger of the address that has the most of them goes: who opens many must not keep the others out. */
+  #makeRoom(): void {
+    const byIp = Map.groupBy(this.#strangers, ([, { ip }]) => ip);
+    const crowd = [...byIp.values()].reduce((a, b) => (b.length > a.length ? b : a), []);
+    const [oldest] = crowd;
+    if (oldest === undefined) return;
+    const [from, { socket }] = oldest;
+    this.#know(from);
+    this.#sockets.delete(socket);
+    socket.destroy();
+  }
+
   #know(from: string): void {
-    clearTimeout(this.#strangers.get(from));
+    clearTimeout(this.#strangers.get(from)?.timer);
     this.#strangers.delete(from);
   }
 
