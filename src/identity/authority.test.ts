@@ -8,7 +8,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import * as tls from "node:tls";
 import { promisify } from "node:util";
-import { type Authority, caPublicKeyHash, createAuthority, type Leaf } from "./authority.ts";
+import {
+  type Authority,
+  caPublicKeyHash,
+  createAuthority,
+  fromNow,
+  type Leaf,
+} from "./authority.ts";
 
 const run = promisify(execFile);
 const root = new Uint8Array(32).fill(7);
@@ -21,7 +27,11 @@ let leaf: Leaf;
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), "authority-"));
   ours = await createAuthority(root, "hansa");
-  theirs = await createAuthority(root.slice(), "hansa", () => Date.now() + 30_000);
+  theirs = await createAuthority(
+    root.slice(),
+    "hansa",
+    fromNow(() => Date.now() + 30_000),
+  );
   foreign = await createAuthority(new Uint8Array(32).fill(8), "hansa");
   leaf = await ours.mint({
     domain: "hansa",

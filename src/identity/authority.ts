@@ -30,9 +30,26 @@ export interface Authority {
   readonly certificate: string;
   /** What others pin: see `caPublicKeyHash`. */
   readonly publicKeyHash: string;
-  /** A leaf with a fresh P-256 key, good for server and client, valid for a year. */
+  /** A leaf with a fresh P-256 key, good for server and client, valid for a year unless the authority's dates say otherwise. */
   mint(request: LeafRequest): Promise<Leaf>;
 }
+
+/** From when until when a certificate that is to live for `days` is good. */
+export type Validity = (days: number) => { readonly notBefore: Date; readonly notAfter: Date };
+
+/** From an hour ago, by the wall clock `nowMs`. */
+export function fromNow(nowMs: () => number = Date.now): Validity {
+  return (days) => ({
+    notBefore: new Date(nowMs() - BACKDATE_MS),
+    notAfter: new Date(nowMs() + days * DAY_MS),
+  });
+}
+
+/** Whatever a clock shows: for certificates that live in a process's memory only. 9999 is X.509's "without end" (RFC 5280, section 4.1.2.5). */
+export const ALWAYS: Validity = () => ({
+  notBefore: new Date(0),
+  notAfter: new Date("9999-12-31T23:59:59Z"),
+});
 
 const SIGNING = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const BACKDATE_MS = 3600_000;
@@ -50,11 +67,11 @@ export function caPublicKeyHash(root: Uint8Array): string {
   return `sha256:${createHash("sha256").update(der).digest("hex")}`;
 }
 
-/** The authority of the cluster named `cluster` under `root`. `nowMs` is the wall clock, for the dates. */
+/** The authority of the cluster named `cluster` under `root`; `dates` are those of its own certificate and of all that it signs. */
 export async function createAuthority(
   root: Uint8Array,
   cluster: string,
-  nowMs: () => number = Date.now,
+  dates: Validity = fromNow(),
 ): Promise<Authority> {
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
@@ -62,10 +79,6 @@ export async function createAuthority(
   const publicKey = await importKey(publicJwk(root), "verify");
   const signingKey = await importKey(privateJwk(root), "sign");
   const subject = [{ CN: [cluster] }, { O: ["Hansa"] }];
-  const dates = (days: number) => ({
-    notBefore: new Date(nowMs() - BACKDATE_MS),
-    notAfter: new Date(nowMs() + days * DAY_MS),
-  });
   const own = await x509.X509CertificateGenerator.create({
     ...dates(CA_DAYS),
     serialNumber: serialNumber(),

@@ -4,9 +4,12 @@
  * The authority is made here anew, from the roots, under the label that travels in clear before each gossip packet: a stranger who
  * connects sees neither the cluster's name nor whose node it is. Which node speaks is said after the handshake, as in gossip's envelopes: whoever
  * has the roots is every peer. All roots are trusted, the first signs, so that streams survive a `rekey` half way.
+ *
+ * The certificates have no dates: they are made anew at each start of a daemon, and a host whose clock is wrong, or a daemon that runs for more than
+ * a year, must not lose its traffic by them.
  */
 import type { SecureContextOptions } from "node:tls";
-import { createAuthority } from "../identity/authority.ts";
+import { ALWAYS, createAuthority } from "../identity/authority.ts";
 import { gossipLabel } from "../identity/derived-keys.ts";
 
 /** Both sides must offer it: another protocol, or another version of ours, is refused in the handshake. */
@@ -15,7 +18,7 @@ export const RELAY_PROTOCOL = "hansa-relay/1";
 /** Key, certificate and trusted authorities of this node. Loads the X.509 library: about 0.1 s the first time. */
 export async function relayTls(roots: readonly Uint8Array[]): Promise<SecureContextOptions> {
   const authorities = await Promise.all(
-    roots.map((root) => createAuthority(root, gossipLabel(root))),
+    roots.map((root) => createAuthority(root, gossipLabel(root), ALWAYS)),
   );
   const [signer] = authorities;
   if (signer === undefined) throw new RangeError("an identity has at least one root");
