@@ -129,23 +129,18 @@ async function bringUp(
 ): Promise<string | undefined> {
   const host = thisHost([executable]);
   const deadline = performance.now() + withinMs;
+  // A node that did not run, or was stopped, has nothing to be as healthy as.
+  const hadNode = before.build !== undefined && !isStopped(host);
   try {
     await restartProcesses(names, host, tell, command);
+    // Only the build itself knows what else it consists of.
+    const problem = hadNode ? await resume(executable, withinMs, command) : undefined;
+    if (problem !== undefined) return problem;
   } catch (error) {
-    if (!(error instanceof HansaError)) throw error;
-    return error.message;
+    // Whatever kept it from running, a full disk or a program that hangs: it does not run.
+    return error instanceof Error ? error.message : String(error);
   }
-  // A node that did not run, or was stopped, has nothing to be as healthy as.
-  if (before.build === undefined || isStopped(host)) return undefined;
-  // Only the build itself knows what else it consists of.
-  const resumed = await command.run([executable, "resume"], { timeoutMs: withinMs + 20_000 });
-  if (resumed.status !== 0) {
-    const said = resumed.stderr
-      .trim()
-      .split("\n")
-      .find((line) => line.includes("Error"));
-    return said ?? `its resume command ended with status ${resumed.status}`;
-  }
+  if (!hadNode) return undefined;
   tell("waiting for the node to be as before");
   let good: number | undefined;
   for (;;) {
@@ -159,6 +154,21 @@ async function bringUp(
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
+}
+
+/** What the build's own resume command complains of. */
+async function resume(
+  executable: string,
+  withinMs: number,
+  command: Command,
+): Promise<string | undefined> {
+  const resumed = await command.run([executable, "resume"], { timeoutMs: withinMs + 20_000 });
+  if (resumed.status === 0) return undefined;
+  const said = resumed.stderr
+    .trim()
+    .split("\n")
+    .find((line) => line.includes("Error"));
+  return said ?? `its resume command ended with status ${resumed.status}`;
 }
 
 async function rollBack(
