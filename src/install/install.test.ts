@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { isHansaError } from "../errors.ts";
 import type { Command, CommandOptions, CommandResult } from "../host/command.ts";
 import { hansaPaths } from "../processes/paths.ts";
 import { thisHost } from "../processes/this-host.ts";
 import { carryOut, type InstallHost, installSteps } from "./install.ts";
+import { installPaths } from "./install-paths.ts";
 import { sameBytes } from "./same-bytes.ts";
 import { carryOutRemoval, requireNoNode, uninstallSteps } from "./uninstall.ts";
 
@@ -131,6 +132,23 @@ test("an installation that broke off can be undone: what was made is on record",
   await carryOutRemoval((await uninstallSteps(on)).steps, on, silent);
   assert.ok(!existsSync(join(root, "usr/local/bin/overnode")));
   assert.ok(!existsSync(join(root, "usr/local/bin/hansa")));
+});
+
+test("what cannot be recorded is not made: it would be nobody's to remove", async () => {
+  const { record } = installPaths(on.host.paths.prefix);
+  await mkdir(dirname(record), { recursive: true });
+  const steps = await installSteps(on);
+  await mkdir(record);
+  await assert.rejects(
+    carryOut(
+      steps.filter(({ step }) => step !== "packages"),
+      on,
+      silent,
+    ),
+  );
+  assert.ok(!existsSync(join(root, "usr/local/bin/hansa")));
+  await rm(record, { recursive: true });
+  assert.deepEqual(await installSteps(on), steps);
 });
 
 test("a launched host keeps its program", async () => {

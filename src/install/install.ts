@@ -1,7 +1,7 @@
 /**
  * Installing on this host: looks what is there, makes the plan, carries it out step by step.
  *
- * Invariant: after each step the record names what it made, so that an installation that was interrupted can be repeated or undone.
+ * Invariant: what a step makes is on record before it is made, so that an installation that was interrupted can be repeated or undone.
  */
 import { lstatSync, readlinkSync } from "node:fs";
 import {
@@ -71,10 +71,12 @@ export async function carryOut(
   for (const step of steps) {
     tell(step);
     if (step.step === "leave") continue;
-    await perform(step, on, paths);
+    // The packages that an installation asked for are what it brought only when they came.
+    if (step.step === "packages") await perform(step, on, paths);
     const record = recorded(await loadRecord(paths), step);
     await mkdir(dirname(paths.record), { recursive: true });
     await atomicWrite(paths.record, `${JSON.stringify(record, null, 2)}\n`, 0o644);
+    if (step.step !== "packages") await perform(step, on, paths);
   }
 }
 
