@@ -25,6 +25,7 @@ export class DirectProbes {
   readonly #options: DirectProbesOptions;
   readonly #sockets = new Map<"udp4" | "udp6", Socket>();
   readonly #outstanding = new Map<number, NodeId>();
+  #lastMs = 0;
 
   constructor(options: DirectProbesOptions) {
     this.#options = options;
@@ -52,10 +53,13 @@ export class DirectProbes {
   }
 
   #messageTo(peerKey: Uint8Array, index: number): Uint8Array | undefined {
-    const { privateKey, wallMs } = this.#options;
+    const { privateKey } = this.#options;
     const ephemeralKey = randomBytes(32);
+    // A WireGuard answers no question that is older than the last: a clock that is set back must not make us mute.
+    const wallMs = Math.max(this.#options.wallMs(), this.#lastMs + 1);
+    this.#lastMs = wallMs;
     try {
-      return handshakeInitiation({ privateKey, ephemeralKey, peerKey, index, wallMs: wallMs() });
+      return handshakeInitiation({ privateKey, ephemeralKey, peerKey, index, wallMs });
     } catch {
       // Some 32 bytes are no point of the curve that one can agree with (RFC 7748, section 6.1); gossip carries any.
       return undefined;
