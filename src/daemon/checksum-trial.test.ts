@@ -12,13 +12,36 @@ test("while tunnels work or have just begun, nothing is tried", () => {
   assert.equal(trial.isSoftware, false);
 });
 
-test("what mends a dead tunnel is kept, whatever happens later", () => {
+test("what mends a dead tunnel that the card breaks again is kept, whatever happens later", () => {
   const trial = new ChecksumTrial();
   assert.equal(trial.look([lost(2), good(3)], 0), true);
   assert.equal(trial.look([lost(2), good(3)], 1_000), false);
   assert.equal(trial.look([good(2), good(3)], 2_000), false);
+  assert.equal(trial.isSoftware, true);
+  assert.equal(trial.look([good(2), good(3)], 4_000), true, "the card is asked once more");
+  assert.equal(trial.look([good(2), good(3)], 5_000), false);
+  assert.equal(trial.look([fresh(2), good(3)], 6_500), true);
   assert.equal(trial.look([lost(2), lost(3)], 60_000), false);
   assert.equal(trial.isSoftware, true);
+});
+
+test("a cable that was plugged in during the trial leaves the checksums to the card", () => {
+  const trial = new ChecksumTrial();
+  trial.look([lost(2), lost(3)], 0);
+  trial.look([good(2), lost(3)], 3_000);
+  for (let nowMs = 4_000; nowMs <= 11_000; nowMs += 1_000) trial.look([good(2), good(3)], nowMs);
+  assert.equal(trial.isSoftware, false);
+  assert.equal(trial.look([lost(2), good(3)], 60_000), false, "not again for some minutes");
+});
+
+test("a peer that is heard no more while the card is asked proves nothing", () => {
+  const trial = new ChecksumTrial();
+  trial.look([lost(2)], 0);
+  trial.look([good(2)], 1_000);
+  assert.equal(trial.look([good(2)], 3_000), true);
+  trial.look([], 5_000);
+  assert.equal(trial.look([], 9_000), false);
+  assert.equal(trial.isSoftware, false);
 });
 
 test("what does not help is undone, and tried again for that peer after ten minutes only", () => {

@@ -3,12 +3,15 @@
  *
  * Some network cards, and some virtual ones, spoil the inner checksum that they are asked to compute; the receiver then drops all TCP and UDP while
  * gossip, which goes outside of the tunnel, works. Computing them here costs most of the throughput, so it is tried only when a heard
- * peer's tunnel stays dead, and kept only when that mends it; a blocked port is not mended by it.
+ * peer's tunnel stays dead, and kept only when that mends it and the card is seen to break it again: a cable that was plugged in meanwhile
+ * mends a tunnel, too. A blocked port is not mended by it.
  */
 import type { NodeId } from "../values/node-id.ts";
 
 /** Tunnels are proved within tenths of a second; the probes' pace while one is lost is 1 s. */
 const TRIAL_MS = 6_000;
+/** From a mended tunnel to the proof that the card was to blame. */
+const MENDED_MS = 2_000;
 /** A peer for which it did not help is no reason to try again so soon. */
 const AGAIN_MS = 600_000;
 
@@ -19,10 +22,16 @@ export interface TunnelState {
   readonly isLost: boolean;
 }
 
+/** What is being found out, since when, and by whose tunnels. */
+interface Trial {
+  readonly step: "does-it-mend" | "is-mended" | "does-it-break";
+  readonly sinceMs: number;
+  readonly ids: ReadonlySet<NodeId>;
+}
+
 export class ChecksumTrial {
   #isSoftware = false;
-  /** While it is tried: since when, and whose tunnels it should mend. */
-  #trial: { readonly sinceMs: number; readonly lost: ReadonlySet<NodeId> } | undefined;
+  #trial: Trial | undefined;
   readonly #failedAt = new Map<NodeId, number>();
 
   /** True while inner checksums are, or are tried to be, computed by this host. */
@@ -33,7 +42,7 @@ export class ChecksumTrial {
   /** Takes the tunnels to peers that gossip hears as they are; true when `isSoftware` changed. */
   look(tunnels: readonly TunnelState[], nowMs: number): boolean {
     const before = this.#isSoftware;
-    if (this.#trial) this.#judge(this.#trial, tunnels, nowMs);
+    if (this.#trial) this.#goOn(this.#trial, tunnels, nowMs);
     else if (!this.#isSoftware) this.#begin(tunnels, nowMs);
     return this.#isSoftware !== before;
   }
@@ -44,21 +53,34 @@ export class ChecksumTrial {
       return isLost && nowMs - failed >= AGAIN_MS;
     });
     if (lost.length === 0) return;
-    this.#trial = { sinceMs: nowMs, lost: new Set(lost.map(({ id }) => id)) };
+    this.#step("does-it-mend", lost, nowMs);
     this.#isSoftware = true;
   }
 
-  #judge(
-    { sinceMs, lost }: { readonly sinceMs: number; readonly lost: ReadonlySet<NodeId> },
-    tunnels: readonly TunnelState[],
-    nowMs: number,
-  ): void {
-    if (tunnels.some(({ id, proved }) => proved && lost.has(id))) {
-      this.#trial = undefined;
-    } else if (nowMs - sinceMs >= TRIAL_MS) {
-      this.#trial = undefined;
+  #goOn({ step, sinceMs, ids }: Trial, tunnels: readonly TunnelState[], nowMs: number): void {
+    const tried = tunnels.filter(({ id }) => ids.has(id));
+    const proved = tried.filter((tunnel) => tunnel.proved);
+    const tookMs = nowMs - sinceMs;
+    if (step === "does-it-mend") {
+      if (proved.length > 0) this.#step("is-mended", proved, nowMs);
+      else if (tookMs >= TRIAL_MS) this.#leaveToCard(ids, nowMs);
+    } else if (step === "is-mended") {
+      if (tookMs < MENDED_MS) return;
+      this.#step("does-it-break", proved, nowMs);
       this.#isSoftware = false;
-      for (const id of lost) this.#failedAt.set(id, nowMs);
-    }
+    } else if (tried.length > proved.length) {
+      this.#trial = undefined;
+      this.#isSoftware = true;
+    } else if (tookMs >= TRIAL_MS) this.#leaveToCard(ids, nowMs);
+  }
+
+  #step(step: Trial["step"], tunnels: readonly TunnelState[], sinceMs: number): void {
+    this.#trial = { step, sinceMs, ids: new Set(tunnels.map(({ id }) => id)) };
+  }
+
+  #leaveToCard(ids: ReadonlySet<NodeId>, nowMs: number): void {
+    this.#trial = undefined;
+    this.#isSoftware = false;
+    for (const id of ids) this.#failedAt.set(id, nowMs);
   }
 }
