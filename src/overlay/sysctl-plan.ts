@@ -27,6 +27,10 @@ export function planSysctls(input: Pick<OverlayInput, "bridge" | "backend">): Sy
     exact(`net/ipv4/neigh/${input.bridge}/proxy_delay`, 0),
     exact(`net/ipv4/conf/${input.bridge}/rp_filter`, 2),
     exact(`net/ipv4/conf/${TUNNEL_DEVICES[input.backend]}/rp_filter`, 2),
+    // A frame may carry IPv6, which the firewall's rules about senders do not see; WireGuard takes nothing but the peers' IPv4 addresses.
+    ...(input.backend === "vxlan"
+      ? [exact(`net/ipv6/conf/${TUNNEL_DEVICES.vxlan}/disable_ipv6`, 1)]
+      : []),
     // One neighbour entry per (container, remote address), and all namespaces of a machine share one table: the default
     // 1024 overflows and drops packets. The files exist in the machine's first network namespace only.
     raised("net/ipv4/neigh/default/gc_thresh3", 65536),

@@ -234,6 +234,28 @@ test("a container cannot inject VXLAN of its own, from our network or another of
   await a.must("nft", "delete", "table", "ip", "docker-like");
 });
 
+test("nothing but IPv4 comes out of the tunnel", async () => {
+  await a.must("sysctl", "-qw", "net.ipv6.conf.hansa-vx.disable_ipv6=0");
+  await a.must("ip", "address", "add", "fd00:9::1/128", "dev", "lo");
+  await b.must("ip", "address", "add", "fd00:9::2/128", "dev", "lo");
+  const lladdr = ["lladdr", MAC_OF_B, "dev", "hansa-vx", "nud", "permanent"];
+  await a.must("ip", "neighbour", "add", "fd00:9::2", ...lladdr);
+  await a.must("ip", "route", "add", "fd00:9::2/128", "dev", "hansa-vx", "src", "fd00:9::1");
+  const asked = async (): Promise<string | undefined> =>
+    /^Icmp6InEchos\s+(\d+)/m.exec(await b.must("cat", "/proc/net/snmp6"))?.[1];
+  const before = await asked();
+  await a.run("ping", "-6", "-c1", "-W0.5", "-I", "fd00:9::1", "fd00:9::2");
+  assert.equal(await asked(), before);
+  await b.must("sysctl", "-qw", "net.ipv6.conf.hansa-vx.disable_ipv6=0");
+  await a.run("ping", "-6", "-c1", "-W0.5", "-I", "fd00:9::1", "fd00:9::2");
+  assert.notEqual(await asked(), before, "the question was well-formed");
+  await a.must("ip", "address", "delete", "fd00:9::1/128", "dev", "lo");
+  await b.must("ip", "address", "delete", "fd00:9::2/128", "dev", "lo");
+  await set(a, configOf("a", VXLAN));
+  const { changed } = await set(b, configOf("b", VXLAN));
+  assert.deepEqual(changed, ["net/ipv6/conf/hansa-vx/disable_ipv6 = 1"]);
+});
+
 test("a host whose address changes sends from the new one, without a new device", async () => {
   const number = (text: string) => Number(/^(\d+):/.exec(text)?.[1]);
   const before = number(await b.must("ip", "link", "show", "dev", "hansa-vx"));
