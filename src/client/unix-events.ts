@@ -8,6 +8,7 @@ import { connect } from "node:net";
 import { parseResponse, type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
 
 const MAX_EVENT_BYTES = 256 * 1024 * 1024;
+const LF = 0x0a;
 
 /**
  * The JSON values of the events at `path`, until `signal` aborts, which ends it without an error, or the server ends.
@@ -28,12 +29,20 @@ export async function* unixEvents(
   socket.write(
     `GET ${path} HTTP/1.0\r\nhost: localhost\r\naccept: text/event-stream, application/json\r\n\r\n`,
   );
+  // Put together only where something ends: a large event comes in hundreds of pieces.
+  let pieces: Buffer[] = [];
+  let bytes = 0;
   let text: Buffer = Buffer.alloc(0);
   let isStream = false;
   try {
     for await (const chunk of socket as AsyncIterable<Buffer>) {
-      text = text.length === 0 ? chunk : Buffer.concat([text, chunk]);
-      if (text.length > MAX_EVENT_BYTES) throw new ResponseSyntaxError("an event is too long");
+      const mayEnd = !isStream || chunk.includes("\n\n") || (chunk[0] === LF && bytes > 0);
+      pieces.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_EVENT_BYTES) throw new ResponseSyntaxError("an event is too long");
+      if (!mayEnd) continue;
+      text = Buffer.concat(pieces);
+      pieces = [text];
       if (!isStream) {
         const headEnd = text.indexOf("\r\n\r\n");
         if (headEnd < 0 || !isOk(text)) continue;
@@ -46,6 +55,8 @@ export async function* unixEvents(
         const data = event.split("\n").filter((line) => line.startsWith("data: "));
         if (data.length > 0) yield JSON.parse(data.map((line) => line.slice(6)).join("\n"));
       }
+      pieces = [text];
+      bytes = text.length;
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -107,3 +107,20 @@ test("a change during a slow look is told, and a look that failed is made again"
   assert.deepEqual((await third).value?.targets, ["after"]);
   controller.abort();
 });
+
+test("looks that take long are made less often, but within a second", async () => {
+  let looks = 0;
+  const feed = new StatusFeed(async () => {
+    looks += 1;
+    for (const end = performance.now() + 120; performance.now() < end; );
+    return named(`${looks}`);
+  });
+  const controller = new AbortController();
+  const began = performance.now();
+  for await (const _ of feed.watch(controller.signal)) {
+    if (looks === 3) break;
+    feed.changed();
+  }
+  const tookMs = performance.now() - began;
+  assert.ok(tookMs > 1_400 && tookMs < 2_600, `${tookMs} ms`);
+});

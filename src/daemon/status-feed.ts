@@ -9,8 +9,10 @@ import { HansaError } from "../errors.ts";
 
 /** Watchers at one time: each costs a connection and a status for each change. */
 export const MAX_WATCHERS = 64;
-/** From a change to the look: changes come in bursts. */
+/** From a change to the look: changes come in bursts, and in a large cluster looks take their time, of which they get a fifth. */
 const DELAY_MS = 150;
+const MAX_DELAY_MS = 800;
+const SHARE = 5;
 
 interface Watcher {
   wake: () => void;
@@ -28,6 +30,8 @@ export class StatusFeed {
   /** The look that all watchers share, from its beginning; undefined once something changed since. */
   #latest: Promise<Seen> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** How long the last look took. */
+  #tookMs = 0;
 
   /** `look` gives the status of the moment. */
   constructor(look: () => Promise<Status>) {
@@ -42,11 +46,12 @@ export class StatusFeed {
       return;
     }
     if (this.#timer !== undefined) return;
+    const delayMs = Math.min(MAX_DELAY_MS, Math.max(DELAY_MS, this.#tookMs * SHARE));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#latest = undefined;
       for (const { wake } of this.#watchers) wake();
-    }, DELAY_MS);
+    }, delayMs);
   }
 
   /** The status now and after each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
@@ -100,8 +105,10 @@ export class StatusFeed {
   }
 
   async #seen(): Promise<Seen> {
+    const beganMs = performance.now();
     const status = await this.#look();
     const text = JSON.stringify(status, (key, value: unknown) => (key === "rttMs" ? null : value));
+    this.#tookMs = performance.now() - beganMs;
     return { status, text };
   }
 }
