@@ -7,9 +7,12 @@ import {
   createPublicKey,
   diffieHellman,
 } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { test } from "node:test";
 import fc from "fast-check";
 import { blake2sMac } from "./blake2s.ts";
+import { DirectProbes } from "./direct-probes.ts";
 import { answeredIndex, handshakeInitiation, x25519PublicKey } from "./handshake-initiation.ts";
 
 /** From Python's hashlib.blake2s(bytes(range(n)), key=bytes(range(32)), digest_size=16). */
@@ -61,6 +64,24 @@ function open(key: Uint8Array, sealed: Buffer, seen: Uint8Array): Buffer {
   return Buffer.concat([cipher.update(text), cipher.final()]);
 }
 
+/** What the WireGuard with that private key reads in the message. */
+function opened(message: Buffer, peer: Uint8Array): { asker: Buffer; stamp: Buffer } {
+  const peerKey = x25519PublicKey(peer);
+  let chain = hash(Buffer.from("Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s"));
+  let seen = hash(hash(chain, Buffer.from("WireGuard v1 zx2c4 Jason@zx2c4.com")), peerKey);
+  const theirEphemeral = message.subarray(8, 40);
+  seen = hash(seen, theirEphemeral);
+  chain = hmac(hmac(chain, theirEphemeral), Uint8Array.of(1));
+  const mixed = (input: Uint8Array): Buffer => {
+    const secret = hmac(chain, input);
+    chain = hmac(secret, Uint8Array.of(1));
+    return hmac(secret, chain, Uint8Array.of(2));
+  };
+  const asker = open(mixed(agree(peer, theirEphemeral)), message.subarray(40, 88), seen);
+  seen = hash(seen, message.subarray(40, 88));
+  return { asker, stamp: open(mixed(agree(peer, asker)), message.subarray(88, 116), seen) };
+}
+
 test("the one asked opens the message, and finds in it who asks and when", () => {
   const keys = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
   const [own = keys[0]!, ephemeral = keys[1]!, peer = keys[2]!] = keys;
@@ -75,25 +96,40 @@ test("the one asked opens the message, and finds in it who asks and when", () =>
     }),
   );
   assert.equal(message.readUInt32LE(4), 0xdeadbeef);
-  let chain = hash(Buffer.from("Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s"));
-  let seen = hash(hash(chain, Buffer.from("WireGuard v1 zx2c4 Jason@zx2c4.com")), peerKey);
-  const theirEphemeral = message.subarray(8, 40);
-  assert.deepEqual(new Uint8Array(theirEphemeral), x25519PublicKey(ephemeral));
-  seen = hash(seen, theirEphemeral);
-  chain = hmac(hmac(chain, theirEphemeral), Uint8Array.of(1));
-  const mixed = (input: Uint8Array): Buffer => {
-    const secret = hmac(chain, input);
-    chain = hmac(secret, Uint8Array.of(1));
-    return hmac(secret, chain, Uint8Array.of(2));
-  };
-  const asker = open(mixed(agree(peer, theirEphemeral)), message.subarray(40, 88), seen);
+  assert.deepEqual(new Uint8Array(message.subarray(8, 40)), x25519PublicKey(ephemeral));
+  const { asker, stamp } = opened(message, peer);
   assert.deepEqual(new Uint8Array(asker), x25519PublicKey(own));
-  seen = hash(seen, message.subarray(40, 88));
-  const stamp = open(mixed(agree(peer, asker)), message.subarray(88, 116), seen);
   assert.equal(stamp.readBigUInt64BE(0) - (2n ** 62n + 10n), 1_700_000_000n);
   assert.equal(stamp.readUInt32BE(8), 123_000_000);
   const mac = blake2sMac(hash(Buffer.from("mac1----"), peerKey), message.subarray(0, 116));
   assert.deepEqual(new Uint8Array(message.subarray(116, 132)), mac);
+});
+
+test("each question is newer than the last, whatever the clock shows", async () => {
+  const peer = new Uint8Array(32).fill(3);
+  const wireguard = createSocket("udp4");
+  const clock = [1_700_000_000_999, 1_700_000_000_999, 1_600_000_000_000, 1_700_000_001_002];
+  let at = 0;
+  const probes = new DirectProbes({
+    privateKey: new Uint8Array(32).fill(1),
+    wallMs: () => clock[at++] ?? 0,
+    answered: () => undefined,
+  });
+  try {
+    await new Promise<void>((resolve) => wireguard.bind(0, "127.0.0.1", resolve));
+    const stamps: string[] = [];
+    for (const _ of clock) {
+      const arrived = once(wireguard, "message");
+      probes.ask(2, x25519PublicKey(peer), { ip: "127.0.0.1", port: wireguard.address().port });
+      stamps.push(opened((await arrived)[0], peer).stamp.toString("hex"));
+    }
+    // A WireGuard compares them as bytes.
+    assert.deepEqual(stamps, [...new Set(stamps)].sort());
+    assert.equal(stamps.length, clock.length);
+  } finally {
+    probes.rest();
+    wireguard.close();
+  }
 });
 
 test("only answers to initiations have an index, and no bytes make the reader throw", () => {
