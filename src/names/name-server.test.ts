@@ -1,6 +1,7 @@
 /** Real sockets on loopback: what is served, who is answered, and what happens to streams that misbehave. */
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { test } from "node:test";
@@ -37,6 +38,7 @@ class Stage implements Disposable {
       respond: (query, via) => {
         const text = Buffer.from(query).toString();
         this.asked.push([text, via]);
+        if (text === "flood") return Buffer.alloc(60_000);
         return text === "silence" ? undefined : Buffer.from(`${text}!`);
       },
       isInside: () => this.inside,
@@ -127,4 +129,44 @@ test("a port that another program has is named, costs only itself, and is taken 
   other.close();
   await stage.until(() => stage.server.isServing);
   assert.deepEqual(stage.server.taken, []);
+});
+
+test("a query from port 0, which only a raw socket can send, is not answered and harms nobody", async () => {
+  const ports = await freePorts();
+  const opened: Socket[] = [];
+  const note = (message: unknown) => void opened.push((message as { socket: Socket }).socket);
+  subscribe("udp.socket", note);
+  using stage = new Stage(ports);
+  unsubscribe("udp.socket", note);
+  await stage.until(() => stage.server.isServing);
+  for (const socket of opened) {
+    socket.emit("message", Buffer.from("raw"), { address: "127.0.0.1", port: 0 });
+  }
+  assert.deepEqual(stage.asked, []);
+});
+
+test("who asks by TCP and does not read the answers is not asked for more queries", async () => {
+  const ports = await freePorts();
+  using stage = new Stage(ports);
+  await stage.until(() => stage.server.isServing);
+  const stream = connect(ports[0], ADDRESS);
+  stream.pause();
+  const queries = 2_000;
+  stream.write(Buffer.from("\0\u0005flood".repeat(queries)));
+  const count = () => stage.asked.length;
+  // What fits into both sockets' buffers is answered; then nothing until somebody reads.
+  for (let before = -1; before < count() || count() === 0; ) {
+    before = count();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.ok(count() < queries / 2, `${count()} answers were made`);
+  let read = 0;
+  stream.on("data", (chunk: Buffer) => {
+    read += chunk.length;
+  });
+  stream.resume();
+  const all = queries * 60_002;
+  while (read < all) await once(stream, "data");
+  assert.equal(read, all);
+  stream.destroy();
 });

@@ -114,6 +114,8 @@ export class NameServer {
       if (query.length > MAX_QUERY) return;
       // What was diverted may come from any network of this host; nothing else reaches that port.
       if (via === "udp" && !this.#options.isInside(from.address)) return;
+      // A raw socket may ask from port 0, to which nothing can be sent: trying would throw.
+      if (from.port === 0) return;
       const answer = this.#options.respond(query, via);
       // Nobody waits for the outcome: who gets no answer asks again.
       if (answer) socket.send(answer, from.port, from.address, () => undefined);
@@ -133,7 +135,10 @@ export class NameServer {
     });
   }
 
-  /** Queries with two bytes of length before each, answered in their order (RFC 7766). */
+  /**
+   * Queries with two bytes of length before each, answered in their order (RFC 7766). Who does not read its answers is not read
+   * from either: an answer may be a thousand times as long as its query.
+   */
   #serve(stream: Socket): void {
     this.#streams.add(stream);
     let received = Buffer.alloc(0);
@@ -141,9 +146,8 @@ export class NameServer {
     stream.on("close", () => this.#streams.delete(stream));
     // The asker went away: "close" follows.
     stream.on("error", () => stream.destroy());
-    stream.on("data", (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      while (received.length >= 2) {
+    const answerAll = (): void => {
+      while (received.length >= 2 && !stream.writableNeedDrain && !stream.destroyed) {
         const end = 2 + received.readUInt16BE(0);
         if (end - 2 > MAX_QUERY) {
           stream.destroy();
@@ -160,6 +164,15 @@ export class NameServer {
         head.writeUInt16BE(answer.length);
         stream.write(Buffer.concat([head, answer]));
       }
+    };
+    stream.on("data", (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      answerAll();
+      if (stream.writableNeedDrain) stream.pause();
+    });
+    stream.on("drain", () => {
+      answerAll();
+      if (!stream.writableNeedDrain) stream.resume();
     });
   }
 }

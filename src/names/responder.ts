@@ -34,6 +34,9 @@ const PLAIN_UDP = 512;
 const MAX_UDP = 1232;
 const MAX_TCP = 65_535;
 
+/** No record of an answer is shorter: a pointer to the name, type, class, TTL and length. */
+const LEAST_RECORD = 12;
+
 const NONE: readonly ResourceRecord[] = [];
 
 /** The answer to send, or undefined when there is nobody to answer: not a query. */
@@ -52,6 +55,9 @@ export function respond(bytes: Uint8Array, options: ResponderOptions): Uint8Arra
   const answer: ZoneAnswer = badVersion
     ? { rcode: RCODE.BADVERS, answers: NONE, authority: NONE }
     : options.zone.answer(question);
+  const room = roomOf(options.via, edns);
+  // Of thousands of addresses only those are written that can fit, and one more, which says that there are others.
+  const most = Math.floor(room / LEAST_RECORD) + 1;
   const whole: DnsMessage = {
     id: query.id,
     isResponse: true,
@@ -62,11 +68,11 @@ export function respond(bytes: Uint8Array, options: ResponderOptions): Uint8Arra
     recursionAvailable: false,
     rcode: answer.rcode & 15,
     questions: [question],
-    answers: shuffled(answer.answers, options.random),
+    answers: chosen(answer.answers, most, options.random),
     authority: answer.authority,
     additional: edns ? [ourOptions(answer.rcode)] : [],
   };
-  return fitted(whole, roomOf(options.via, edns), options.via);
+  return fitted(whole, room, options.via);
 }
 
 function roomOf(via: QueryVia, edns: ResourceRecord | undefined): number {
@@ -116,17 +122,18 @@ function ourOptions(rcode: number): ResourceRecord {
   };
 }
 
-/** Fisher and Yates. */
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
+/** `most` of the items at most, in random order: the beginning of Fisher and Yates' shuffle. */
+function chosen<T>(items: readonly T[], most: number, random: () => number): T[] {
   const mixed = [...items];
-  for (let last = mixed.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    const [a, b] = [mixed[last], mixed[other]];
+  const count = Math.min(most, mixed.length);
+  for (let first = 0; first < count; first++) {
+    const other = first + Math.floor(random() * (mixed.length - first));
+    const [a, b] = [mixed[first], mixed[other]];
     if (a === undefined || b === undefined) break;
-    mixed[last] = b;
+    mixed[first] = b;
     mixed[other] = a;
   }
-  return mixed;
+  return mixed.slice(0, count);
 }
 
 /** A query for one name, as a client sends it; `udpSize` adds EDNS. */
