@@ -21,10 +21,14 @@ interface Stage {
   /** Whether the heir tells the records that it was given. */
   readonly confirms?: boolean;
   readonly leased?: boolean;
+  /** Whether a container came to the network, which has what is leased. */
+  readonly held?: boolean;
+  /** Whether the disk takes nothing. */
+  readonly isFull?: boolean;
 }
 
 /** Node 1 with 100 addresses, and nodes 2 and 3 that gossip believes alive. */
-function stage({ answers, confirms = true, leased = false }: Stage) {
+function stage({ answers, confirms = true, leased = false, held = false, isFull = false }: Stage) {
   const roster = rosterWith(memberOf({ id: 2 }), memberOf({ id: 3 }));
   const done: string[] = [];
   let own = 100;
@@ -48,8 +52,10 @@ function stage({ answers, confirms = true, leased = false }: Stage) {
         done.push("freed");
         return 1;
       },
-      carriedOut: async () => undefined,
+      carriedOut: () => (isFull ? new Promise(() => undefined) : Promise.resolve()),
+      problem: isFull ? "STATE_UNWRITABLE: the disk is full" : undefined,
     },
+    held: async () => (held ? [7] : []),
     membership: {
       roster: () => roster,
       remembered: [{}],
@@ -98,4 +104,20 @@ test("what nobody confirms counts as lost", async () => {
   const { heir, lost, problem } = await stage({ answers: [2, 3], confirms: false }).farewell.done;
   assert.deepEqual([heir, lost], [undefined, 100]);
   assert.match(problem ?? "", /host3 did not confirm/);
+});
+
+test("a disk that takes nothing does not keep the node from leaving, with nothing handed over", async () => {
+  const { farewell, done } = stage({ answers: [2, 3], isFull: true });
+  const { heir, handedOver, lost, problem } = await farewell.done;
+  assert.deepEqual([heir, handedOver, lost], [undefined, 0, 100]);
+  assert.match(problem ?? "", /STATE_UNWRITABLE/);
+  assert.deepEqual(done.at(-1), "leave 2,3");
+});
+
+test("the address of a container that came meanwhile is not given to anybody", async () => {
+  const { farewell, done } = stage({ answers: [2, 3], leased: true, held: true });
+  const { handedOver, lost, problem } = await farewell.done;
+  assert.deepEqual([handedOver, lost], [0, 100]);
+  assert.match(problem ?? "", /containers came to the network meanwhile/);
+  assert.ok(!done.includes("freed"));
 });

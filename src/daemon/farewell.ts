@@ -10,6 +10,7 @@ import type { Logger } from "../host/logger.ts";
 import type { AddressesView } from "../ipam/addresses.ts";
 import type { Segment } from "../ipam/ring.ts";
 import type { RingEntry } from "../ipam/step.ts";
+import type { Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import type { AddressLoop } from "./address-loop.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
@@ -19,12 +20,14 @@ export interface FarewellParts {
   readonly self: NodeId;
   readonly addresses: Pick<
     AddressLoop,
-    "view" | "entries" | "input" | "leases" | "free" | "carriedOut"
+    "view" | "entries" | "input" | "leases" | "free" | "carriedOut" | "problem"
   >;
   readonly membership: Pick<
     MembershipLoop,
     "roster" | "remembered" | "search" | "exchange" | "leave"
   >;
+  /** What containers hold by now, as far as Docker can be asked. */
+  readonly held: () => Promise<readonly Ipv4[]>;
   readonly logger: Logger;
 }
 
@@ -46,6 +49,8 @@ const FIND_PEER_MS = 5_000;
 const HAND_OVER_MS = 8_000;
 /** One try: the plugin has 2 s to cede. */
 const ONE_HAND_OVER_MS = 2_500;
+/** For what was decided to be on disk: on a full one it never is. */
+const WRITE_MS = 3_000;
 const LEAVE_MS = 2_000;
 const LOOK_MS = 20;
 /** An exchange tells a peer our rings; the next one shows what it has written down. */
@@ -55,6 +60,8 @@ export class Farewell {
   readonly #parts: FarewellParts;
   /** Versions of records as peers told them since the hand-over, by start. */
   readonly #told = new Map<number, number>();
+  /** Addresses of containers that came to the network after it was found empty. */
+  #held: readonly Ipv4[] = [];
   readonly done: Promise<FarewellResult>;
 
   constructor(parts: FarewellParts) {
@@ -115,24 +122,36 @@ export class Farewell {
         addresses.input({ type: "hand-over", heir: heir.metadata.id });
         // The question to the plugin may be lost with it; then it is put again.
         await this.#waitFor(() => this.#isEmpty(), ONE_HAND_OVER_MS);
+        if (this.#held.length > 0) break;
       } else await delay(10 * LOOK_MS);
     }
-    await addresses.carriedOut();
+    if (!(await this.#isWritten())) {
+      return { heir: undefined, problem: addresses.problem ?? "it cannot be written down" };
+    }
     const { id, name } = heir.metadata;
     if (!this.#isEmpty()) {
-      return { heir: { id, name }, problem: problem ?? "the address plugin did not give it up" };
+      const inUse = this.#held.length > 0 ? "containers came to the network meanwhile" : undefined;
+      return {
+        heir: { id, name },
+        problem: problem ?? inUse ?? "the address plugin did not give it up",
+      };
     }
     const others = peers.filter((peer) => peer !== heir);
     if (await this.#confirm(heir, others)) return { heir: { id, name }, problem: undefined };
     return { heir: undefined, problem: `${name} did not confirm that it has them` };
   }
 
-  /** No container is on the network any more, so whatever is leased is nobody's and in the way. */
+  /**
+   * No container was on the network any more, so what is leased is nobody's and in the way. But for those that came since: their
+   * addresses stay lost rather than being given to somebody else as well.
+   */
   async #freeLeases(): Promise<string | undefined> {
-    const { addresses } = this.#parts;
+    const { addresses, held } = this.#parts;
     try {
       const { leases } = await addresses.leases();
-      if (leases.length > 0) await addresses.free(leases.map(({ address }) => address));
+      this.#held = leases.length > 0 ? await held() : [];
+      const free = leases.filter(({ address }) => !this.#held.includes(address));
+      if (free.length > 0) await addresses.free(free.map(({ address }) => address));
       return undefined;
     } catch (error) {
       return codedSentence(error);
@@ -153,6 +172,16 @@ export class Farewell {
       await delay(2 * LOOK_MS);
     }
     return false;
+  }
+
+  /** Whether all that was decided is on disk, and carried out. */
+  async #isWritten(): Promise<boolean> {
+    let isWritten = false;
+    void this.#parts.addresses.carriedOut().then(() => {
+      isWritten = true;
+    });
+    await this.#waitFor(() => isWritten, WRITE_MS);
+    return isWritten;
   }
 
   #own(): { readonly dynamic: number; readonly fixed: number } {

@@ -11,13 +11,14 @@ import type { Inspection } from "../api/inspection-schema.ts";
 import type { NodePort } from "../api/node-port.ts";
 import type { Status } from "../api/status-schema.ts";
 import { BUILD, VERSION, type Version } from "../api/version.ts";
-import { HansaError } from "../errors.ts";
+import { HansaError, isHansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { AddressPlan } from "../ipam/address-plan.ts";
 import type { RingEntry } from "../ipam/step.ts";
 import { TUNNEL_DEVICES } from "../overlay/overlay-config.ts";
 import { backendOf, type NodeFile, saveNodeFile } from "../processes/node-file.ts";
+import type { Ipv4 } from "../values/ipv4.ts";
 import { addressCheck } from "./address-check.ts";
 import type { AddressLoop } from "./address-loop.ts";
 import type { DataPath } from "./data-path.ts";
@@ -159,10 +160,22 @@ export class NodeAnswers implements NodePort {
       self: this.#node.id,
       addresses,
       membership,
+      held: () => this.#heldAddresses(),
       logger: this.#options.logger.child({ part: "farewell" }),
     });
     const { heir = null, problem = null, ...counts } = await this.#farewell.done;
     return { id: this.#node.id, heir, problem, ...counts };
+  }
+
+  /** What containers hold; nothing where Docker is not there to hold it. */
+  async #heldAddresses(): Promise<Ipv4[]> {
+    try {
+      const containers = await this.#parts.docker.containers();
+      return containers.flatMap(({ address }) => address ?? []);
+    } catch (error) {
+      if (!isHansaError(error, "DOCKER_UNREACHABLE")) throw error;
+      return [];
+    }
   }
 
   takeOver(node: string, confirmed: boolean): Promise<TakenOver> {
