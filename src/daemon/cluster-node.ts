@@ -103,7 +103,7 @@ export class ClusterNode {
       path: join(paths.stateDir, "strays.json"),
       logger: logger.child({ part: "addresses" }),
       owned: () => (this.#isFenced ? [] : this.#addresses.owned()),
-      broadcast: (key, body) => this.#membership.post.broadcast(key, "stray", body),
+      tell: (body) => this.#membership.post.sendToEach("stray", body),
       stateOf: (holder) => this.#membership.stateOf(holder),
       avoid: (ranges) => this.#addresses.input({ type: "avoid", ranges }),
       changed: () => this.#changed(),
@@ -121,7 +121,7 @@ export class ClusterNode {
       receive: (envelope, from, via) => this.#receive(envelope, from, via),
       changed: () => this.#changed(),
       settled: () => this.#addresses.input({ type: "settled" }),
-      roundabout: (id) => this.#dataPath.roundabout(id),
+      roundabout: (id, by) => this.#dataPath.roundabout(id, by),
       rebound: (binding) =>
         this.#writes.add(() => saveIdentity(paths.stateDir, { ...identity, binding })),
     });

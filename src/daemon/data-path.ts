@@ -170,9 +170,12 @@ export class DataPath {
     return address === undefined ? undefined : this.#gossipAt(address);
   }
 
-  /** Where a node is reached whose host is not: through its tunnel, which a relay carries. Undefined while none does. */
-  roundabout(id: NodeId): Endpoint | undefined {
-    return this.path(id).kind === "via" ? this.inside(id) : undefined;
+  /** Where a node is reached whose host is not: through its tunnel, which a relay carries. Undefined while none is needed. */
+  roundabout(id: NodeId, by: "packet" | "stream"): Endpoint | undefined {
+    const { kind } = this.path(id);
+    // A direct stream carries the tunnel where UDP does not pass: streams of others pass there as well, packets do not.
+    const isNeeded = kind === "via" || (kind === "tcp" && by === "packet");
+    return isNeeded ? this.inside(id) : undefined;
   }
 
   /** What the overlay is told at this moment; undefined while Docker was never seen. */

@@ -15,14 +15,13 @@ import { formatMemberName, parseMemberName } from "../membership/member-name.ts"
 import { decodeMetadata } from "../membership/metadata.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { Endpoint } from "../values/endpoint.ts";
-import type { NodeId } from "../values/node-id.ts";
 import { Announcement } from "./announcement.ts";
 import { Arrival } from "./arrival.ts";
 import { decodeEnvelope, type Envelope } from "./envelope.ts";
 import { MemberSearch } from "./member-search.ts";
 import { loadMembershipFile, type MembershipFile, type RememberedNode } from "./membership-file.ts";
 import { MetNodes } from "./met-nodes.ts";
-import { Post } from "./post.ts";
+import { Post, type PostOptions } from "./post.ts";
 import { type Rejection, Rejections } from "./rejections.ts";
 import { isHeard, isLive, type Roster, type RosterNode, rosterOf } from "./roster.ts";
 import { SharedKnowledge } from "./shared-knowledge.ts";
@@ -48,8 +47,8 @@ export interface MembershipLoopOptions {
   readonly changed: () => void;
   /** First contact made, or given up waiting for it. Called once. */
   readonly settled: () => void;
-  /** Where a node is reached whose host is not: through its tunnel, which a relay carries. Undefined: where it says. */
-  readonly roundabout: (to: NodeId) => Endpoint | undefined;
+  /** See `Post`. */
+  readonly roundabout: PostOptions["roundabout"];
   /** We took a higher binding: to be written down. */
   readonly rebound: (binding: number) => void;
 }

@@ -17,7 +17,7 @@ export interface PostOptions {
   readonly fingerprint: string;
   readonly peers: () => readonly RosterNode[];
   /** Where a node is reached whose host is not: through its tunnel, which a relay carries. Undefined: where it says. */
-  readonly roundabout: (to: NodeId) => Endpoint | undefined;
+  readonly roundabout: (to: NodeId, by: "packet" | "stream") => Endpoint | undefined;
 }
 
 export class Post {
@@ -29,10 +29,10 @@ export class Post {
 
   /** A reliable message to the node with that id. Rejects when it is not heard or does not take it. */
   async send(to: NodeId, kind: EnvelopeKind, body: Uint8Array): Promise<void> {
-    const { gossip, peers, roundabout } = this.#options;
+    const { gossip, peers } = this.#options;
     const peer = peers().find((node) => node.metadata.id === to && isHeard(node));
     if (!peer) throw new Error(`node ${to} is out of reach`);
-    await gossip.sendStream(roundabout(to) ?? peer.member.endpoint, this.#wrap(kind, body));
+    await gossip.sendStream(this.#endpointOf(peer, "stream"), this.#wrap(kind, body));
   }
 
   /** A reliable message to an address, heard of or not. Rejects with the reason when nobody took it within `totalMs`. */
@@ -56,18 +56,33 @@ export class Post {
     this.#options.gossip.broadcast(key, this.#wrap(kind, body));
   }
 
+  /**
+   * One packet to each peer that is heard, best effort. For what nobody passes on: a broadcast by gossip reaches only a few nodes by itself
+   * (8 of 50), and is everybody's when each passes on what was news to it.
+   */
+  sendToEach(kind: EnvelopeKind, body: Uint8Array): void {
+    const { gossip, peers } = this.#options;
+    const bytes = this.#wrap(kind, body);
+    for (const peer of peers().filter(isHeard))
+      gossip.sendPacket(this.#endpointOf(peer, "packet"), bytes);
+  }
+
   /** Exchanges whole states with each of `peers` now; those that did not answer. Ends within 10 s for 16 peers. */
   async exchange(peers: readonly RosterNode[]): Promise<RosterNode[]> {
     const silent: RosterNode[] = [];
     const waiting = [...peers];
     const worker = async (): Promise<void> => {
       for (let peer = waiting.shift(); peer; peer = waiting.shift()) {
-        const answer = await this.#options.gossip.join(peer.member.endpoint);
+        const answer = await this.#options.gossip.join(this.#endpointOf(peer, "stream"));
         if (!answer.ok) silent.push(peer);
       }
     };
     await Promise.all(Array.from({ length: EXCHANGES_AT_ONCE }, worker));
     return silent;
+  }
+
+  #endpointOf({ member, metadata }: RosterNode, by: "packet" | "stream"): Endpoint {
+    return this.#options.roundabout(metadata.id, by) ?? member.endpoint;
   }
 
   #wrap(kind: EnvelopeKind, body: Uint8Array): Uint8Array {

@@ -27,7 +27,7 @@ async function host(name: string, owned: Range, different: Partial<StrayLoopOpti
     path: join(folder, `${name}.json`),
     logger,
     owned: () => [owned],
-    broadcast: (_, body) => void told.push(body),
+    tell: (body) => void told.push(body),
     stateOf: () => "heard",
     avoid: (ranges) => void avoided.push(ranges),
     changed: () => {},

@@ -33,7 +33,8 @@ export interface StrayLoopOptions {
   readonly logger: Logger;
   /** What is ours to give by the rings; empty while a twin has our id. */
   readonly owned: () => readonly Range[];
-  readonly broadcast: (key: string, body: Uint8Array) => void;
+  /** To every node that is heard: none passes a note on. */
+  readonly tell: (body: Uint8Array) => void;
   readonly stateOf: (holder: string) => HolderState;
   /** What others hold changed: not to be given. */
   readonly avoid: (ranges: readonly Range[]) => void;
@@ -134,8 +135,7 @@ export class StrayLoop {
   #say(strays: readonly Stray[]): void {
     for (let at = 0; at < strays.length; at += STRAYS_IN_A_NOTE) {
       const part = strays.slice(at, at + STRAYS_IN_A_NOTE);
-      const note = encodeStrays(this.#options.name, part);
-      this.#options.broadcast(`stray:${this.#options.name}:${at}`, note);
+      this.#options.tell(encodeStrays(this.#options.name, part));
     }
   }
 

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Endpoint } from "../values/endpoint.ts";
+import { decodeEnvelope } from "./envelope.ts";
+import { Post } from "./post.ts";
+import { memberOf, rosterWith } from "./status-facts.ts";
+
+/** Node 1 among `ids`, of which 3 is silent, and the endpoints that were sent to; node 4 is reached through its tunnel only, and node 5 by packets. */
+function stage(ids: readonly number[]) {
+  const members = ids.map((id) => memberOf({ id, ...(id === 3 ? { state: "dead" } : {}) }));
+  const { peers } = rosterWith(...members);
+  const tunnel: Endpoint = { ip: "10.32.0.4", port: 6783 };
+  const packets: [Endpoint, string][] = [];
+  const joined: Endpoint[] = [];
+  const post = new Post({
+    gossip: {
+      sendStream: async () => undefined,
+      sendPacket: (to, payload) => {
+        packets.push([to, Buffer.from(decodeEnvelope(payload)?.body ?? []).toString()]);
+        return payload.length;
+      },
+      broadcast: () => undefined,
+      join: async (to) => {
+        joined.push(to);
+        return { ok: true, members: [] };
+      },
+    },
+    self: 1,
+    fingerprint: "00c0ffee",
+    peers: () => peers,
+    roundabout: (id, by) => (id === 4 || (id === 5 && by === "packet") ? tunnel : undefined),
+  });
+  const endpointOf = (id: number, by = "stream") =>
+    id === 4 || (id === 5 && by === "packet")
+      ? tunnel
+      : peers.find(({ metadata }) => metadata.id === id)?.member.endpoint;
+  return { post, peers, packets, joined, endpointOf };
+}
+
+test("what is told to each comes to every node that is heard, however many there are", () => {
+  const ids = Array.from({ length: 49 }, (_, index) => index + 2);
+  const { post, packets, endpointOf } = stage(ids);
+  post.sendToEach("stray", Buffer.from("note"));
+  assert.deepEqual(
+    packets,
+    ids.filter((id) => id !== 3).map((id) => [endpointOf(id, "packet"), "note"]),
+  );
+});
+
+test("states are exchanged through the tunnel with a node whose host is not reached", async () => {
+  const { post, peers, joined, endpointOf } = stage([2, 4, 5]);
+  assert.deepEqual(await post.exchange(peers), []);
+  assert.deepEqual(joined, [endpointOf(2), endpointOf(4), endpointOf(5)]);
+});
