@@ -23,12 +23,21 @@ interface Stage {
   readonly leased?: boolean;
   /** Whether a container came to the network, which has what is leased. */
   readonly held?: boolean;
+  /** Whether another host runs with our key. */
+  readonly hasTwin?: boolean;
   /** Whether the disk takes nothing. */
   readonly isFull?: boolean;
 }
 
 /** Node 1 with 100 addresses, and nodes 2 and 3 that gossip believes alive. */
-function stage({ answers, confirms = true, leased = false, held = false, isFull = false }: Stage) {
+function stage({
+  answers,
+  confirms = true,
+  leased = false,
+  held = false,
+  hasTwin = false,
+  isFull = false,
+}: Stage) {
   const roster = rosterWith(memberOf({ id: 2 }), memberOf({ id: 3 }));
   const done: string[] = [];
   let own = 100;
@@ -59,6 +68,8 @@ function stage({ answers, confirms = true, leased = false, held = false, isFull 
     membership: {
       roster: () => roster,
       remembered: [{}],
+      isCertain: true,
+      rival: hasTwin ? { at: { ip: "192.168.48.77", port: 6783 }, hasYielded: false } : undefined,
       search: { targets: () => [] },
       exchange: async (peers: typeof roster.peers) => {
         done.push(`exchange ${peers.map(({ metadata }) => metadata.id).join()}`);
@@ -120,4 +131,12 @@ test("the address of a container that came meanwhile is not given to anybody", a
   assert.deepEqual([handedOver, lost], [0, 100]);
   assert.match(problem ?? "", /containers came to the network meanwhile/);
   assert.ok(!done.includes("freed"));
+});
+
+test("where another host runs with our very key, nobody is told that this key left, and it keeps the space", async () => {
+  const { farewell, done } = stage({ answers: [2, 3], hasTwin: true });
+  const { heir, handedOver, lost, problem } = await farewell.done;
+  assert.deepEqual([heir, handedOver, lost], [undefined, 0, 0]);
+  assert.match(problem ?? "", /another host \(192.168.48.77\) runs with this node's own key/);
+  assert.deepEqual(done, ["hand-over 1", "exchange 2,3"]);
 });

@@ -2,7 +2,8 @@
  * How a node leaves for good (reset): it stops giving addresses, hands its space to a peer, sees that the peer has it on disk, and leaves.
  *
  * Invariant: nobody hears that we left before what we handed over is told. Whatever fails, the node leaves all the same, and the
- * answer says what stays lost until somebody takes it over.
+ * answer says what stays lost until somebody takes it over. Where another host runs with our very key, a clone or the original of this
+ * one, it keeps all: a goodbye would be its own as well.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { codedSentence } from "../errors.ts";
@@ -24,7 +25,7 @@ export interface FarewellParts {
   >;
   readonly membership: Pick<
     MembershipLoop,
-    "roster" | "remembered" | "search" | "exchange" | "leave"
+    "roster" | "remembered" | "search" | "exchange" | "leave" | "isCertain" | "rival"
   >;
   /** What containers hold by now, as far as Docker can be asked. */
   readonly held: () => Promise<readonly Ipv4[]>;
@@ -46,6 +47,8 @@ export interface FarewellResult {
 
 /** For a peer to be heard, where there are some to be looked for. */
 const FIND_PEER_MS = 5_000;
+/** After the first contact, to know of a twin. */
+const CERTAIN_MS = 6_000;
 const HAND_OVER_MS = 8_000;
 /** One try: the plugin has 2 s to cede. */
 const ONE_HAND_OVER_MS = 2_500;
@@ -81,6 +84,8 @@ export class Farewell {
     // Gives nothing any more, whoever the heir will be.
     addresses.input({ type: "hand-over", heir: self });
     const peers = await this.#findPeers();
+    if (peers.length > 0) await this.#waitFor(() => membership.isCertain, CERTAIN_MS);
+    if (membership.rival) return this.#leftToTwin(membership.rival.at.ip);
     const { usurper, expelled } = membership.roster();
     const hadPeers = peers.length > 0 || membership.remembered.length > 0;
     // The space of an id that is not ours any more is not ours to give.
@@ -92,6 +97,13 @@ export class Farewell {
     const result = { heir, handedOver, lost: before - handedOver, problem, hadPeers };
     this.#parts.logger.info("left the cluster", { ...result, heir: heir?.id });
     return result;
+  }
+
+  /** Nobody is told anything: our name, key and space are the other's, which goes on with them. */
+  #leftToTwin(ip: string): FarewellResult {
+    const problem = `another host (${ip}) runs with this node's own key, and goes on as this node`;
+    this.#parts.logger.info("left the place to a twin", { ip });
+    return { heir: undefined, handedOver: 0, lost: 0, problem, hadPeers: true };
   }
 
   /** Peers that answer at this moment: one that was heard a second ago may be cut off by now. */
