@@ -21,8 +21,8 @@ export interface LineChannelOptions {
   readonly closed: (reason: string | undefined) => void;
 }
 
-/** A longer line ends the connection. */
-export const MAX_LINE_BYTES = 1024 * 1024;
+/** A longer line ends the connection. A space of both rings split as far as they may be takes 3 MiB, 50,000 leases as much. */
+export const MAX_LINE_BYTES = 4 * 1024 * 1024;
 /** A peer that leaves more than this unread is given up. */
 const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 
