@@ -130,7 +130,11 @@ test("the seed's example 2, line by line, then its removal of a node and the lau
   const third: Served = { host: host3, name: "third", address: await serve(host3, "third") };
   await must(host3, "docker", "create", "--name", "idle", "--network", "hansa", "busybox", "true");
   await allReachAll([lone, third]);
-  const full = await status(host3);
+  // The plugin tells its counts once a second.
+  const full = await eventually("the address is counted", 5_000, async () => {
+    const counted = await status(host3);
+    return counted.ipam.entries[0]?.active === 1 ? counted : undefined;
+  });
 
   const refused = await hansa(host3, "reset");
   assert.equal(refused.status, 1);
