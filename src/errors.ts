@@ -264,6 +264,13 @@ export const ERRORS = {
     exit: 1,
     status: 503,
   },
+  OVERLAY_BRIDGE_MISSING: {
+    title: "Docker's bridge of the network hansa is missing",
+    cause: "Docker makes it with the network hansa, and has not done so yet or does not run",
+    hint: "start Docker; while it starts there is nothing to do, and containers elsewhere are not affected",
+    exit: 1,
+    status: 503,
+  },
   OVERLAY_REFUSED: {
     title: "the host refused a network setting",
     cause: "ip, bridge, nft, iptables, ethtool or WireGuard did not accept what the overlay needs",

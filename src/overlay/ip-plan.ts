@@ -97,7 +97,7 @@ export function planIp(config: OverlayConfig, seen: SeenNetwork): IpChange {
   if (deleted.length > 0) changed.push(`routes: ${deleted.length} deleted`);
   const problems = seen.links.has(config.bridge)
     ? []
-    : [`the bridge ${config.bridge} does not exist; Docker makes it with the network hansa`];
+    : [`OVERLAY_BRIDGE_MISSING: the bridge ${config.bridge} does not exist`];
   return { lines: [...links, ...deleted, ...added], changed, problems };
 }
 

@@ -55,7 +55,8 @@ COMP_LINE=$1 COMP_POINT=\${#1}; shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _hansa
 printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const ran = spawnSync("bash", ["-euc", script, "bash", line, ...words], {
+  // With input from a socket bash takes itself for a remote shell's and would read the user's own settings.
+  const ran = spawnSync("bash", ["--norc", "--noprofile", "-euc", script, "bash", line, ...words], {
     encoding: "utf8",
     env: { ...process.env, PATH: `${folder}:${process.env["PATH"]}` },
   });
