@@ -170,3 +170,22 @@ test("who asks by TCP and does not read the answers is not asked for more querie
   assert.equal(read, all);
   stream.destroy();
 });
+
+test("one asker has 16 streams at most, and others are served beside it", async () => {
+  const ports = await freePorts();
+  using stage = new Stage(ports);
+  await stage.until(() => stage.server.isServing);
+  const hogs = Array.from({ length: 16 }, () => connect(ports[0], ADDRESS));
+  await Promise.all(hogs.map((hog) => once(hog, "connect")));
+  const refused = connect(ports[0], ADDRESS);
+  refused.on("error", () => undefined);
+  await once(refused, "close");
+  assert.ok(
+    hogs.every(({ closed }) => !closed),
+    "and not because all were idle for too long",
+  );
+  const other = connect({ port: ports[0], host: ADDRESS, localAddress: "127.0.0.98" });
+  other.write(Buffer.from("\0\u0003abc"));
+  assert.equal((await once(other, "data"))[0].toString(), "\0\u0004abc!");
+  for (const stream of [...hogs, other]) stream.destroy();
+});

@@ -14,7 +14,9 @@ export const DNS_PORT = 53;
 
 /** A query is small: one name and its options. */
 const MAX_QUERY = 4_096;
-const MAX_STREAMS = 64;
+const MAX_STREAMS = 128;
+/** From one address: a container must not keep the others out. */
+const MAX_STREAMS_EACH = 16;
 const IDLE_MS = 10_000;
 /** Until the address exists, and until another program lets go of the port. */
 const RETRY_MS = { absent: 250, taken: 2_000 };
@@ -125,9 +127,10 @@ export class NameServer {
 
   #tcp(): Server {
     return createServer((stream) => {
-      const isWelcome =
-        this.#streams.size < MAX_STREAMS && this.#options.isInside(stream.remoteAddress ?? "");
-      if (!isWelcome) {
+      const from = stream.remoteAddress ?? "";
+      const sameFrom = [...this.#streams].filter(({ remoteAddress }) => remoteAddress === from);
+      const hasRoom = this.#streams.size < MAX_STREAMS && sameFrom.length < MAX_STREAMS_EACH;
+      if (!hasRoom || !this.#options.isInside(from)) {
         stream.destroy();
         return;
       }

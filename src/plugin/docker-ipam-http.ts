@@ -46,6 +46,11 @@ const GATEWAY = "com.docker.network.gateway";
 /** The server, not yet listening. */
 export function createDockerIpam(options: DockerIpamOptions): DockerIpam {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  // Once it is open no request waits, nor leaves a timer behind.
+  let opened = options.opened;
+  void opened?.then(() => {
+    opened = undefined;
+  });
   let pending = 0;
   let isDraining = false;
   const idle: (() => void)[] = [];
@@ -58,7 +63,7 @@ export function createDockerIpam(options: DockerIpamOptions): DockerIpam {
       pending -= 1;
       if (pending === 0) idle.splice(0).forEach((tell) => void tell());
     });
-    void exchange(options, request, response, deadlineMs);
+    void exchange({ ...options, opened }, request, response, deadlineMs);
   });
   // Docker keeps its connections; one that we close under it costs it an error and a retry.
   server.keepAliveTimeout = 0;
@@ -76,7 +81,7 @@ export function createDockerIpam(options: DockerIpamOptions): DockerIpam {
 }
 
 async function exchange(
-  options: DockerIpamOptions,
+  options: Omit<DockerIpamOptions, "opened"> & { readonly opened: Promise<void> | undefined },
   request: IncomingMessage,
   response: ServerResponse,
   deadlineMs: number,
@@ -95,8 +100,9 @@ async function exchange(
   let answer: object;
   try {
     const body = await readBody(request, response);
-    if (options.opened)
+    if (options.opened) {
       await Promise.race([options.opened, sleep(deadlineMs, undefined, { ref: false })]);
+    }
     const wait = { deadlineMs, signal: gone.signal };
     answer = await route(options, request.url ?? "", body, wait, (address) => {
       leased = address;
@@ -156,7 +162,7 @@ function parseBody(json: string): Body {
 }
 
 async function route(
-  options: DockerIpamOptions,
+  options: Omit<DockerIpamOptions, "opened">,
   path: string,
   body: Body,
   wait: { readonly deadlineMs: number; readonly signal: AbortSignal },
