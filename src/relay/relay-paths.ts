@@ -73,7 +73,7 @@ const GRACE_MS = 1_500;
 /** Return: so many answers in a row, over at least the hold, which grows from FIRST to MAX while returns do not last. */
 const ANSWERS = 3;
 const FIRST_HOLD_MS = 3_000;
-const MAX_HOLD_MS = 300_000;
+const MAX_HOLD_MS = 60_000;
 const LASTING_MS = 60_000;
 /** Pace of direct probes: while answered, and the cap while not. */
 const PROBE_MS = 1_000;

@@ -36,7 +36,7 @@ export function calmChecks(facts: CalmFacts): readonly CalmCheck[] {
     (await Promise.all(facts.playground.hosts().map(look))).flat();
   return [
     { name: "full mesh", withinMs: 15_000, look: () => each((host) => meshFaults(host, facts)) },
-    { name: "direct paths again", withinMs: 60_000, look: () => each(relayFaults) },
+    { name: "direct paths again", withinMs: 90_000, look: () => each(relayFaults) },
     { name: "one view of the rings", withinMs: 20_000, look: () => ringFaults(facts) },
     {
       name: "probes of reset nodes run",
