@@ -37,6 +37,14 @@ if (!existsSync(binary)) throw new Error(`${binary} is missing: npm run build`);
 const recorded = values.replay === undefined ? undefined : readJournal(values.replay);
 const seed = recorded?.header.seed ?? Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 process.stdout.write(`seed ${seed}\n`);
+const ending = new AbortController();
+// Once: the hosts must be brought down. A second one ends at once, and the next playground of the name sweeps.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    process.stdout.write("ends after this event, one last calm and the summary\n");
+    ending.abort();
+  });
+}
 const { figures, folder } = await runSoak({
   name: values.name,
   binary,
@@ -47,6 +55,7 @@ const { figures, folder } = await runSoak({
   folder: values.out,
   echo: (line) => process.stdout.write(`${line}\n`),
   keepGoing: values["keep-going"],
+  signal: ending.signal,
 });
 process.stdout.write(`\n${summary(figures)}\nlog: ${join(folder, "soak.jsonl")}\n`);
 if (figures.faults.length > 0) {

@@ -42,6 +42,8 @@ export interface SoakOptions {
   readonly echo: (line: string) => void;
   /** Goes on after a fault; default false. */
   readonly keepGoing?: boolean;
+  /** Ends it at the next event, with its last calm, summary and cleaning up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface SoakResult {
@@ -101,6 +103,7 @@ class Soak {
     sampler.start();
     const startedAt = performance.now();
     const isOver = (): boolean =>
+      this.#options.signal?.aborted === true ||
       performance.now() - startedAt > minutes * 60_000 ||
       (this.#faults.length > 0 && this.#options.keepGoing !== true);
     try {
