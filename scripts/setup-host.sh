@@ -6,7 +6,8 @@
 set -eu
 
 PACKAGES="docker.io nftables iptables iproute2 wireguard-tools busybox-static tini socat iputils-ping
-  procps tcpdump util-linux ca-certificates docker-compose ethtool iperf3"
+  procps tcpdump util-linux ca-certificates docker-compose ethtool iperf3
+  golang-go golang-github-hashicorp-memberlist-dev"
 GUARD=/usr/sbin/policy-rc.d
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,10 +1,15 @@
-/** Everything: installs what is missing, then types, lint, unit, property and end-to-end tests against dist/hansa. */
+/** Everything: installs what is missing, then types, lint, unit, property and interop tests, and end to end against dist/hansa. */
 import { CHECKS } from "./check.ts";
 import { runSteps } from "./steps.ts";
 
 await runSteps([
   { title: "system packages", argv: ["sh", "scripts/setup-host.sh"] },
   ...CHECKS,
+  { title: "build memberlist's side of interop", argv: ["node", "test/interop/go-build.ts"] },
+  {
+    title: "interop with memberlist",
+    argv: ["node", "scripts/node-tests.ts", "test/interop/*.test.ts"],
+  },
   { title: "build dist/hansa", argv: ["node", "scripts/build.ts"] },
   {
     title: "end to end on playground hosts",
