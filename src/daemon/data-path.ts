@@ -127,6 +127,7 @@ export class DataPath {
         this.#tunnels.configured([peer]);
         changed();
       },
+      returned: () => this.#overlay.repair(),
     });
   }
 

@@ -12,7 +12,7 @@ import { type ConnectionRow, type MeshEdge, mesh } from "../membership/connectio
 import type { PeerRelay } from "../overlay/overlay-config.ts";
 import { DirectProbes } from "../relay/direct-probes.ts";
 import { x25519PublicKey } from "../relay/handshake-initiation.ts";
-import { LocalPorts } from "../relay/local-ports.ts";
+import { LATE_MS, LocalPorts } from "../relay/local-ports.ts";
 import type { RelayFrame } from "../relay/relay-frame.ts";
 import { type Path, type RelayAction, RelayPaths } from "../relay/relay-paths.ts";
 import { RelayStreams } from "../relay/relay-streams.ts";
@@ -26,6 +26,8 @@ import type { TunnelView } from "./tunnel-proof.ts";
 const FORWARD_MS = 10_000;
 /** How long a stream is held ready for a tunnel that missed an answer. */
 const PREPARED_MS = 5_000;
+/** After the last late datagram was handed over. */
+const MARGIN_MS = 100;
 /** "No route" is said at most so often for one node. */
 const NO_ROUTE_EVERY_MS = 200;
 
@@ -46,6 +48,8 @@ export interface RelayLoopOptions {
   readonly isInside: (ip: string) => boolean;
   /** The way to `peer`, or the port that stands for it, is another now. */
   readonly moved: (peer: NodeId) => void;
+  /** A return to the direct path is over: where late datagrams led the tunnel astray it is to be told again. */
+  readonly returned: () => void;
 }
 
 export class RelayLoop {
@@ -62,6 +66,7 @@ export class RelayLoop {
   #problem: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
+  #returned: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: RelayLoopOptions) {
@@ -70,6 +75,7 @@ export class RelayLoop {
     this.#paths = new RelayPaths(self);
     this.#ports = new LocalPorts({
       tunnelPort: port,
+      nowMs: () => performance.now(),
       sent: (peer, datagram) => this.#send(peer, datagram),
       bound: (peer) => options.moved(peer),
     });
@@ -129,6 +135,7 @@ export class RelayLoop {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#returned);
     clearImmediate(this.#soon);
     this.#ports.close();
     this.#probes.rest();
@@ -201,6 +208,8 @@ export class RelayLoop {
         logger.info("path of a tunnel", { peer, ...path });
         if (path.kind === "direct") {
           this.#ports.letGo(peer);
+          clearTimeout(this.#returned);
+          this.#returned = setTimeout(this.#options.returned, LATE_MS + MARGIN_MS);
         } else {
           this.#ways.set(peer, path.kind === "tcp" ? peer : path.id);
           this.#ports.hold(peer);

@@ -73,8 +73,9 @@ const GRACE_MS = 1_500;
 /** Return: so many answers in a row, over at least the hold, which grows from FIRST to MAX while returns do not last. */
 const ANSWERS = 3;
 const FIRST_HOLD_MS = 3_000;
-const MAX_HOLD_MS = 60_000;
-const LASTING_MS = 60_000;
+const MAX_HOLD_MS = 30_000;
+/** A return that lasted so long was a good one: what came after it was another fault. */
+const LASTING_MS = 20_000;
 /** Pace of direct probes: while answered, and the cap while not. */
 const PROBE_MS = 1_000;
 const MAX_PROBE_MS = 8_000;
