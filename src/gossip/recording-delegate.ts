@@ -92,11 +92,11 @@ export async function startNode(name: string, options: Partial<GossipOptions> = 
 /** Resolves once `condition` holds; throws with `what` after `withinMs`. */
 export async function eventually(
   what: string,
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   withinMs = 10_000,
 ): Promise<void> {
   const end = performance.now() + withinMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -107,14 +107,23 @@ test("a message larger than 10 MiB is not written", () => {
   assert.throws(() => encodeFrame({ type: "user", payload }, ENVELOPE, true, NONCE), FrameTooLarge);
 });
 
-test("a member of an unknown state is left out, the others stay", () => {
-  const text = (GOLDEN["pushPull"] ?? "").replace("a5537461746503", "a5537461746509");
-  const decoded = decodeStreamMessage(Buffer.from(text, "hex"));
-  assert.ok(decoded?.type === "pushPull");
-  assert.deepEqual(
-    decoded.state.members.map((member) => member.name),
-    ["n1"],
-  );
+test("a member of an unknown state or with a name that cannot be is left out, the others stay", () => {
+  const golden = GOLDEN["pushPull"] ?? "";
+  const oddities = [
+    ["a5537461746503", "a5537461746509"],
+    ["a26e32", `da012c${"78".repeat(300)}`],
+    ["a26e32", "a2ffff"],
+  ] as const;
+  for (const [usual, odd] of oddities) {
+    assert.ok(golden.includes(usual));
+    const decoded = decodeStreamMessage(Buffer.from(golden.replace(usual, odd), "hex"));
+    assert.ok(decoded?.type === "pushPull", odd.slice(0, 20));
+    assert.deepEqual(
+      decoded.state.members.map((member) => member.name),
+      ["n1"],
+    );
+    assert.equal(Buffer.from(decoded.state.userState).toString(), "ring");
+  }
 });
 
 test("no garbage and no truncation makes the stream decoder throw", () => {

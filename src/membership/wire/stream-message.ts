@@ -2,9 +2,10 @@
  * What one stream carries once it is decrypted: a push/pull, a user message, or one of the packet messages (ping, ack, error).
  *
  * Push/pull is [6], a header map, one map a member, then the user state, whose length the header tells. A user message is [8], a header map,
- * then the payload. Invariant: decodeStreamMessage never throws; members that make no sense (no port, no name, a state of a later
- * version) are left out, so that one odd member does not cost the whole exchange.
+ * then the payload. Invariant: decodeStreamMessage never throws; members that make no sense (no port, no name or one that is too long,
+ * a state of a later version) are left out, so that one odd member does not cost the whole exchange.
  */
+import { isUtf8 } from "node:buffer";
 import {
   MEMBER_STATE,
   MESSAGE_TYPE,
@@ -110,10 +111,10 @@ function readMember(reader: MsgpackReader): RemoteMember | undefined {
   const size = reader.mapSize(16);
   for (let index = 0; index < size && !reader.failed; index++) {
     const key = reader.string(32);
-    if (key === "Name") name = reader.string(MAX_NAME);
+    if (key === "Name") name = textOf(reader.raw(reader.remaining), MAX_NAME);
     else if (key === "Addr") address = reader.raw(16);
     else if (key === "Port") port = reader.uint(65_535);
-    else if (key === "Meta") meta = reader.raw(MAX_META);
+    else if (key === "Meta") meta = reader.raw(reader.remaining);
     else if (key === "Incarnation") incarnation = reader.uint(MAX_UINT32);
     else if (key === "State") state = reader.uint(MAX_UINT32);
     else if (key === "Vsn") versions = versionsOf(reader.raw(16));
@@ -124,8 +125,14 @@ function readMember(reader: MsgpackReader): RemoteMember | undefined {
   if (reader.failed || endpoint === undefined || known === undefined || name === "") {
     return undefined;
   }
+  if (meta.length > MAX_META) return undefined;
   // Copied, because a view would keep the whole exchange of up to 16 MiB alive. Buffer.slice would not copy.
   return { name, endpoint, meta: new Uint8Array(meta), incarnation, state: known, versions };
+}
+
+/** The text of `bytes`, or "" when it is longer than `limit` bytes or no UTF-8: memberlist itself bounds no name. */
+function textOf(bytes: Uint8Array, limit: number): string {
+  return bytes.length <= limit && isUtf8(bytes) ? Buffer.from(bytes).toString() : "";
 }
 
 function encodeUser(message: User): Uint8Array {
