@@ -9,7 +9,7 @@ import { type Envelope, makeEnvelope } from "../../src/membership/wire/packet.ts
 import { makeKeyring, NONCE_SIZE } from "../../src/membership/wire/security.ts";
 import { encodeFrame } from "../../src/membership/wire/stream-frame.ts";
 import type { Endpoint } from "../../src/values/endpoint.ts";
-import { Reference, type ReferenceNode, type ReferenceSettings } from "./reference.ts";
+import { Reference, ReferenceNode, type ReferenceSettings } from "./reference.ts";
 
 /** memberlist 0.2.2 knows no labels; the daemon always has one. */
 export const ENVELOPE: Envelope = makeEnvelope("", makeKeyring([KEY]));
@@ -117,6 +117,19 @@ export class MixedCluster implements AsyncDisposable {
         withinMs,
       );
     }
+  }
+
+  /** A node of either kind by its name, the last one of that name. */
+  find(name: string): Node | ReferenceNode | undefined {
+    const ours = this.ours.findLast((node) => nameOf(node) === name);
+    return ours ?? this.theirs.findLast((node) => node.name === name);
+  }
+
+  /** Ends a node without a word. */
+  async kill(name: string): Promise<void> {
+    const node = this.find(name);
+    if (node instanceof ReferenceNode) await node.kill();
+    else await node?.gossip.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
