@@ -53,7 +53,7 @@ test("what a peer sends before its port is bound arrives, and what the tunnel se
   assert.deepEqual(at.sent, ["7 out"]);
 });
 
-test("after a return late datagrams are handed over for half a second, and none once that is over", async () => {
+test("after a return late datagrams are handed over for a while, and none once that is over", async () => {
   let nowMs = 1_000;
   using at = await tunnelWithPorts(() => nowMs);
   at.ports.hold(7);

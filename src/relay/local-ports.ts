@@ -12,7 +12,7 @@ import type { NodeId } from "../values/node-id.ts";
 const LOOPBACK = "127.0.0.1";
 const LINGER_MS = 30_000;
 /** After a return late datagrams are handed over for so long, in milliseconds. */
-export const LATE_MS = 500;
+export const LATE_MS = 2_000;
 /** Datagrams kept while the port is being bound, which takes no longer than a moment. */
 const MAX_EARLY = 16;
 const RECEIVE_BUFFER = 1024 * 1024;

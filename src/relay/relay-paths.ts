@@ -64,6 +64,8 @@ const MAX_WINDOW_MS = 8_000;
 const SESSION_MS = 150_000;
 /** A way that did not work is left alone for so long. */
 const BAN_MS = 10_000;
+/** A member that says "no way" costs a moment to ask again, and the peer's daemon may only be starting anew. */
+const NO_ROUTE_BAN_MS = 2_500;
 const SAY_EVERY_MS = 1_000;
 const SAID_LATELY_MS = 3_000;
 /** Right after a return the other end's last word as a relayed one may still arrive. */
@@ -195,7 +197,7 @@ export class RelayPaths {
   noRoute(peer: NodeId, stream: NodeId, nowMs: number): void {
     const pair = this.#pairs.get(peer);
     if (pair?.path.kind !== "via" || pair.path.id !== stream) return;
-    if (nowMs - pair.sinceMs >= GRACE_MS) pair.bans.set(stream, nowMs + BAN_MS);
+    if (nowMs - pair.sinceMs >= GRACE_MS) pair.bans.set(stream, nowMs + NO_ROUTE_BAN_MS);
   }
 
   #take(facts: RelayFacts, nowMs: number, actions: RelayAction[]): void {
