@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { backOffMs } from "./back-off.ts";
 import { Dialer, type DialerMember } from "./dialer.ts";
 import { type DialerState, readDialerState } from "./dialer-state.ts";
-import { seeded } from "./simulated-network.ts";
+import { seeded } from "./seeded-random.ts";
 
 const HOUR = 3_600_000;
 

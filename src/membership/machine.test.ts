@@ -3,8 +3,9 @@ import { test } from "node:test";
 import type { Endpoint } from "../values/endpoint.ts";
 import { Membership, type MembershipOptions } from "./machine.ts";
 import type { Alive, Message, RemoteMember } from "./message.ts";
-import { roughSize, seeded } from "./simulated-network.ts";
+import { seeded } from "./seeded-random.ts";
 import type { MembershipOutput } from "./step.ts";
+import { messageSize } from "./wire/message-size.ts";
 
 const VERSIONS = [2, 5, 5, 0, 0, 0] as const;
 const ME: Endpoint = { ip: "10.0.0.1", port: 6783 };
@@ -17,7 +18,7 @@ function machine(options: Partial<MembershipOptions> = {}): Membership {
     incarnation: 0,
     random: seeded(1),
     packetBudget: 1380,
-    sizeOf: roughSize,
+    sizeOf: messageSize,
   };
   return new Membership({ ...base, ...options }, 0);
 }
@@ -361,7 +362,7 @@ test("no packet is above the budget, and a broadcast that fits into none is refu
   const packets = tickUntil(member, 5_000).filter((output) => output.type === "packet");
   assert.ok(packets.length > 0);
   for (const { messages } of packets) {
-    const bytes = messages.reduce((sum, message) => sum + roughSize(message) + 2, 2);
+    const bytes = messages.reduce((sum, message) => sum + messageSize(message) + 2, 2);
     assert.ok(bytes <= 400, `${bytes} bytes`);
   }
   const input = { type: "broadcast", key: "k", payload: new Uint8Array(400) } as const;

@@ -37,6 +37,8 @@ export interface MembershipOptions {
   readonly versions?: Versions;
   /** Shared by simulated machines; else the machine has one of its own. */
   readonly registry?: MemberRegistry;
+  /** What is known from the start (a simulation of a cluster that has met already): it is copied, and its registry is used. */
+  readonly known?: MemberTable;
   /** Pieces of news kept at most, of members and of users each. 4096 when left out. */
   readonly queueCapacity?: number;
 }
@@ -72,7 +74,9 @@ export class Membership {
       throw new RangeError(`member ${JSON.stringify(name)} cannot be announced`);
     }
     const timing = { ...LAN_TIMING, ...options.timing };
-    const table = new MemberTable(options.registry ?? new MemberRegistry(), nowMs, random);
+    const table =
+      options.known?.copy(random) ??
+      new MemberTable(options.registry ?? new MemberRegistry(), nowMs, random);
     const deadlines = new DeadlineQueue();
     const queueCapacity = options.queueCapacity ?? 4096;
     // A random start keeps answers to a former life from being taken for answers to this one.

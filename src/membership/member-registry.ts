@@ -77,6 +77,11 @@ export class MemberRegistry {
     return recordId;
   }
 
+  /** Counts one more holder of a record that is held already. */
+  retain(recordId: number): void {
+    this.#uses[recordId]! += 1;
+  }
+
   release(recordId: number): void {
     const uses = (this.#uses[recordId] ?? 0) - 1;
     this.#uses[recordId] = uses;

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type MemberFacts, MemberRegistry } from "./member-registry.ts";
 import { BYTES_PER_MEMBER, MemberTable } from "./member-table.ts";
 import type { MemberState } from "./message.ts";
-import { seeded } from "./simulated-network.ts";
+import { seeded } from "./seeded-random.ts";
 
 function facts(name: string, port = 1): MemberFacts {
   return {

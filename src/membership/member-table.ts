@@ -1,6 +1,7 @@
 /**
- * All members that one machine knows, in columns of typed arrays: 29 bytes a member (see BYTES_PER_MEMBER), times at most 1.25 for growth.
+ * All members that one machine knows, in columns of typed arrays: 23 bytes a member (see BYTES_PER_MEMBER), times at most 1.25 for growth.
  *
+ * A member's slot is the number of its name in the registry, so that a table needs no index by name of its own, and a copy is a copy of columns.
  * `#order` lists the slots of all others in three parts, so that every choice costs O(1):
  *
  *     0 ... cursor ... live ... length
@@ -13,13 +14,18 @@
 import type { MemberFacts, MemberRecord, MemberRegistry } from "./member-registry.ts";
 import type { MemberState } from "./message.ts";
 
-const STATES: readonly MemberState[] = ["alive", "suspect", "dead", "left"];
+/** By code; 0 stands for a slot that is not in use. */
+const STATES: readonly (MemberState | undefined)[] = [undefined, "alive", "suspect", "dead", "left"];
+/** The position of our own slot. */
 const NONE = 0xffffffff;
 /** Times are kept in these steps since the table began: 6.8 years fit. */
 const TIME_STEP_MS = 50;
+/** Round trips are kept in these steps: 3.2 s fit, longer ones count as that. */
+const RTT_STEP_MS = 0.05;
+const NO_RTT = 0xffff;
 
 /** Bytes of all columns for one member, without what tables share. */
-export const BYTES_PER_MEMBER = 4 + 4 + 1 + 4 + 4 + 4 + 4 + 4;
+export const BYTES_PER_MEMBER = 4 + 4 + 1 + 4 + 2 + 4 + 4;
 
 export class MemberTable {
   readonly #registry: MemberRegistry;
@@ -29,13 +35,9 @@ export class MemberTable {
   #incarnations = new Uint32Array(8);
   #states = new Uint8Array(8);
   #since = new Uint32Array(8);
-  #rtts = new Float32Array(8);
+  #rtts = new Uint16Array(8);
   #positions = new Uint32Array(8);
   #order = new Uint32Array(8);
-  /** By name id of the registry. */
-  #slotOfName = new Uint32Array(8).fill(NONE);
-  readonly #freeSlots: number[] = [];
-  #slotLimit = 0;
   #length = 0;
   #live = 0;
   #cursor = 0;
@@ -44,6 +46,25 @@ export class MemberTable {
     this.#registry = registry;
     this.#startMs = startMs;
     this.#random = random;
+  }
+
+  /** A table of the same members and the same registry, with random numbers of its own. O(members), a copy of memory. */
+  copy(random: () => number): MemberTable {
+    const made = new MemberTable(this.#registry, this.#startMs, random);
+    made.#recordIds = this.#recordIds.slice();
+    made.#incarnations = this.#incarnations.slice();
+    made.#states = this.#states.slice();
+    made.#since = this.#since.slice();
+    made.#rtts = this.#rtts.slice();
+    made.#positions = this.#positions.slice();
+    made.#order = this.#order.slice();
+    made.#length = this.#length;
+    made.#live = this.#live;
+    made.#cursor = this.#cursor;
+    for (let slot = 0; slot < this.#states.length; slot++) {
+      if (this.#states[slot] !== 0) this.#registry.retain(this.#recordIds[slot]!);
+    }
+    return made;
   }
 
   /** Others that are alive or suspect. */
@@ -58,14 +79,14 @@ export class MemberTable {
 
   /** The slot of a name, or -1. */
   find(name: string): number {
-    const nameId = this.#registry.nameId(name);
-    if (nameId < 0 || nameId >= this.#slotOfName.length) return -1;
-    const slot = this.#slotOfName[nameId]!;
-    return slot === NONE ? -1 : slot;
+    const slot = this.#registry.nameId(name);
+    return slot >= 0 && slot < this.#states.length && this.#states[slot] !== 0 ? slot : -1;
   }
 
-  /** Adds ourselves: never probed, never chosen. */
+  /** Makes the member with this name ourselves: never probed, never chosen. It is added when it is missing. */
   addSelf(facts: MemberFacts, incarnation: number, nowMs: number): number {
+    const known = this.find(facts.name);
+    if (known >= 0) this.remove(known);
     const slot = this.#newSlot(facts, incarnation, "alive", nowMs);
     this.#positions[slot] = NONE;
     return slot;
@@ -86,9 +107,8 @@ export class MemberTable {
     const last = this.#order[this.#length - 1]!;
     this.#place(last, this.#positions[slot]!);
     this.#length--;
-    this.#slotOfName[this.record(slot).nameId] = NONE;
+    this.#states[slot] = 0;
     this.#registry.release(this.#recordIds[slot]!);
-    this.#freeSlots.push(slot);
   }
 
   record(slot: number): MemberRecord {
@@ -129,14 +149,14 @@ export class MemberTable {
     return this.#startMs + this.#since[slot]! * TIME_STEP_MS;
   }
 
-  /** The last measured round trip, or undefined. */
+  /** The last measured round trip, rounded to 0.05 ms, or undefined. */
   rttMs(slot: number): number | undefined {
-    const rtt = this.#rtts[slot]!;
-    return rtt < 0 ? undefined : rtt;
+    const steps = this.#rtts[slot]!;
+    return steps === NO_RTT ? undefined : steps * RTT_STEP_MS;
   }
 
   setRtt(slot: number, ms: number): void {
-    this.#rtts[slot] = ms;
+    this.#rtts[slot] = Math.min(NO_RTT - 1, Math.max(1, Math.round(ms / RTT_STEP_MS)));
   }
 
   /** The next live member of the round, or -1 when there is none. */
@@ -185,17 +205,14 @@ export class MemberTable {
   }
 
   #newSlot(facts: MemberFacts, incarnation: number, state: MemberState, nowMs: number): number {
-    const slot = this.#freeSlots.pop() ?? this.#slotLimit++;
-    if (slot >= this.#recordIds.length) this.#growSlots(slot + 1);
     const recordId = this.#registry.acquire(facts);
-    const { nameId } = this.#registry.record(recordId);
-    if (nameId >= this.#slotOfName.length) this.#growNames();
+    const slot = this.#registry.record(recordId).nameId;
+    if (slot >= this.#recordIds.length) this.#growSlots();
     this.#recordIds[slot] = recordId;
     this.#incarnations[slot] = incarnation;
     this.#states[slot] = STATES.indexOf(state);
     this.#since[slot] = this.#steps(nowMs);
-    this.#rtts[slot] = -1;
-    this.#slotOfName[nameId] = slot;
+    this.#rtts[slot] = NO_RTT;
     return slot;
   }
 
@@ -232,23 +249,18 @@ export class MemberTable {
     this.#positions[slot] = position;
   }
 
-  #growSlots(atLeast: number): void {
+  #growSlots(): void {
+    const atLeast = this.#registry.nameLimit;
     this.#recordIds = grown(this.#recordIds, atLeast);
     this.#incarnations = grown(this.#incarnations, atLeast);
     this.#since = grown(this.#since, atLeast);
     this.#positions = grown(this.#positions, atLeast);
-    const states = new Uint8Array(this.#recordIds.length);
+    const size = this.#recordIds.length;
+    const [states, rtts] = [new Uint8Array(size), new Uint16Array(size)];
     states.set(this.#states);
-    this.#states = states;
-    const rtts = new Float32Array(this.#recordIds.length);
     rtts.set(this.#rtts);
+    this.#states = states;
     this.#rtts = rtts;
-  }
-
-  #growNames(): void {
-    const before = this.#slotOfName.length;
-    this.#slotOfName = grown(this.#slotOfName, this.#registry.nameLimit);
-    this.#slotOfName.fill(NONE, before);
   }
 }
 

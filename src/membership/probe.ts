@@ -2,11 +2,12 @@
  * Failure detection: who is pinged, for us and for others, and what follows from silence.
  *
  * One probe of our own at a time: ping; after the timeout indirect pings and a stream ping; after the interval, stretched by our awareness,
- * suspicion. Members held dead are pinged now and then too, so that a mended link is noticed.
+ * suspicion and an inquest. Members held dead are pinged now and then too, so that a mended link is noticed.
  */
 import type { Endpoint } from "../values/endpoint.ts";
 import { accusation, aliveMessage, type Context, selfEndpoint } from "./context.ts";
 import type { Deadline } from "./deadline-queue.ts";
+import { Inquests } from "./inquest.ts";
 import { sameEndpoint } from "./member-registry.ts";
 import type { Ack, IndirectPing, Message, Nack, Ping } from "./message.ts";
 import type { Rumours } from "./rumours.ts";
@@ -16,6 +17,8 @@ import { pushPullIntervalMs } from "./timing.ts";
 const MAX_RELAYS = 256;
 /** A relay says "no answer" after this share of the timeout, so that the asker hears it before it judges (Lifeguard). */
 const NACK_AFTER = 0.8;
+/** For so many ping timeouts an answer is still passed on: late is not dead. */
+const RELAY_TIMEOUTS = 4;
 /** The protocol version that knows stream pings, and the one that knows nacks. */
 const STREAM_PING_VERSION = 3;
 const NACK_VERSION = 4;
@@ -36,6 +39,7 @@ interface Probe {
 export class Prober {
   readonly #context: Context;
   readonly #rumours: Rumours;
+  readonly #inquests: Inquests;
   readonly #relays = new Map<number, { readonly to: Endpoint; readonly seq: number }>();
   readonly #deadPings = new Map<number, string>();
   #probe: Probe | undefined;
@@ -43,12 +47,25 @@ export class Prober {
   #deadTick: Deadline | undefined;
   #syncTick: Deadline | undefined;
   #growthSync: Deadline | undefined;
-  /** Live members when we last began a push/pull. */
-  #liveAtSync = 0;
+  /** Live members when we last began a push/pull, or at the start. */
+  #liveAtSync: number;
 
   constructor(context: Context, rumours: Rumours) {
     this.#context = context;
     this.#rumours = rumours;
+    this.#liveAtSync = context.table.liveCount;
+    this.#inquests = new Inquests(context, {
+      askAbout: (slot, seq) => {
+        context.outbox.send(context.table.record(slot).endpoint, this.#pingOf(slot, seq));
+        return this.#askRelays(slot, seq);
+      },
+      convict: (slot) => rumours.convict(slot),
+    });
+  }
+
+  /** Pings under way for others, and inquests. */
+  get held(): number {
+    return this.#relays.size + this.#inquests.size;
   }
 
   /** After each input: starts the rounds for which there is somebody, after a random part of the interval. */
@@ -59,8 +76,9 @@ export class Prober {
       this.#probeTick ??= deadlines.at(nowMs + random() * timing.probeIntervalMs, () =>
         this.#probeNext(),
       );
-      this.#syncTick ??= deadlines.at(nowMs + random() * timing.pushPullIntervalMs, () =>
-        this.#syncNext(),
+      this.#syncTick ??= deadlines.at(
+        nowMs + random() * pushPullIntervalMs(timing, table.liveCount + 1),
+        () => this.#syncNext(),
       );
       this.#syncAfterGrowth();
     }
@@ -78,6 +96,7 @@ export class Prober {
       deadlines.cancel(tick);
     }
     this.#endProbe();
+    this.#inquests.stop();
   }
 
   onPing(ping: Ping, from: Endpoint): void {
@@ -85,6 +104,7 @@ export class Prober {
     if (ping.node !== "" && ping.node !== name) return;
     const ack: Ack = { type: "ack", seq: ping.seq, payload: new Uint8Array() };
     const slot = ping.sourceNode === undefined ? -1 : table.find(ping.sourceNode);
+    if (slot >= 0) this.#inquests.heard(slot);
     const news = slot >= 0 ? this.#newsFor(slot, ping.source) : [];
     outbox.send(ping.source ?? from, [...news, ack]);
   }
@@ -97,9 +117,10 @@ export class Prober {
     this.#relays.set(seq, { to, seq: request.seq });
     outbox.send(request.target, [this.#ping(seq, request.node)]);
     deadlines.at(nowMs + timing.probeTimeoutMs * NACK_AFTER, () => {
-      if (!this.#relays.delete(seq) || !request.nack) return;
+      if (!this.#relays.has(seq) || !request.nack) return;
       outbox.send(to, [{ type: "nack", seq: request.seq }]);
     });
+    deadlines.at(nowMs + timing.probeTimeoutMs * RELAY_TIMEOUTS, () => this.#relays.delete(seq));
   }
 
   onAck(ack: Ack, reliable: boolean): void {
@@ -112,6 +133,7 @@ export class Prober {
       this.#endProbe();
       return;
     }
+    if (this.#inquests.onAck(ack.seq)) return;
     const relay = this.#relays.get(ack.seq);
     if (relay !== undefined) {
       this.#relays.delete(ack.seq);
@@ -128,6 +150,7 @@ export class Prober {
   onNack(nack: Nack): void {
     const probe = this.#probe;
     if (probe?.seq === nack.seq) probe.nacks = Math.min(probe.nacks + 1, probe.expectedNacks);
+    else this.#inquests.onNack(nack.seq);
   }
 
   /** What a member that pings us from `source` should hear of itself. */
@@ -144,6 +167,13 @@ export class Prober {
   #ping(seq: number, node: string): Ping {
     const { name: sourceNode } = this.#context;
     return { type: "ping", seq, node, source: selfEndpoint(this.#context), sourceNode };
+  }
+
+  /** A suspect hears of it with the ping, so that its refutation comes with the ack. */
+  #pingOf(slot: number, seq: number): Message[] {
+    const ping = this.#ping(seq, this.#context.table.record(slot).name);
+    const isSuspect = this.#context.table.state(slot) === "suspect";
+    return isSuspect ? [accusation(this.#context, slot), ping] : [ping];
   }
 
   #probeNext(): void {
@@ -173,11 +203,7 @@ export class Prober {
       nacks: 0,
     };
     this.#probe = probe;
-    const ping = this.#ping(probe.seq, name);
-    // A suspect hears of it with the ping, so that its refutation comes with the ack.
-    const suspect = table.state(slot) === "suspect";
-    const messages: Message[] = suspect ? [accusation(this.#context, slot), ping] : [ping];
-    outbox.send(endpoint, messages);
+    outbox.send(endpoint, this.#pingOf(slot, probe.seq));
     probe.timers.push(
       deadlines.at(nowMs + timing.probeTimeoutMs, () => this.#askOthers(probe)),
       deadlines.at(probe.deadlineMs, () => this.#fail(probe)),
@@ -185,35 +211,15 @@ export class Prober {
   }
 
   #askOthers(probe: Probe): void {
-    const { table, timing, outbox, name: sourceNode } = this.#context;
+    const { table, outbox } = this.#context;
     const target = table.find(probe.slotName);
     if (target < 0) {
       this.#endProbe();
       return;
     }
     probe.indirect = true;
+    probe.expectedNacks = this.#askRelays(target, probe.seq);
     const { endpoint, versions } = table.record(target);
-    const source = selfEndpoint(this.#context);
-    const relays = table.randomLive(
-      timing.indirectChecks,
-      (slot) => slot !== target && table.state(slot) === "alive",
-    );
-    for (const slot of relays) {
-      const relay = table.record(slot);
-      const nack = relay.versions[1] >= NACK_VERSION;
-      if (nack) probe.expectedNacks++;
-      outbox.send(relay.endpoint, [
-        {
-          type: "indirectPing",
-          seq: probe.seq,
-          target: endpoint,
-          node: probe.slotName,
-          nack,
-          source,
-          sourceNode,
-        },
-      ]);
-    }
     if (versions[1] < STREAM_PING_VERSION) return;
     outbox.emit({
       type: "stream-ping",
@@ -223,13 +229,36 @@ export class Prober {
     });
   }
 
+  /** Has a few others ping `target` for us; returns how many of them say so when it does not answer. */
+  #askRelays(target: number, seq: number): number {
+    const { table, timing, outbox, name: sourceNode } = this.#context;
+    const { name: node, endpoint } = table.record(target);
+    const source = selfEndpoint(this.#context);
+    const relays = table.randomLive(
+      timing.indirectChecks,
+      (slot) => slot !== target && table.state(slot) === "alive",
+    );
+    let expected = 0;
+    for (const slot of relays) {
+      const relay = table.record(slot);
+      const nack = relay.versions[1] >= NACK_VERSION;
+      if (nack) expected++;
+      outbox.send(relay.endpoint, [
+        { type: "indirectPing", seq, target: endpoint, node, nack, source, sourceNode },
+      ]);
+    }
+    return expected;
+  }
+
   #fail(probe: Probe): void {
-    const { awareness, name } = this.#context;
+    const { awareness, name, table } = this.#context;
     this.#endProbe();
     // Relays that did not even say "no answer" make it likely that the fault is ours.
     awareness.apply(probe.expectedNacks > 0 ? probe.expectedNacks - probe.nacks : 1);
     const { incarnation, slotName } = probe;
     this.#rumours.onSuspect({ type: "suspect", incarnation, node: slotName, from: name });
+    const slot = table.find(slotName);
+    if (slot >= 0) this.#inquests.open(slot, probe.seq);
   }
 
   #endProbe(): void {

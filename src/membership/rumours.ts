@@ -144,6 +144,14 @@ export class Rumours {
     table.remove(slot);
   }
 
+  /** The suspicion ran out, or an inquest is sure: the member is dead, and is told so itself. */
+  convict(slot: number): void {
+    const { table, outbox, name } = this.#context;
+    const { name: node, endpoint } = table.record(slot);
+    this.onDead({ type: "dead", incarnation: table.incarnation(slot), node, from: name });
+    outbox.send(endpoint, [accusation(this.#context, slot)]);
+  }
+
   /** We stood still for `ms`: suspects get that time on top. */
   shift(ms: number): void {
     for (const { suspicion } of this.#suspicions.values()) suspicion.shift(ms);
@@ -201,16 +209,8 @@ export class Rumours {
   #arm(slot: number, suspicion: Suspicion): void {
     const { deadlines } = this.#context;
     deadlines.cancel(this.#suspicions.get(slot)?.deadline);
-    const deadline = deadlines.at(suspicion.deadlineMs, () => this.#convict(slot));
+    const deadline = deadlines.at(suspicion.deadlineMs, () => this.convict(slot));
     this.#suspicions.set(slot, { suspicion, deadline });
-  }
-
-  /** The suspicion ran out: the member is dead, and is told so itself. */
-  #convict(slot: number): void {
-    const { table, outbox, name } = this.#context;
-    const { name: node, endpoint } = table.record(slot);
-    this.onDead({ type: "dead", incarnation: table.incarnation(slot), node, from: name });
-    outbox.send(endpoint, [accusation(this.#context, slot)]);
   }
 
   #setState(slot: number, state: MemberState): void {

@@ -30,6 +30,14 @@ export interface MembershipTiming {
   readonly suspicionMult: number;
   /** Longest suspicion (no confirmer): that many times the shortest. Higher protects against one slow accuser. */
   readonly suspicionMaxTimeoutMult: number;
+  /**
+   * Rounds in which who suspects a member by its own failed probe looks again, before it holds it dead without waiting for the suspicion's time
+   * (see inquest.ts). A member that stands still for less than the probe interval plus all rounds is never held dead by it. Cost: 1 +
+   * indirectChecks packets and their answers a round. 0: memberlist's rule.
+   */
+  readonly inquestRounds: number;
+  /** One round; above the probe timeout, so that relays can say no within it. */
+  readonly inquestRoundMs: number;
   /** The awareness score stays below this; a score s makes our probes s + 1 times slower. */
   readonly awarenessMax: number;
   /** Whole states are exchanged with a random member: every interval up to 32 members, then scaled by log2(n / 32) + 1. */
@@ -49,7 +57,7 @@ export interface MembershipTiming {
   readonly accuseIntervalMs: number;
 }
 
-/** memberlist's DefaultLANConfig; the last three, the burst and growthSyncMs are ours. */
+/** memberlist's DefaultLANConfig; the last three, the burst, the inquest and growthSyncMs are ours. */
 export const LAN_TIMING: MembershipTiming = {
   probeIntervalMs: 1000,
   probeTimeoutMs: 500,
@@ -60,6 +68,8 @@ export const LAN_TIMING: MembershipTiming = {
   retransmitMult: 4,
   suspicionMult: 4,
   suspicionMaxTimeoutMult: 6,
+  inquestRounds: 3,
+  inquestRoundMs: 700,
   awarenessMax: 8,
   pushPullIntervalMs: 30_000,
   growthSyncMs: 1_000,

@@ -1,0 +1,142 @@
+/**
+ * The quick way from suspicion to death: who suspects a member by its own failed probe looks closely, and asks others to look.
+ *
+ * Round by round the suspect is pinged by us and, for us, by a few others drawn anew. It is held dead when it was silent from the first unanswered
+ * ping to the end of the last round, towards all of us, and others said so: half of those asked in the last round answered "it does not
+ * answer". Any sign of life ends the inquest, and leaves the suspicion to its usual time. Nothing is concluded in a round for which we
+ * were late ourselves, or while we are unhealthy.
+ *
+ * Invariants: at most MAX_INQUESTS at a time, one per member; no conclusion without a witness; each round costs 1 + indirectChecks packets.
+ */
+import type { Context } from "./context.ts";
+import type { Deadline } from "./deadline-queue.ts";
+
+/** More suspects at one time are left to the suspicion's own time: then it is a split, and no haste. */
+const MAX_INQUESTS = 8;
+/** After so many rounds without enough witnesses the suspicion's own time decides. */
+const MAX_ROUNDS = 8;
+/** Whoever wakes up so much late may have answers waiting unread. */
+const LATE_MS = 100;
+
+interface Inquest {
+  readonly slot: number;
+  readonly name: string;
+  readonly incarnation: number;
+  /** Of all pings so far, the failed probe's too: a late answer is a sign of life as well. */
+  readonly seqs: number[];
+  rounds: number;
+  asked: number;
+  nacks: number;
+  deadline: Deadline | undefined;
+}
+
+/** What an inquest does through others. */
+export interface InquestActs {
+  /** Pings the slot, the accusation first, and has others ping it; returns how many could say that it does not answer. */
+  readonly askAbout: (slot: number, seq: number) => number;
+  readonly convict: (slot: number) => void;
+}
+
+export class Inquests {
+  readonly #context: Context;
+  readonly #acts: InquestActs;
+  readonly #bySlot = new Map<number, Inquest>();
+
+  constructor(context: Context, acts: InquestActs) {
+    this.#context = context;
+    this.#acts = acts;
+  }
+
+  /** Inquests under way. */
+  get size(): number {
+    return this.#bySlot.size;
+  }
+
+  /** Our probe `seq` of this suspect failed. */
+  open(slot: number, seq: number): void {
+    const { table, timing } = this.#context;
+    if (timing.inquestRounds < 1 || table.state(slot) !== "suspect") return;
+    if (this.#bySlot.has(slot) || this.#bySlot.size >= MAX_INQUESTS) return;
+    const { name } = table.record(slot);
+    const incarnation = table.incarnation(slot);
+    const inquest: Inquest = {
+      slot,
+      name,
+      incarnation,
+      seqs: [seq],
+      rounds: 0,
+      asked: 0,
+      nacks: 0,
+      deadline: undefined,
+    };
+    this.#bySlot.set(slot, inquest);
+    this.#nextRound(inquest);
+  }
+
+  /** True when the ack answers a ping of an inquest: the suspect lives. */
+  onAck(seq: number): boolean {
+    const inquest = this.#withPing(seq);
+    if (inquest !== undefined) this.#close(inquest);
+    return inquest !== undefined;
+  }
+
+  onNack(seq: number): void {
+    const inquest = this.#withPing(seq);
+    if (inquest?.seqs.at(-1) === seq) inquest.nacks++;
+  }
+
+  /** The member of this slot said something itself. */
+  heard(slot: number): void {
+    const inquest = this.#bySlot.get(slot);
+    if (inquest !== undefined) this.#close(inquest);
+  }
+
+  /** Ends all. */
+  stop(): void {
+    for (const inquest of this.#bySlot.values()) this.#close(inquest);
+  }
+
+  #nextRound(inquest: Inquest): void {
+    const { deadlines, timing, nowMs, nextSeq } = this.#context;
+    const seq = nextSeq();
+    inquest.seqs.push(seq);
+    inquest.rounds++;
+    inquest.nacks = 0;
+    inquest.asked = this.#acts.askAbout(inquest.slot, seq);
+    const deadline: Deadline = deadlines.at(nowMs + timing.inquestRoundMs, () =>
+      this.#endRound(inquest, deadline.dueMs),
+    );
+    inquest.deadline = deadline;
+  }
+
+  #endRound(inquest: Inquest, dueMs: number): void {
+    const { table, timing, nowMs, awareness } = this.#context;
+    const { slot, name, incarnation, rounds, asked, nacks } = inquest;
+    const isOpen =
+      table.find(name) === slot &&
+      table.state(slot) === "suspect" &&
+      table.incarnation(slot) === incarnation;
+    if (!isOpen || rounds >= MAX_ROUNDS) {
+      this.#close(inquest);
+      return;
+    }
+    const isSure = nowMs - dueMs <= LATE_MS && awareness.score === 0;
+    const isWitnessed = nacks > 0 && nacks * 2 >= asked;
+    if (rounds < timing.inquestRounds || !isSure || !isWitnessed) {
+      this.#nextRound(inquest);
+      return;
+    }
+    this.#close(inquest);
+    this.#acts.convict(slot);
+  }
+
+  #withPing(seq: number): Inquest | undefined {
+    for (const inquest of this.#bySlot.values()) if (inquest.seqs.includes(seq)) return inquest;
+    return undefined;
+  }
+
+  #close(inquest: Inquest): void {
+    this.#context.deadlines.cancel(inquest.deadline);
+    this.#bySlot.delete(inquest.slot);
+  }
+}
