@@ -1,11 +1,13 @@
 /**
- * Answers to a stale alive: the member lives but does not know that it is held dead, so it is told, at once and by gossip, and can refute.
+ * Answers to old news. A stale alive: the member lives but does not know that it is held dead, so it is told, at once and by gossip, and can refute.
+ * A stale suspicion: whoever tells it missed the refutation or the death, and is told.
  *
- * Without it a mass restart with forgotten incarnations never heals (memberlist's pull request 345). Invariant: one answer per member and interval.
+ * Without the first a mass restart with forgotten incarnations never heals (memberlist's pull request 345). Invariant: one answer per member
+ * and interval.
  */
 import type { Endpoint } from "../values/endpoint.ts";
 import type { Context } from "./context.ts";
-import type { Dead, Suspect } from "./message.ts";
+import type { Dead, Message, Suspect } from "./message.ts";
 
 /** Names remembered for the interval; beyond that the oldest may be answered early. */
 const MAX_REMEMBERED = 1024;
@@ -32,6 +34,11 @@ export class Accusers {
       }
     }
     return true;
+  }
+
+  /** Sends `news` of `name` to `to`, who told us something older. */
+  correct(name: string, news: Message, to: Endpoint): void {
+    if (this.mayAnswer(name)) this.#context.outbox.send(to, [news]);
   }
 
   /** Sends `accusation` to the accused at `to`, and to everybody by gossip. */

@@ -116,8 +116,9 @@ test("an unanswered ping is followed by indirect pings and a stream ping, then b
   ] as const)
     hear(member, alive(name, number));
   const outputs = tickUntil(member, 5_000, ({ type }) => type === "event");
-  const indirect = sent(outputs).filter(({ type }) => type === "indirectPing");
-  assert.equal(indirect.length, 2, "asks both others");
+  const indirect = sent(outputs).flatMap((one) => (one.type === "indirectPing" ? [one.seq] : []));
+  const ofProbe = indirect.filter((seq) => seq === indirect[0]);
+  assert.equal(ofProbe.length, 2, "asks both others");
   const stream = outputs.find(({ type }) => type === "stream-ping");
   assert.ok(stream?.type === "stream-ping" && stream.ping.type === "ping");
   assert.deepEqual(kinds(outputs), ["suspect"]);
@@ -402,4 +403,42 @@ test("news that nobody is left to hear keeps no machine busy", () => {
     ticks++;
   }
   assert.ok(ticks < 200, `${ticks} ticks`);
+});
+
+test("old news of a suspect is answered with what we know, once a second", () => {
+  const member = machine();
+  for (const [name, number] of [
+    ["b", 2],
+    ["c", 3],
+  ] as const)
+    hear(member, alive(name, number, 4));
+  const stale = { type: "suspect", incarnation: 3, node: "b", from: "c" } as const;
+  const [told] = sent(hear(member, stale, 9_000, at(3)), at(3));
+  assert.ok(told?.type === "alive" && told.node === "b" && told.incarnation === 4);
+  assert.equal(packets(hear(member, stale, 9_100, at(3)), at(3)), 0);
+  hear(member, { type: "dead", incarnation: 4, node: "b", from: "c" }, 20_000, at(3));
+  const late = hear(member, { ...stale, incarnation: 4 }, 21_000, at(3));
+  assert.ok(sent(late, at(3)).some(({ type }) => type === "dead"));
+});
+
+test("whoever still holds a suspicion after three seconds asks two others", () => {
+  const member = machine({ timing: { probeIntervalMs: 3_600_000, pushPullIntervalMs: 3_600_000 } });
+  for (let number = 2; number < 10; number++) hear(member, alive(`n${number}`, number));
+  tickUntil(member, 60_000);
+  const suspect = { type: "suspect", incarnation: 1, node: "n2", from: "n3" } as const;
+  hear(member, suspect, 60_000);
+  // Until the accusation itself was passed on often enough.
+  tickUntil(member, 62_900);
+  const asked = tickUntil(member, 63_100).filter(({ type }) => type === "packet");
+  assert.equal(asked.length, 2);
+  assert.ok(sent(asked).every(({ type }) => type === "suspect"));
+});
+
+test("an accusation above the one that we hold begins a new suspicion", () => {
+  const member = machine({ timing: { probeIntervalMs: 1_000, pushPullIntervalMs: 3_600_000 } });
+  for (let number = 2; number < 10; number++) hear(member, alive(`n${number}`, number));
+  const suspect = { type: "suspect", incarnation: 1, node: "n2" } as const;
+  for (const from of ["n3", "n4", "n5"]) hear(member, { ...suspect, from }, 0);
+  hear(member, { ...suspect, incarnation: 2, from: "n3" }, 3_900);
+  assert.ok(!kinds(tickUntil(member, 7_800)).includes("dead"), "dies of what it refuted");
 });

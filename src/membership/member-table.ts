@@ -15,7 +15,13 @@ import type { MemberFacts, MemberRecord, MemberRegistry } from "./member-registr
 import type { MemberState } from "./message.ts";
 
 /** By code; 0 stands for a slot that is not in use. */
-const STATES: readonly (MemberState | undefined)[] = [undefined, "alive", "suspect", "dead", "left"];
+const STATES: readonly (MemberState | undefined)[] = [
+  undefined,
+  "alive",
+  "suspect",
+  "dead",
+  "left",
+];
 /** The position of our own slot. */
 const NONE = 0xffffffff;
 /** Times are kept in these steps since the table began: 6.8 years fit. */

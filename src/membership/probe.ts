@@ -10,6 +10,7 @@ import type { Deadline } from "./deadline-queue.ts";
 import { Inquests } from "./inquest.ts";
 import { sameEndpoint } from "./member-registry.ts";
 import type { Ack, IndirectPing, Message, Nack, Ping } from "./message.ts";
+import { RoundTrips } from "./round-trips.ts";
 import type { Rumours } from "./rumours.ts";
 import { pushPullIntervalMs } from "./timing.ts";
 
@@ -40,6 +41,7 @@ export class Prober {
   readonly #context: Context;
   readonly #rumours: Rumours;
   readonly #inquests: Inquests;
+  readonly #roundTrips: RoundTrips;
   readonly #relays = new Map<number, { readonly to: Endpoint; readonly seq: number }>();
   readonly #deadPings = new Map<number, string>();
   #probe: Probe | undefined;
@@ -54,6 +56,7 @@ export class Prober {
     this.#context = context;
     this.#rumours = rumours;
     this.#liveAtSync = context.table.liveCount;
+    this.#roundTrips = new RoundTrips(context.timing);
     this.#inquests = new Inquests(context, {
       askAbout: (slot, seq) => {
         context.outbox.send(context.table.record(slot).endpoint, this.#pingOf(slot, seq));
@@ -128,7 +131,10 @@ export class Prober {
     const probe = this.#probe;
     if (probe !== undefined && probe.seq === ack.seq) {
       const slot = table.find(probe.slotName);
-      if (slot >= 0 && !probe.indirect && !reliable) table.setRtt(slot, nowMs - probe.sentMs);
+      if (slot >= 0 && !probe.indirect && !reliable) {
+        table.setRtt(slot, nowMs - probe.sentMs);
+        this.#roundTrips.measured(nowMs - probe.sentMs);
+      }
       awareness.apply(-1);
       this.#endProbe();
       return;
@@ -205,7 +211,7 @@ export class Prober {
     this.#probe = probe;
     outbox.send(endpoint, this.#pingOf(slot, probe.seq));
     probe.timers.push(
-      deadlines.at(nowMs + timing.probeTimeoutMs, () => this.#askOthers(probe)),
+      deadlines.at(nowMs + this.#roundTrips.timeoutMs, () => this.#askOthers(probe)),
       deadlines.at(probe.deadlineMs, () => this.#fail(probe)),
     );
   }
@@ -220,6 +226,8 @@ export class Prober {
     probe.indirect = true;
     probe.expectedNacks = this.#askRelays(target, probe.seq);
     const { endpoint, versions } = table.record(target);
+    // Once more: what was lost may have been the first ping, and the inquest counts from here.
+    outbox.send(endpoint, this.#pingOf(target, probe.seq));
     if (versions[1] < STREAM_PING_VERSION) return;
     outbox.emit({
       type: "stream-ping",

@@ -7,7 +7,7 @@
 import type { Endpoint } from "../values/endpoint.ts";
 import { isAcceptable } from "./acceptable.ts";
 import { Accusers } from "./accusers.ts";
-import { accusation, type Context, emitEvent } from "./context.ts";
+import { accusation, aliveMessage, type Context, emitEvent } from "./context.ts";
 import type { Deadline } from "./deadline-queue.ts";
 import { type MemberFacts, sameEndpoint, sameFacts } from "./member-registry.ts";
 import type { Alive, Dead, MemberState, RemoteMember, Suspect } from "./message.ts";
@@ -17,12 +17,21 @@ import { suspicionBounds } from "./timing.ts";
 
 /** Removed members whose last incarnation is remembered, so that old rumours do not bring them back. */
 const MAX_TOMBSTONES = 1024;
+/** Members asked whether they know how a suspicion ended. */
+const DOUBT_ASKS = 2;
+
+interface OpenSuspicion {
+  readonly suspicion: Suspicion;
+  deadline: Deadline | undefined;
+  /** When others are asked whether they know more. */
+  doubt: Deadline | undefined;
+}
 
 export class Rumours {
   readonly #context: Context;
   readonly #selfhood: Selfhood;
   readonly #accusers: Accusers;
-  readonly #suspicions = new Map<number, { readonly suspicion: Suspicion; deadline: Deadline }>();
+  readonly #suspicions = new Map<number, OpenSuspicion>();
   readonly #tombstones = new Map<string, number>();
 
   constructor(context: Context, selfhood: Selfhood) {
@@ -73,22 +82,29 @@ export class Rumours {
       this.#selfhood.onAccused(suspect, from);
       return;
     }
-    if (suspect.incarnation < table.incarnation(slot)) return;
-    const open = this.#suspicions.get(slot);
-    if (open !== undefined) {
-      table.setIncarnation(slot, suspect.incarnation);
-      if (!open.suspicion.confirm(suspect.from)) return;
-      outbox.spread(suspect.node, suspect);
-      this.#arm(slot, open.suspicion);
+    const isStale = suspect.incarnation < table.incarnation(slot);
+    const previous = table.state(slot);
+    if (isStale || (previous !== "alive" && previous !== "suspect")) {
+      if (from !== undefined) this.#correct(slot, from);
       return;
     }
-    if (table.state(slot) !== "alive") return;
+    const open = this.#suspicions.get(slot);
+    if (open !== undefined && suspect.incarnation === table.incarnation(slot)) {
+      if (!open.suspicion.confirm(suspect.from)) return;
+      outbox.spread(suspect.node, suspect);
+      this.#arm(slot, open);
+      return;
+    }
+    // With a higher incarnation it refuted what we hold against it, and we missed that: this is a new suspicion.
+    this.#endSuspicion(slot);
     table.setIncarnation(slot, suspect.incarnation);
     this.#setState(slot, "suspect");
     outbox.spread(suspect.node, suspect);
     const bounds = suspicionBounds(this.#context.timing, table.liveCount + 1);
-    this.#arm(slot, new Suspicion(suspect.from, bounds, this.#context.nowMs));
-    emitEvent(this.#context, "suspect", slot, { previous: "alive" });
+    const suspicion = new Suspicion(suspect.from, bounds, this.#context.nowMs);
+    this.#arm(slot, { suspicion, deadline: undefined, doubt: undefined });
+    this.#doubt(slot);
+    if (previous === "alive") emitEvent(this.#context, "suspect", slot, { previous });
   }
 
   onDead(dead: Dead, from?: Endpoint): void {
@@ -206,11 +222,33 @@ export class Rumours {
     this.#accusers.accuse(accusation(this.#context, slot), alive.endpoint);
   }
 
-  #arm(slot: number, suspicion: Suspicion): void {
+  #arm(slot: number, open: OpenSuspicion): void {
     const { deadlines } = this.#context;
-    deadlines.cancel(this.#suspicions.get(slot)?.deadline);
-    const deadline = deadlines.at(suspicion.deadlineMs, () => this.convict(slot));
-    this.#suspicions.set(slot, { suspicion, deadline });
+    deadlines.cancel(open.deadline);
+    open.deadline = deadlines.at(open.suspicion.deadlineMs, () => this.convict(slot));
+    this.#suspicions.set(slot, open);
+  }
+
+  /** By now an inquest or a refutation has ended it elsewhere: who knows of that answers our accusation. */
+  #doubt(slot: number): void {
+    const { deadlines, timing, nowMs, table, outbox } = this.#context;
+    const open = this.#suspicions.get(slot);
+    if (open === undefined || timing.doubtMs === 0) return;
+    open.doubt = deadlines.at(nowMs + timing.doubtMs, () => {
+      const isOther = (other: number) => other !== slot && table.state(other) === "alive";
+      for (const other of table.randomLive(DOUBT_ASKS, isOther)) {
+        outbox.send(table.record(other).endpoint, [accusation(this.#context, slot)]);
+      }
+      this.#doubt(slot);
+    });
+  }
+
+  /** Tells whoever accuses a member wrongly, or too late, what we know of it. */
+  #correct(slot: number, to: Endpoint): void {
+    const { table } = this.#context;
+    const isAlive = table.state(slot) === "alive";
+    const news = isAlive ? aliveMessage(this.#context, slot) : accusation(this.#context, slot);
+    this.#accusers.correct(table.record(slot).name, news, to);
   }
 
   #setState(slot: number, state: MemberState): void {
@@ -219,7 +257,10 @@ export class Rumours {
   }
 
   #endSuspicion(slot: number): void {
-    this.#context.deadlines.cancel(this.#suspicions.get(slot)?.deadline);
+    const open = this.#suspicions.get(slot);
+    if (open === undefined) return;
+    this.#context.deadlines.cancel(open.deadline);
+    this.#context.deadlines.cancel(open.doubt);
     this.#suspicions.delete(slot);
   }
 

@@ -11,8 +11,12 @@ export interface MembershipTiming {
    * plus the suspicion. Cost: one ping and one ack per interval and member. Multiplied by the awareness score + 1 when we are slow.
    */
   readonly probeIntervalMs: number;
-  /** A direct ping unanswered for so long is followed by indirect pings and a stream ping; must be below the interval. */
+  /**
+   * A direct ping unanswered for so long is followed by indirect pings and a stream ping; must be below the interval. With round trips measured
+   * it is shorter (see round-trips.ts), but not below the floor: lower finds out sooner, and costs packets for each hiccup of a member.
+   */
   readonly probeTimeoutMs: number;
+  readonly probeTimeoutFloorMs: number;
   /** Members asked to ping on our behalf. Cost: that many packets for each unanswered ping; more survive more loss. */
   readonly indirectChecks: number;
   /** Time between two rounds of gossip, on average; nothing is sent when there is nothing to tell. */
@@ -38,6 +42,11 @@ export interface MembershipTiming {
   readonly inquestRounds: number;
   /** One round; above the probe timeout, so that relays can say no within it. */
   readonly inquestRoundMs: number;
+  /**
+   * Whoever holds a member suspect for so long missed how it ended, and asks two others; again after each such time. Cost: two packets and
+   * their answers, only for those few. 0: never, as memberlist.
+   */
+  readonly doubtMs: number;
   /** The awareness score stays below this; a score s makes our probes s + 1 times slower. */
   readonly awarenessMax: number;
   /** Whole states are exchanged with a random member: every interval up to 32 members, then scaled by log2(n / 32) + 1. */
@@ -61,6 +70,7 @@ export interface MembershipTiming {
 export const LAN_TIMING: MembershipTiming = {
   probeIntervalMs: 1000,
   probeTimeoutMs: 500,
+  probeTimeoutFloorMs: 200,
   indirectChecks: 3,
   gossipIntervalMs: 200,
   gossipNodes: 3,
@@ -70,6 +80,7 @@ export const LAN_TIMING: MembershipTiming = {
   suspicionMaxTimeoutMult: 6,
   inquestRounds: 3,
   inquestRoundMs: 700,
+  doubtMs: 3_000,
   awarenessMax: 8,
   pushPullIntervalMs: 30_000,
   growthSyncMs: 1_000,

@@ -8,7 +8,7 @@ import type { Membership } from "../../src/membership/machine.ts";
 import type { MemberEvent, MembershipInput } from "../../src/membership/step.ts";
 import type { Endpoint } from "../../src/values/endpoint.ts";
 
-/** Inputs that wait at most; more are dropped. A kernel's default of 208 KiB holds about as many small packets. */
+/** Packets that wait at most; more are dropped. A kernel's default buffer of 208 KiB holds about as many small ones. */
 const MAX_WAITING = 256;
 
 export class SimulatedMember {

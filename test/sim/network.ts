@@ -333,12 +333,16 @@ export class SimulatedNetwork {
     for (const { packet } of this.observers) packet?.(member, bytes);
     const other = this.#at(to);
     if (other === undefined) return;
+    const read = () => {
+      for (const message of messages) {
+        this.feed(other, { type: "packet", from: member.endpoint, message });
+      }
+    };
     for (const delay of arrivals(this.link, this.random)) {
       this.at(delay, () => {
         if (!this.#hears(member, other)) return;
-        for (const message of messages) {
-          this.feed(other, { type: "packet", from: member.endpoint, message });
-        }
+        if (this.nowMs < other.stillUntilMs) other.defer(read);
+        else read();
       });
     }
   }

@@ -258,7 +258,10 @@ test("the same seed gives the same run", () => {
 test("after any kills, restarts, splits and losses a network made whole converges", () => {
   forSeeds(
     (seed) => {
-      const network = new SimulatedNetwork({ seed, link: { latency: { kind: "uniform", leastMs: 0.5, mostMs: 60 } } });
+      const network = new SimulatedNetwork({
+        seed,
+        link: { latency: { kind: "uniform", leastMs: 0.5, mostMs: 60 } },
+      });
       const pick = (below: number) => Math.floor(network.random() * below);
       const members = whole(network, 3 + pick(14));
       for (let step = 0; step < 25; step++) {

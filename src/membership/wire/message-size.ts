@@ -62,7 +62,9 @@ export function datagramSize(messages: readonly Message[], headerBytes: number):
 function sourceSize(message: { readonly source?: Endpoint; readonly sourceNode?: string }): number {
   const { source, sourceNode } = message;
   const node = sourceNode ? key(10) + text(sourceNode) : 0;
-  return source === undefined ? node : node + key(10) + address(source) + key(10) + uint(source.port);
+  return source === undefined
+    ? node
+    : node + key(10) + address(source) + key(10) + uint(source.port);
 }
 
 /** A field's name of `length` letters, always below 32. */

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Endpoint } from "../values/endpoint.ts";
+import { Membership } from "./machine.ts";
+import type { Ack, Message } from "./message.ts";
+import { seeded } from "./seeded-random.ts";
+import type { MembershipOutput } from "./step.ts";
+import { messageSize } from "./wire/message-size.ts";
+
+const SUSPECT = 2;
+
+interface World {
+  /** Whether the relay with this number says that the suspect does not answer. */
+  readonly witnesses?: (relay: number) => boolean;
+  /** How long after the first ping in vain the suspect answers again. */
+  readonly wakesAfterMs?: number;
+  /** How late our own ticks are. */
+  readonly lateMs?: number;
+}
+
+/** One machine and seven others of which the suspect falls silent; says when it first pinged in vain and when it held it dead. */
+function silence({ witnesses = () => true, wakesAfterMs = Infinity, lateMs = 0 }: World) {
+  const member = new Membership(
+    {
+      name: "n1",
+      endpoint: at(1),
+      meta: new Uint8Array(),
+      incarnation: 0,
+      random: seeded(3),
+      packetBudget: 1380,
+      sizeOf: messageSize,
+    },
+    0,
+  );
+  for (let number = 2; number < 10; number++) {
+    const versions = [2, 5, 5, 0, 0, 0] as const;
+    const [node, endpoint, meta] = [`n${number}`, at(number), new Uint8Array()];
+    const message = { type: "alive", incarnation: 1, node, endpoint, meta, versions } as const;
+    member.handle({ type: "packet", from: endpoint, message }, 0);
+  }
+  let nowMs = 0;
+  let pingedMs = Number.NaN;
+  let pings = 0;
+  const unanswered: number[] = [];
+  const hear = (message: Message, from: number) =>
+    consider(member.handle({ type: "packet", from: at(from), message }, nowMs));
+  const consider = (outputs: readonly MembershipOutput[]): boolean => {
+    let isDead = false;
+    for (const output of outputs) {
+      if (output.type === "event" && output.event.kind === "dead") isDead = true;
+      if (output.type !== "packet") continue;
+      const to = Number(output.to.ip.split(".")[3]);
+      for (const message of output.messages) {
+        if (message.type === "indirectPing" && witnesses(to)) {
+          isDead = hear({ type: "nack", seq: message.seq }, to) || isDead;
+        }
+        if (message.type !== "ping") continue;
+        if (to === SUSPECT) {
+          if (Number.isNaN(pingedMs)) pingedMs = nowMs;
+          pings++;
+          unanswered.push(message.seq);
+        } else isDead = hear(ack(message.seq), to) || isDead;
+      }
+    }
+    return isDead;
+  };
+  while (nowMs < 60_000) {
+    nowMs = Math.max(nowMs, member.nextTickMs() + lateMs);
+    if (nowMs - pingedMs >= wakesAfterMs)
+      for (const seq of unanswered.splice(0)) hear(ack(seq), SUSPECT);
+    if (consider(member.handle({ type: "tick" }, nowMs)))
+      return { afterMs: nowMs - pingedMs, pings };
+  }
+  return { afterMs: Number.POSITIVE_INFINITY, pings };
+}
+
+function at(number: number): Endpoint {
+  return { ip: `10.0.0.${number}`, port: 6783 };
+}
+
+function ack(seq: number): Ack {
+  return { type: "ack", seq, payload: new Uint8Array() };
+}
+
+test("a suspect that nobody reaches is held dead 3.1 s after the first ping in vain", () => {
+  const { afterMs, pings } = silence({});
+  assert.ok(afterMs > 3_000 && afterMs < 3_200, `${afterMs} ms`);
+  assert.equal(pings, 5, "one of the probe, one with the relays', one each round");
+});
+
+test("without witnesses the suspicion takes its usual time", () => {
+  const { afterMs } = silence({ witnesses: () => false });
+  assert.ok(afterMs > 20_000, `${afterMs} ms`);
+});
+
+test("a single relay that says no is a witness when few were asked, not when many were", () => {
+  assert.ok(silence({ witnesses: (relay) => relay === 5 }).afterMs > 4_000);
+});
+
+test("an answer, however late, ends the inquest", () => {
+  const { afterMs } = silence({ wakesAfterMs: 2_000 });
+  assert.ok(afterMs > 20_000, `${afterMs} ms`);
+});
+
+test("whoever is late itself concludes nothing", () => {
+  const { afterMs } = silence({ lateMs: 150 });
+  assert.ok(afterMs > 5_000, `${afterMs} ms`);
+});
