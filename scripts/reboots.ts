@@ -1,30 +1,31 @@
-/**
- * Reboots again and again: `npm run reboots -- --times 20`. One host, then all at once, each so often; a table of the times and a verdict.
- *
- * Options: --times N (20), --hosts N (3), --containers N (20), --seconds N (90, within which all must be well). Interrupted by Ctrl-C
- * or SIGTERM it ends the trial under way and prints what it has. Wants an idle machine: it says how busy this one was.
- */
+/** Reboots again and again: `npm run reboots -- --times 20`. One host, then all at once, each so often; a table of the times and a verdict. */
 import { loadavg } from "node:os";
-import { parseArgs } from "node:util";
 import { Playground } from "../src/playground/playground.ts";
 import { HANSA } from "../test/e2e/cluster.ts";
 import { fillHosts, type RebootTimes, rebootHosts } from "../test/e2e/reboot-trial.ts";
+import { positive, scriptOptions } from "./options.ts";
 import { runStep } from "./steps.ts";
 
-const { values } = parseArgs({
-  options: {
-    times: { type: "string", default: "20" },
-    hosts: { type: "string", default: "3" },
-    containers: { type: "string", default: "20" },
-    seconds: { type: "string", default: "90" },
-  },
+const USAGE = `
+Cut the power of one host, then of all, again and again: npm run reboots -- [OPTIONS]
+
+  --times N        rounds, default 20
+  --hosts N        default 3
+  --containers N   on each host, default 20
+  --seconds N      within which all must be well, default 90
+
+Ctrl-C ends the trial under way and prints what there is. Wants an idle machine: it says how busy this one was.`;
+
+const values = scriptOptions(USAGE, {
+  times: { type: "string", default: "20" },
+  hosts: { type: "string", default: "3" },
+  containers: { type: "string", default: "20" },
+  seconds: { type: "string", default: "90" },
 });
-const [times, hostCount, containers, seconds] = [
-  values.times,
-  values.hosts,
-  values.containers,
-  values.seconds,
-].map(Number) as [number, number, number, number];
+const times = positive("times", values.times);
+const hostCount = positive("hosts", values.hosts);
+const containers = positive("containers", values.containers);
+const seconds = positive("seconds", values.seconds);
 
 const PHASES = ["docker", "running", "reached", "settled"] as const;
 const taken: Record<"one host" | "all hosts", RebootTimes[]> = { "one host": [], "all hosts": [] };

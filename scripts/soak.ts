@@ -1,31 +1,34 @@
-/**
- * A random day of a cluster, for as long as you like: `npm run soak -- --minutes 60`.
- *
- * `--seed N` makes the same plan again, `--replay LOG` plays a recorded one, `--out FOLDER` says where the log goes (default: soak/ in the
- * folder for temporary files), `--keep-going` does not stop at the first fault, `--name NAME` names the playground. Exit status 1 after a fault.
- */
+/** A random day of a cluster, for as long as you like: `npm run soak -- --minutes 60`. Exit status 1 after a fault. */
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { readJournal } from "../test/soak/journal.ts";
 import { runSoak } from "../test/soak/soak.ts";
 import { summary } from "../test/soak/summary.ts";
+import { positive, scriptOptions } from "./options.ts";
 import { ROOT, runSteps } from "./steps.ts";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    seed: { type: "string" },
-    replay: { type: "string" },
-    out: { type: "string", default: join(tmpdir(), "soak") },
-    name: { type: "string", default: "soak" },
-    "keep-going": { type: "boolean", default: false },
-    "no-build": { type: "boolean", default: false },
-  },
+const USAGE = `
+A random day of a cluster: npm run soak -- [OPTIONS]
+
+  --minutes N    how long, default 10
+  --seed N       make the plan of that seed again
+  --replay LOG   play a recorded plan
+  --out FOLDER   where the log and the evidence go, default soak/ in the folder for temporary files
+  --name NAME    of the playground, default soak
+  --keep-going   do not stop at the first fault
+  --no-build     take dist/hansa as it is`;
+
+const values = scriptOptions(USAGE, {
+  minutes: { type: "string", default: "10" },
+  seed: { type: "string" },
+  replay: { type: "string" },
+  out: { type: "string", default: join(tmpdir(), "soak") },
+  name: { type: "string", default: "soak" },
+  "keep-going": { type: "boolean", default: false },
+  "no-build": { type: "boolean", default: false },
 });
-const minutes = Number(values.minutes);
-if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes} is no number of minutes`);
+const minutes = positive("minutes", values.minutes);
 const binary = process.env["HANSA_BINARY"] ?? join(ROOT, "dist/hansa");
 if (!values["no-build"]) {
   await runSteps([

@@ -9,7 +9,7 @@ import {
   hosts,
   launch,
   must,
-  serve,
+  served,
   status,
 } from "./cluster.ts";
 
@@ -32,7 +32,7 @@ before(async () => {
   containers = await Promise.all(
     members.map(async (host) => {
       const name = `web${host.number}`;
-      return { host, name, address: await serve(host, name) };
+      return await served(host, name);
     }),
   );
   await allReachAll(containers);

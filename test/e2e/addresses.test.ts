@@ -11,7 +11,7 @@ import {
   must,
   NETWORK,
   type Served,
-  serve,
+  served,
   status,
 } from "./cluster.ts";
 
@@ -42,7 +42,7 @@ test("a seed node alone gives addresses, also with targets that are absent", asy
   const host = playground.host(1);
   await launch(host, 1, "host1", "host2", "no-such-host");
   assert.equal(await must(host, "hansa", "prime"), "[1] Node ready");
-  containers.push({ host, name: "c1", address: await serve(host, "c1") });
+  containers.push(await served(host, "c1"));
   assert.match(containers[0]?.address ?? "", /^10\.40\./);
   const { ipam } = await status(host);
   assert.deepEqual(
@@ -70,7 +70,7 @@ test("once node 5 is connected prime returns within 5 s, and it goes on alone wi
       : undefined,
   );
   await playground.cut(5);
-  containers.push({ host, name: "c5", address: await serve(host, "c5") });
+  containers.push(await served(host, "c5"));
   await playground.mend(5);
   await fullMesh([playground.host(1), host], 15_000);
   await allReachAll(containers);
@@ -90,7 +90,7 @@ test("five nodes, and each half of a split goes on starting containers; after th
   });
   for (const id of [2, 3, 4, 5]) {
     const host = playground.host(id);
-    containers.push({ host, name: `split${id}`, address: await serve(host, `split${id}`) });
+    containers.push(await served(host, `split${id}`));
   }
   const refused = await playground
     .host(3)

@@ -92,6 +92,12 @@ export async function launch(host: Host, id: number, ...targets: string[]): Prom
   assert.equal(printed, `[${id}] Node launched`);
 }
 
+/** Launches all of them side by side, each with its number as id and the first two hosts as targets, and waits for the full mesh. */
+export async function launchTogether(members: readonly Host[]): Promise<void> {
+  await Promise.all(members.map((host) => launch(host, host.number, "host1", "host2")));
+  await fullMesh(members, 15_000);
+}
+
 export async function status(host: Host): Promise<StatusDocument> {
   return JSON.parse(await must(host, "hansa", "status", "-o", "json"));
 }
@@ -190,6 +196,11 @@ export interface Served {
   readonly host: Host;
   readonly name: string;
   readonly address: string;
+}
+
+/** Starts a container that serves its own name. */
+export async function served(host: Host, name: string, ...options: string[]): Promise<Served> {
+  return { host, name, address: await serve(host, name, ...options) };
 }
 
 /** Every container reaches every other by TCP, and no two have one address. */

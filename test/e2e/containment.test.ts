@@ -12,6 +12,7 @@ import {
   NETWORK,
   type Served,
   serve,
+  served,
   status,
 } from "./cluster.ts";
 
@@ -28,12 +29,8 @@ before(async () => {
   await Promise.all([launch(first, 1, "host2"), launch(second, 2)]);
   await fullMesh([first, second], 15_000);
   containers.push(
-    {
-      host: first,
-      name: "c1",
-      address: await serve(first, "c1", "--cap-add", "NET_ADMIN", "-p", "8080:80"),
-    },
-    { host: second, name: "c2", address: await serve(second, "c2", "--cap-add", "NET_ADMIN") },
+    await served(first, "c1", "--cap-add", "NET_ADMIN", "-p", "8080:80"),
+    await served(second, "c2", "--cap-add", "NET_ADMIN"),
   );
   await allReachAll(containers);
 });
@@ -184,7 +181,7 @@ test("docker network rm hansa without containers is undone without a hand", asyn
   await must(first, "hansa", "prime");
   for (const host of [first, second]) {
     const name = `again${host.number}`;
-    containers.push({ host, name, address: await serve(host, name) });
+    containers.push(await served(host, name));
   }
   await allReachAll(containers);
 });

@@ -1,6 +1,6 @@
 /** Five nodes of which each knows only host1 end as a full mesh of ten tunnels, each proved by traffic. */
 import { test } from "node:test";
-import { allReachAll, fullMesh, hosts, launch, must, type Served, serve } from "./cluster.ts";
+import { allReachAll, fullMesh, hosts, launch, must, type Served, served } from "./cluster.ts";
 
 test("five nodes that only know host1 end as a full mesh", async () => {
   await using playground = await hosts("e2ec", 5, 2);
@@ -13,7 +13,7 @@ test("five nodes that only know host1 end as a full mesh", async () => {
   for (const [index, host] of all.entries()) {
     await must(host, "hansa", "prime");
     const name = `c${index + 1}`;
-    containers.push({ host, name, address: await serve(host, name) });
+    containers.push(await served(host, name));
   }
   await allReachAll(containers);
 });

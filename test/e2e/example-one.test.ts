@@ -12,6 +12,7 @@ import {
   NETWORK,
   type Served,
   serve,
+  served,
   status,
   TOKEN,
 } from "./cluster.ts";
@@ -68,7 +69,7 @@ test("a container on each host reaches every other one by TCP", async () => {
   for (const id of [1, 2, 3, 4, 5]) {
     const host = playground.host(id);
     await must(host, "hansa", "prime");
-    containers.push({ host, name: `c${id}`, address: await serve(host, `c${id}`) });
+    containers.push(await served(host, `c${id}`));
   }
   await allReachAll(containers);
 });

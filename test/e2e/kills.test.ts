@@ -8,11 +8,12 @@ import {
   eventually,
   fullMesh,
   hosts,
-  launch,
+  launchTogether,
   must,
   NETWORK,
   type Served,
   serve,
+  served,
   status,
 } from "./cluster.ts";
 
@@ -23,13 +24,12 @@ const containers: Served[] = [];
 before(async () => {
   playground = await hosts("e2ed", 3);
   members = [1, 2, 3].map((id) => playground.host(id));
-  await Promise.all([1, 2, 3].map((id) => launch(playground.host(id), id, "host1", "host2")));
-  await fullMesh(members, 15_000);
+  await launchTogether(members);
   for (const id of [1, 2, 3]) {
     const host = playground.host(id);
     await must(host, "hansa", "prime");
     const always = ["--restart", "always"];
-    containers.push({ host, name: `c${id}`, address: await serve(host, `c${id}`, ...always) });
+    containers.push(await served(host, `c${id}`, ...always));
   }
   await allReachAll(containers);
 });

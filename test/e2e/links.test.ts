@@ -10,7 +10,7 @@ import {
   launch,
   must,
   type Served,
-  serve,
+  served,
   status,
   TOKEN,
 } from "./cluster.ts";
@@ -59,7 +59,7 @@ for (const [id, which] of [
 test("a host whose address changes announces the new one and is back, with its containers, without a hand", async () => {
   for (const host of members()) {
     const name = `c${host.number}`;
-    containers.push({ host, name, address: await serve(host, name) });
+    containers.push(await served(host, name));
   }
   await allReachAll(containers);
   const moved = playground.host(3);

@@ -11,7 +11,7 @@ import {
   fullMesh,
   hansa,
   hosts,
-  launch,
+  launchTogether,
   must,
   NETWORK,
   serve,
@@ -40,8 +40,7 @@ before(async () => {
     ELSEWHERE,
   ]);
   upstream.stdout.on("data", (chunk: Buffer) => asked.push(...`${chunk}`.trim().split("\n")));
-  await Promise.all([h1, h2, h3].map((host) => launch(host, host.number, "host1", "host2")));
-  await fullMesh([h1, h2, h3], 15_000);
+  await launchTogether([h1, h2, h3]);
   await eventually(
     "the name server outside",
     5_000,

@@ -8,12 +8,11 @@ import type { Host, Playground } from "../../src/playground/playground.ts";
 import {
   type ConnectionRow,
   eventually,
-  fullMesh,
   hosts,
-  launch,
+  launchTogether,
   must,
   type Served,
-  serve,
+  served,
   status,
 } from "./cluster.ts";
 
@@ -33,12 +32,10 @@ const containers: Served[] = [];
 before(async () => {
   playground = await hosts("e2erelay", 4);
   members = [1, 2, 3, 4].map((id) => playground.host(id));
-  await launch(playground.host(1), 1, "host1", "host2");
-  await Promise.all([2, 3, 4].map((id) => launch(playground.host(id), id, "host1", "host2")));
-  await fullMesh(members, 15_000);
+  await launchTogether(members);
   for (const host of members) {
     await must(host, "hansa", "prime");
-    containers.push({ host, name: `c-${host.name}`, address: await serve(host, `c-${host.name}`) });
+    containers.push(await served(host, `c-${host.name}`));
   }
 });
 after(() => playground?.down());

@@ -11,7 +11,7 @@ import {
   hosts,
   must,
   type Served,
-  serve,
+  served,
   status,
   TOKEN,
 } from "./cluster.ts";
@@ -118,7 +118,7 @@ test("the seed's example 2, line by line, then its removal of a node and the lau
   const fresh = await snapshot(host3);
   const token = `--token ${TOKEN}`;
   await says(host1, `overnode launch --id 1 ${token} host1`, "[1] Node launched");
-  const lone: Served = { host: host1, name: "lone", address: await serve(host1, "lone") };
+  const lone: Served = await served(host1, "lone");
   assert.equal((await overnode(host1, "connect", "host2")).status, 0);
   await says(host2, `overnode launch --id 2 ${token} host1 host2`, "[2] Node launched");
   await fullMesh([host1, host2], 10_000);
@@ -127,7 +127,7 @@ test("the seed's example 2, line by line, then its removal of a node and the lau
   await says(host3, `overnode launch --id 3 ${token} host1 host2 host3`, "[3] Node launched");
   await fullMesh([host1, host2, host3], 10_000);
   await says(host3, "overnode prime", "[3] Node ready");
-  const third: Served = { host: host3, name: "third", address: await serve(host3, "third") };
+  const third: Served = await served(host3, "third");
   await must(host3, "docker", "create", "--name", "idle", "--network", "hansa", "busybox", "true");
   await allReachAll([lone, third]);
   // The plugin tells its counts once a second.
@@ -182,11 +182,7 @@ test("the host joins the same cluster again with the same id, then with another 
     await says(host3, "hansa prime", `[${id}] Node ready`);
     const { warnings } = JSON.parse(await must(host3, "hansa", "status", "-o", "json"));
     assert.deepEqual(warnings, []);
-    const here: Served = {
-      host: host3,
-      name: `again${id}`,
-      address: await serve(host3, `again${id}`),
-    };
+    const here: Served = await served(host3, `again${id}`);
     const there: Served = { host: host1, name: "lone", address: await address(host1, "lone") };
     await allReachAll([here, there]);
     const forced = await hansa(host3, "reset", "--force");

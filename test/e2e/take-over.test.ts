@@ -9,10 +9,12 @@ import {
   hansa,
   hosts,
   launch,
+  launchTogether,
   must,
   NETWORK,
   type Served,
   serve,
+  served,
   status,
 } from "./cluster.ts";
 
@@ -25,12 +27,11 @@ const containers: Served[] = [];
 before(async () => {
   playground = await hosts("e2etko", 3);
   members = [1, 2, 3].map((id) => playground.host(id));
-  await Promise.all([1, 2, 3].map((id) => launch(playground.host(id), id, "host1", "host2")));
-  await fullMesh(members, 20_000);
+  await launchTogether(members);
   for (const id of [1, 2]) {
     const host = playground.host(id);
     await must(host, "hansa", "prime");
-    containers.push({ host, name: `c${id}`, address: await serve(host, `c${id}`) });
+    containers.push(await served(host, `c${id}`));
   }
   await serve(playground.host(3), "c3", "--restart", "always");
 });
@@ -164,8 +165,8 @@ test("the fenced twin that returns disturbs nothing and says what to do; reset a
   await launch(three, 3, "host1");
   await fullMesh(members, 15_000);
   await must(three, "hansa", "prime");
-  const served = { host: three, name: "c3", address: await serve(three, "c3") };
-  await allReachAll([...containers, served]);
+  const again = await served(three, "c3");
+  await allReachAll([...containers, again]);
   assert.deepEqual(await warnings(one), []);
 });
 
@@ -191,6 +192,6 @@ test("a node that lost its disk is held for a clone with its old id, until its f
   });
   await must(three, "hansa", "prime");
   await fullMesh(members, 15_000);
-  const served = { host: three, name: "new", address: await serve(three, "new") };
-  await allReachAll([...containers, served]);
+  const again = await served(three, "new");
+  await allReachAll([...containers, again]);
 });

@@ -16,6 +16,7 @@ import {
   must,
   NETWORK,
   serve,
+  served,
   status,
 } from "./cluster.ts";
 
@@ -78,8 +79,8 @@ test("two seed nodes that were born apart meet as if they had always known each 
   await playground.part([[1], [2], [3], [4]]);
   await Promise.all([launch(one, 1), launch(two, 2)]);
   const born = [
-    { host: one, name: "c1", address: await serve(one, "c1", "--restart", "always") },
-    { host: two, name: "c2", address: await serve(two, "c2", "--restart", "always") },
+    await served(one, "c1", "--restart", "always"),
+    await served(two, "c2", "--restart", "always"),
   ];
   await playground.heal();
   await must(one, "hansa", "connect", "host2");
@@ -162,7 +163,7 @@ test("two machines with one Docker Engine ID are told from each other and named"
   await four.boot();
   await launch(four, 4, "host1");
   await warned([one, three, four], "DOCKER_ID_TWICE", /host3.*and host4|host4.*and host3/);
-  const g = { host: four, name: "cg", address: await serve(four, "cg") };
+  const g = await served(four, "cg");
   await allReachAll([g, { host: one, name: "c1", address: await address(one, "c1") }]);
 });
 

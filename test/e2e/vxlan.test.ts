@@ -12,7 +12,7 @@ import {
   launch,
   must,
   type Served,
-  serve,
+  served,
   status,
   TOKEN,
 } from "./cluster.ts";
@@ -31,7 +31,7 @@ after(() => playground?.down());
 
 const member = (id: number) => playground.host(id);
 const members = () => [1, 2, 3].map(member);
-const served = (id: number): Served => containers[id - 1] as Served;
+const containerOf = (id: number): Served => containers[id - 1] as Served;
 
 function launchLine(id: number, ...more: string[]): string[] {
   return ["launch", "--id", `${id}`, "--token", TOKEN, ...more];
@@ -76,10 +76,10 @@ test("--no-encryption is warned of at launch, and shown wherever encryption is",
 test("containers of all hosts reach each other, also with 64 MiB and packets of every size", async () => {
   for (const host of members()) {
     const name = `c${host.number}`;
-    containers.push({ host, name, address: await serve(host, name) });
+    containers.push(await served(host, name));
   }
   await allReachAll(containers);
-  const [one, two, three] = [served(1), served(2), served(3)];
+  const [one, two, three] = [containerOf(1), containerOf(2), containerOf(3)];
   const make = "dd if=/dev/urandom of=/big bs=1M count=64 2>/dev/null; md5sum < /big";
   const sum = await must(two.host, "docker", "exec", two.name, "sh", "-c", make);
   const fetched = `wget -qO- http://${two.address}/big | md5sum`;
@@ -94,7 +94,7 @@ test("containers of all hosts reach each other, also with 64 MiB and packets of 
 });
 
 test("on the wire it is VXLAN in clear, and gossip is not", async () => {
-  const [one, two] = [served(1), served(2)];
+  const [one, two] = [containerOf(1), containerOf(2)];
   const capture = ["timeout", "4", "tcpdump", "-lnAi", "eth0", "-T", "vxlan", "-s", "0"];
   let isOver = false;
   const heard = one.host.exec([...capture, "udp port 6784 or port 6783"]);
@@ -161,18 +161,18 @@ test("the setting of a node that was launched is kept, and another one refused",
 
 test("a stranger's VXLAN does not arrive, whatever it claims inside", async () => {
   const stranger = member(4);
-  const target = served(2);
+  const target = containerOf(2);
   const device = ["ip", "link", "add", "evil", "address", "02:68:61:6e:00:01", "type", "vxlan"];
   // Its own tunnel has the port; packets go to the right one all the same.
   await must(stranger, ...device, "id", "6784", "dstport", "16785");
   const end = ["dst", member(2).ip(0), "port", "6784"];
   await must(stranger, "bridge", "fdb", "append", "02:68:61:6e:00:02", "dev", "evil", ...end);
-  await must(stranger, "ip", "address", "add", `${served(1).address}/32`, "dev", "evil");
+  await must(stranger, "ip", "address", "add", `${containerOf(1).address}/32`, "dev", "evil");
   await must(stranger, "ip", "link", "set", "evil", "up");
   const lladdr = ["lladdr", "02:68:61:6e:00:02", "dev", "evil", "nud", "permanent"];
   await must(stranger, "ip", "neighbour", "add", "10.32.0.2", ...lladdr);
   const route = ["ip", "route", "replace", `${target.address}/32`, "via", "10.32.0.2", "onlink"];
-  await must(stranger, ...route, "dev", "evil", "src", served(1).address);
+  await must(stranger, ...route, "dev", "evil", "src", containerOf(1).address);
   // The stranger's own firewall keeps what is addressed to the subnet from leaving it.
   await must(stranger, "nft", "delete", "table", "inet", "hansa");
   const before = await inEchos(target);
@@ -196,7 +196,7 @@ test("a deleted device comes back, and so does the traffic", async () => {
 });
 
 test("the daemon dies and comes back without touching the traffic", async () => {
-  const [one, two] = [served(1), served(2)];
+  const [one, two] = [containerOf(1), containerOf(2)];
   const link = await must(one.host, "ip", "-details", "link", "show", "hansa-vx");
   const ping = inside(one, "ping", "-i0.05", "-c60", "-W1", "-q", two.address);
   await must(one.host, "sh", "-c", KILL_DAEMON);
@@ -216,8 +216,8 @@ test("the overlay is set before Docker answers", async () => {
   });
   await must(host, "ping", "-c1", "-W3", "10.32.0.1");
   await host.startDocker();
-  await must(host, "docker", "start", served(3).name);
-  const address = await addressOf(host, served(3).name);
-  containers[2] = { ...served(3), address };
+  await must(host, "docker", "start", containerOf(3).name);
+  const address = await addressOf(host, containerOf(3).name);
+  containers[2] = { ...containerOf(3), address };
   await allReachAll(containers);
 });
