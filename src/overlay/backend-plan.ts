@@ -18,6 +18,17 @@ export interface BackendPlan {
   readonly needsNextHop: boolean;
   tunnel(input: OverlayInput, peers: readonly OverlayPeer[]): TunnelConfig;
   firewall(input: OverlayInput, peers: readonly OverlayPeer[]): TunnelFirewall;
+  fastPath(input: OverlayInput, peers: readonly OverlayPeer[]): TunnelFastPath;
+}
+
+/** What the table of the fast path asks of TCP between containers of two hosts, as nft lists it. */
+export interface TunnelFastPath {
+  /** Named sets and maps, each the lines of its block. */
+  readonly sets: readonly (readonly [title: string, lines: readonly string[]])[];
+  /** Of a packet of a container of ours: whether it is for a peer, and the next hop to which it goes. */
+  readonly toTunnel: string;
+  /** Of a packet for a container of ours: whether its source is its sender's. */
+  readonly fromTunnel: string;
 }
 
 /** Rules as nft lists them, for chains of our table. */

@@ -264,6 +264,7 @@ function describe(input: OverlayInput): string {
   const config = desiredOverlay(input);
   return [
     section("nftables", [config.firewall.trimEnd()]),
+    section("nftables, fast path", [config.fastPath.trimEnd()]),
     section(
       "iptables DOCKER-USER",
       config.dockerUser.map((rule) => rule.join(" ")),

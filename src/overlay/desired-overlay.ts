@@ -5,6 +5,7 @@
  */
 import { formatIpv4 } from "../values/ipv4.ts";
 import { type BackendPlan, tunnelPeers } from "./backend-plan.ts";
+import { planFastPath } from "./fast-path-plan.ts";
 import { planDockerUser, planFirewall } from "./firewall-plan.ts";
 import { overlayMtu } from "./mtu.ts";
 import type { Backend, OverlayConfig, OverlayInput } from "./overlay-config.ts";
@@ -34,6 +35,7 @@ export function desiredOverlay(input: OverlayInput): OverlayConfig {
     routes: planRoutes(input, peers, backend.needsNextHop),
     sysctls: planSysctls(input),
     firewall: planFirewall(input, backend.firewall(input, peers)),
+    fastPath: planFastPath(input, backend, peers),
     dockerUser: planDockerUser(input),
   };
 }

@@ -16,6 +16,7 @@ import { formatCidr } from "../values/cidr.ts";
 import { formatIpv4 } from "../values/ipv4.ts";
 import type { TunnelFirewall } from "./backend-plan.ts";
 import { planNameAnswers, planNameDiversion } from "./name-diversion.ts";
+import { nftBlock } from "./nft-text.ts";
 import { type DockerFacts, type OverlayInput, TUNNEL_DEVICES } from "./overlay-config.ts";
 
 /** Family and name of our table. */
@@ -111,21 +112,17 @@ export function planFirewall(
     ],
   ];
   const blocks = [
-    ...own.sets.map(([name, lines]) => block(`set ${name}`, lines)),
+    ...own.sets.map(([name, lines]) => nftBlock(`set ${name}`, lines)),
     ...chains.map(([name, hook, rules]) =>
-      block(`chain ${name}`, hook === undefined ? rules : [hook, ...rules]),
+      nftBlock(`chain ${name}`, hook === undefined ? rules : [hook, ...rules]),
     ),
     ...planNameDiversion({
       bridge: input.bridge,
       subnet,
       address: formatIpv4(input.self.address),
-    }).map(([name, lines]) => block(`chain ${name}`, lines)),
+    }).map(([name, lines]) => nftBlock(`chain ${name}`, lines)),
   ];
   return `table ${FIREWALL_TABLE.join(" ")} {\n${blocks.join("\n")}}\n`;
-}
-
-function block(title: string, lines: readonly string[]): string {
-  return `\t${title} {\n\t\t${lines.join("\n\t\t")}\n\t}\n`;
 }
 
 /** The rules for DOCKER-USER, without chain and position; empty where Docker's backend has no such chain. */

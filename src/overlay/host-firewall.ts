@@ -1,35 +1,54 @@
 /**
- * Our nftables table and our rules in DOCKER-USER, read and changed on the real host.
+ * Our nftables tables and our rules in DOCKER-USER, read and changed on the real host.
  *
- * Invariant: the table is replaced in one transaction, so no packet meets half of it; in DOCKER-USER only rules with our
- * comment are touched, and the chain itself is Docker's to make.
+ * Invariant: in DOCKER-USER only rules with our comment are touched, and the chain itself is Docker's to make.
  */
 import { HansaError, isHansaError } from "../errors.ts";
 import type { Command, CommandResult } from "../host/command.ts";
+import { FAST_PATH_TABLE } from "./fast-path-plan.ts";
 import { DOCKER_USER_TAG, FIREWALL_TABLE } from "./firewall-plan.ts";
+import { HostTable } from "./host-table.ts";
 
 const CHAIN = "DOCKER-USER";
 
 export class HostFirewall {
   readonly #command: Command;
-  /** Our text and how this host's nft lists it, where that is not the same: versions differ in spelling. */
-  #listed: { readonly text: string; readonly listing: string } | undefined;
+  readonly #table: HostTable;
+  readonly #fastPath: HostTable;
+  /** The fast path's text that this host refused: not tried again. */
+  #refused = "";
 
   constructor(command: Command) {
     this.#command = command;
+    this.#table = new HostTable(command, FIREWALL_TABLE);
+    this.#fastPath = new HostTable(command, FAST_PATH_TABLE);
   }
 
   /** Makes the table `text`; true when it was not so already. */
   async setTable(text: string): Promise<boolean> {
-    const listing = await this.#list();
-    if (listing === text) return false;
-    if (this.#listed?.text === text && this.#listed.listing === listing) return false;
-    const table = FIREWALL_TABLE.join(" ");
-    const input = `add table ${table}\ndelete table ${table}\n${text}`;
-    need("nft", await this.#command.run(["nft", "-f", "-"], { stdin: input }));
-    const now = await this.#list();
-    this.#listed = now === undefined || now === text ? undefined : { text, listing: now };
-    return true;
+    const result = await this.#table.set(text);
+    if (result) need("nft", result);
+    return result !== undefined;
+  }
+
+  /**
+   * Makes the fast path's table `text`; its devices must exist. What was done about it, for the log; undefined when nothing. Where the
+   * kernel refuses it everything goes the ordinary way, and the same text is not tried again unless `again`.
+   */
+  async setFastPath(text: string, again: boolean): Promise<string | undefined> {
+    if (text === this.#refused && !again) return undefined;
+    const result = await this.#fastPath.set(text);
+    if (result === undefined) return undefined;
+    if (result.status === 0) {
+      this.#refused = "";
+      return "fast path";
+    }
+    const isNews = text !== this.#refused;
+    this.#refused = text;
+    // What an earlier text left would send packets by its ranges.
+    await this.#removeTable(this.#fastPath);
+    if (!isNews) return undefined;
+    return `no fast path: ${complaint(result)}`;
   }
 
   /** Makes our rules in DOCKER-USER exactly `rules`. "no-chain" when Docker has not made the chain. */
@@ -55,13 +74,11 @@ export class HostFirewall {
     return "changed";
   }
 
-  /** Removes the table and our rules. */
+  /** Removes the tables and our rules. */
   async remove(): Promise<void> {
-    const table = FIREWALL_TABLE.join(" ");
-    // Adding first makes the deletion succeed also when there is none.
-    const input = `add table ${table}\ndelete table ${table}\n`;
-    need("nft", await this.#command.run(["nft", "-f", "-"], { stdin: input }));
-    this.#listed = undefined;
+    await this.#removeTable(this.#fastPath);
+    await this.#removeTable(this.#table);
+    this.#refused = "";
     try {
       await this.setDockerUser([]);
     } catch (error) {
@@ -70,9 +87,9 @@ export class HostFirewall {
     }
   }
 
-  async #list(): Promise<string | undefined> {
-    const result = await this.#command.run(["nft", "-s", "list", "table", ...FIREWALL_TABLE]);
-    return result.status === 0 ? result.stdout : undefined;
+  async #removeTable(table: HostTable): Promise<void> {
+    const result = await table.remove();
+    if (result) need("nft", result);
   }
 
   /** How many rules of ours DOCKER-USER holds; undefined when there is no such chain. */
@@ -95,6 +112,9 @@ export class HostFirewall {
 /** Throws OVERLAY_REFUSED with the program's first words of complaint unless `result` is a success. */
 export function need(program: string, result: CommandResult): void {
   if (result.status === 0) return;
-  const words = result.stderr.trim().split("\n", 1)[0] ?? "";
-  throw new HansaError("OVERLAY_REFUSED", `${program} refused: ${words.slice(0, 300)}`);
+  throw new HansaError("OVERLAY_REFUSED", `${program} refused: ${complaint(result)}`);
+}
+
+function complaint({ stderr }: CommandResult): string {
+  return (stderr.trim().split("\n", 1)[0] ?? "").slice(0, 300);
 }

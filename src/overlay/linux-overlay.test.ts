@@ -14,6 +14,8 @@ import {
   pings,
   received,
   secretsOf,
+  segment,
+  segments,
   set,
   snapshot,
   startTunnel,
@@ -116,6 +118,9 @@ test("a container cannot send under an address that is not its host's", async ()
     const ping = await a.inside("c1", "ping", "-c1", "-W0.5", "-I", forged, target);
     assert.notEqual(ping.status, 0);
     assert.equal(await counters(), before, `${forged} arrived at ${target}`);
+    const taken = await segments(b, "c1");
+    await segment(a, "c1", "ACK", [forged, target]);
+    assert.equal(await segments(b, "c1"), taken, `a segment of ${forged} arrived`);
     await a.must("ip", "-n", "c1", "address", "delete", `${forged}/32`, "dev", "lo");
   }
 });
@@ -151,12 +156,27 @@ test("a second equal set changes nothing, in this process and after a restart of
   assert.equal((await monitor).stdout, "");
 });
 
+test("TCP takes the fast path once the host's rules let its connection through", async () => {
+  const rule = "{ type filter hook forward priority 0; ip daddr 10.44.0.5 drop; }";
+  await a.must("nft", `table ip theirs { chain c ${rule}; }`);
+  for (const [kind, arrives] of [
+    ["SYN", false],
+    ["ACK", true],
+  ] as const) {
+    const before = await segments(b, "c1");
+    await segment(a, "c1", kind, ["10.40.0.5", "10.44.0.5"]);
+    assert.equal((await segments(b, "c1")) > before, arrives, kind);
+  }
+  await a.must("nft", "delete table ip theirs");
+});
+
 test("what others changed is repaired by the next set", async () => {
   const good = await snapshot(a);
   await a.must("ip", "route", "delete", "10.44.0.0/15");
   await a.must("ip", "route", "add", "10.45.0.0/16", "dev", "eth0", "proto", "219");
   await a.must("ip", "address", "delete", "10.32.0.1/32", "dev", "hansa-wg");
   await a.must("nft", "delete", "table", "inet", "hansa");
+  await a.must("nft", "delete", "table", "netdev", "hansa");
   await a.must("wg", "set", "hansa-wg", "peer", keys.b.publicKey, "remove");
   await a.must("sysctl", "-qw", "net.ipv4.conf.hansa0.proxy_arp=0");
   await a.must("ip", "link", "set", "hansa-wg", "mtu", "1300");

@@ -88,7 +88,9 @@ export class LinuxOverlay implements Overlay {
     }
     const tunnel = await setTunnel();
     if (tunnel === "changed") changed.push("tunnel");
-    const ip = planIp(config, await this.#seeNetwork([config.bridge, config.tunnel.device]));
+    const devices = [config.bridge, config.tunnel.device];
+    const network = await this.#seeNetwork(devices);
+    const ip = planIp(config, network);
     changed.push(...ip.changed);
     problems.push(...ip.problems);
     await this.#batch(ip.lines);
@@ -97,6 +99,11 @@ export class LinuxOverlay implements Overlay {
     );
     changed.push(...sysctls.changed);
     problems.push(...sysctls.problems);
+    // The hooks sit on the devices and go with them; one that came anew may take what was refused while it was missing.
+    if (devices.every((device) => network.links.has(device))) {
+      const fastPath = await this.#firewall.setFastPath(config.fastPath, changed.length > 0);
+      if (fastPath !== undefined) changed.push(fastPath);
+    }
     if (tunnel === "missing") throw tunnelMissing();
     return { changed, problems };
   }

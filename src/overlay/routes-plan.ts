@@ -37,6 +37,13 @@ export function rangesByOwner(
   return result;
 }
 
+/** What this host gives out, as the fewest blocks, ascending. */
+export function ownBlocks(input: Pick<OverlayInput, "self" | "segments" | "subnet">): Cidr[] {
+  return (rangesByOwner(input.segments, input.subnet).get(input.self.id) ?? []).flatMap(
+    rangeToCidrs,
+  );
+}
+
 /**
  * The routes of this host, ascending by address, the longer first where two begin alike. `needsNextHop`: what goes into the tunnel goes by the
  * owner's node address.

@@ -8,6 +8,9 @@ import {
   failsToPing,
   pings,
   received,
+  ruleset,
+  segment,
+  segments,
   set,
   state,
   transfer,
@@ -45,7 +48,7 @@ async function snapshot(host: LabHost): Promise<string> {
     await host.must("ip", "neighbour", "show", "dev", "hansa-vx", "nud", "permanent"),
     (await host.must("bridge", "fdb", "show", "dev", "hansa-vx")).split("\n").sort().join("\n"),
     await host.must("ip", "-4", "route", "show", "table", "all"),
-    await host.must("nft", "-s", "list", "ruleset"),
+    await ruleset(host),
   ];
   return parts.join("\n");
 }
@@ -119,6 +122,8 @@ test("what others changed, or deleted altogether, is repaired by the next set", 
     ["ip", "route", "replace", "10.44.0.0/15", "dev", "hansa-vx", "proto", "219"],
     ["nft", "delete", "table", "inet", "hansa"],
     ["nft", "flush", "set", "inet", "hansa", "hosts"],
+    ["nft", "delete", "table", "netdev", "hansa"],
+    ["nft", "flush", "set", "netdev", "hansa", "senders"],
   ];
   for (const harm of harms) {
     await a.must(...harm);
@@ -131,6 +136,23 @@ test("what others changed, or deleted altogether, is repaired by the next set", 
   await set(a, configOf("a", VXLAN));
   assert.equal(await snapshot(a), good);
   await pings(a, "c1", "10.44.0.5");
+});
+
+test("TCP takes the fast path once the host's rules let its connection through", async () => {
+  const way = ["10.40.0.5", "10.44.0.5"] as const;
+  const rule = "{ type filter hook forward priority 0; ip daddr 10.44.0.5 drop; }";
+  const arrives = async (kind: "SYN" | "ACK"): Promise<boolean> => {
+    const before = await segments(b, "c1");
+    await segment(a, "c1", kind, way);
+    return (await segments(b, "c1")) > before;
+  };
+  assert.deepEqual([await arrives("SYN"), await arrives("ACK")], [true, true]);
+  await a.must("nft", `table ip theirs { chain c ${rule}; }`);
+  assert.deepEqual([await arrives("SYN"), await arrives("ACK")], [false, true]);
+  await a.must("nft", "delete table netdev hansa");
+  assert.deepEqual([await arrives("SYN"), await arrives("ACK")], [false, false]);
+  await a.must("nft", "delete table ip theirs");
+  assert.deepEqual((await set(a, configOf("a", VXLAN))).changed, ["fast path"]);
 });
 
 test("what is forged or from strangers does not arrive", async () => {
@@ -169,6 +191,9 @@ test("what is forged or from strangers does not arrive", async () => {
     await forged(`a container's packet from ${source}`, () =>
       a.inside("c1", "ping", "-c1", "-W0.5", "-I", source, target),
     );
+    const before = await segments(b, "c1");
+    await segment(a, "c1", "ACK", [source, target]);
+    assert.equal(await segments(b, "c1"), before, `a segment from ${source} arrived`);
     await a.must("ip", "-n", "c1", "address", "delete", `${source}/32`, "dev", "lo");
   }
 });

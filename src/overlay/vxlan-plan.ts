@@ -10,10 +10,15 @@
  * addresses that are its sender's (the MAC says who).
  */
 import { isIP } from "node:net";
-import { formatCidr } from "../values/cidr.ts";
 import { formatIpv4, parseIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
-import { type BackendPlan, ownedBlocks, type TunnelFirewall } from "./backend-plan.ts";
+import {
+  type BackendPlan,
+  ownedBlocks,
+  type TunnelFastPath,
+  type TunnelFirewall,
+} from "./backend-plan.ts";
+import { nftElement, nftSet } from "./nft-text.ts";
 import {
   type OverlayInput,
   type OverlayPeer,
@@ -23,6 +28,8 @@ import {
 
 /** One network only; the number of its port, so that a capture shows whose it is. */
 const VNI = 6784;
+/** What the set of senders is asked of a frame. */
+const SENDER = "ether saddr . ip saddr";
 
 /** The MAC of the VXLAN device of the node `id`: locally administered, "han", the id. */
 export function vxlanMac(id: NodeId): string {
@@ -51,6 +58,7 @@ export const vxlanPlan: BackendPlan = {
     peers: peers.flatMap(vxlanPeer),
   }),
   firewall: vxlanFirewall,
+  fastPath: vxlanFastPath,
 };
 
 function vxlanPeer({ id, address, endpoint }: OverlayPeer): VxlanPeer[] {
@@ -64,16 +72,13 @@ function vxlanFirewall(input: OverlayInput, peers: readonly OverlayPeer[]): Tunn
   const places = peers.flatMap(({ endpoint }) => endpoint ?? []);
   const hosts = [...new Set(places.map((place) => place.ip))].toSorted(byAddress);
   const ends = [...new Set(places.map((place) => `${place.ip} . ${place.port}`))].toSorted();
-  const senders = [...ownedBlocks(input, peers)].flatMap(([{ id }, blocks]) =>
-    blocks.map((block) => `${vxlanMac(id)} . ${formatCidr(block).replace(/\/32$/, "")}`),
-  );
   return {
     sets: [
-      ["hosts", setLines(`type ${type}`, hosts, ip === "ip" ? 2 : 1)],
-      ["ends", setLines(`type ${type} . inet_service`, ends, 1)],
-      ["senders", ["type ether_addr . ipv4_addr", "flags interval", ...elements(senders, 1)]],
+      ["hosts", nftSet([`type ${type}`], hosts, ip === "ip" ? 2 : 1)],
+      ["ends", nftSet([`type ${type} . inet_service`], ends, 1)],
+      ["senders", sendersSet(input, peers)],
     ],
-    fromTunnel: ["ether saddr . ip saddr != @senders drop"],
+    fromTunnel: [`${SENDER} != @senders drop`],
     datagram: [
       // A container of any network of this host that claims a peer's address: the way back to a peer is another.
       `meta iifkind "bridge" fib saddr . iif oif missing drop`,
@@ -86,21 +91,31 @@ function vxlanFirewall(input: OverlayInput, peers: readonly OverlayPeer[]): Tunn
   };
 }
 
+/** The same judgement as the firewall's; the next hop is the owner's node address, as in the routes. */
+function vxlanFastPath(input: OverlayInput, peers: readonly OverlayPeer[]): TunnelFastPath {
+  const hops = [...ownedBlocks(input, peers)]
+    .flatMap(([{ address }, blocks]) => blocks.map((block) => ({ block, address })))
+    .toSorted((a, b) => a.block.base - b.block.base)
+    .map(({ block, address }) => `${nftElement(block)} : ${formatIpv4(address)}`);
+  return {
+    sets: [
+      ["map hops", nftSet(["type ipv4_addr : ipv4_addr", "flags interval"], hops, 2)],
+      ["set senders", sendersSet(input, peers)],
+    ],
+    toTunnel: "fwd ip to ip daddr map @hops",
+    fromTunnel: `${SENDER} @senders`,
+  };
+}
+
+/** Which addresses each peer's frames may carry. */
+function sendersSet(input: OverlayInput, peers: readonly OverlayPeer[]): readonly string[] {
+  const senders = [...ownedBlocks(input, peers)].flatMap(([{ id }, blocks]) =>
+    blocks.map((block) => `${vxlanMac(id)} . ${nftElement(block)}`),
+  );
+  return nftSet(["type ether_addr . ipv4_addr", "flags interval"], senders, 1);
+}
+
 /** The order in which nft lists IPv4 addresses. */
 function byAddress(a: string, b: string): number {
   return (parseIpv4(a) ?? 0) - (parseIpv4(b) ?? 0) || (a < b ? -1 : 1);
-}
-
-function setLines(type: string, values: readonly string[], perLine: number): string[] {
-  return [type, ...elements(values, perLine)];
-}
-
-/** As nft wraps them: `perLine` in a line, the next ones below the first. */
-function elements(values: readonly string[], perLine: number): string[] {
-  if (values.length === 0) return [];
-  const lines: string[] = [];
-  for (let at = 0; at < values.length; at += perLine) {
-    lines.push(values.slice(at, at + perLine).join(", "));
-  }
-  return [`elements = { ${lines.join(",\n\t\t\t     ")} }`];
 }

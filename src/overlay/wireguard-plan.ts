@@ -8,6 +8,7 @@ import { formatCidr } from "../values/cidr.ts";
 import { formatEndpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { type BackendPlan, ownedBlocks } from "./backend-plan.ts";
+import { nftElement, nftSet } from "./nft-text.ts";
 import {
   type OverlayInput,
   type OverlayPeer,
@@ -86,6 +87,17 @@ export const wireguardPlan: BackendPlan = {
     output: [`udp sport ${listenPort} notrack`],
     forward: [],
   }),
+  fastPath: (input, peers) => {
+    const theirs = [...ownedBlocks(input, peers).values()]
+      .flat()
+      .toSorted((a, b) => a.base - b.base)
+      .map(nftElement);
+    return {
+      sets: [["set theirs", nftSet(["type ipv4_addr", "flags interval"], theirs, 2)]],
+      toTunnel: "ip daddr @theirs fwd ip to ip daddr",
+      fromTunnel: "ip saddr @theirs",
+    };
+  },
 };
 
 /** Peers with what each may send from. */
