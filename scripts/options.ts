@@ -6,14 +6,11 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 /** The values of `options`. With `--help` prints `usage` and ends; with bad input one sentence and exit status 2. */
 export function scriptOptions<const T extends Options>(usage: string, options: T) {
   try {
-    const { values } = parseArgs({
-      options: { ...options, help: { type: "boolean", short: "h" } },
-    });
-    if (values["help"] === true) {
+    if (process.argv.includes("--help")) {
       process.stdout.write(`${usage.trim()}\n`);
       process.exit(0);
     }
-    return values as ReturnType<typeof parseArgs<{ options: T }>>["values"];
+    return parseArgs({ options }).values;
   } catch (error) {
     refuse(error instanceof Error ? error.message : String(error));
   }
