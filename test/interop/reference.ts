@@ -46,6 +46,15 @@ export interface Sent {
   readonly bytes: Buffer;
 }
 
+/** One message as memberlist's own libraries read it; byte strings are base64. See go/src/hansa/interop/explain.go. */
+export interface Explained {
+  readonly type: number;
+  readonly fields: Readonly<Record<string, string | number | boolean | null>> | null;
+  readonly members?: readonly Readonly<Record<string, string | number | null>>[];
+  readonly payload?: string;
+  readonly wrapping: readonly string[];
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 interface Line {
@@ -62,6 +71,7 @@ interface Line {
   readonly health?: number;
   readonly counts?: Readonly<Record<string, number>>;
   readonly member?: { readonly name: string };
+  readonly explained?: readonly Explained[];
   readonly members?: readonly {
     readonly name: string;
     readonly ip: string;
@@ -108,6 +118,12 @@ export class Reference implements AsyncDisposable {
     });
     node.at = { ip: settings.bind, port };
     return node;
+  }
+
+  /** What the reference reads in something that was sent. */
+  async explain({ kind, bytes }: Sent, key?: Uint8Array): Promise<readonly Explained[]> {
+    const request = { op: "explain", kind, payload: base64(bytes), settings: { key: base64(key) } };
+    return (await this.#ask(request)).explained ?? [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,7 +23,9 @@ type request struct {
 	Node     string             `json:"node"`
 	Settings reference.Settings `json:"settings"`
 	// Whether what the node sends is reported.
-	Record  bool          `json:"record"`
+	Record bool `json:"record"`
+	// Of what is to be explained.
+	Kind    string        `json:"kind"`
 	To      string        `json:"to"`
 	Targets []string      `json:"targets"`
 	Payload []byte        `json:"payload"`
@@ -40,14 +42,15 @@ type member struct {
 }
 
 type answer struct {
-	ID      int               `json:"id"`
-	OK      bool              `json:"ok"`
-	Error   string            `json:"error,omitempty"`
-	Port    uint16            `json:"port,omitempty"`
-	Joined  int               `json:"joined,omitempty"`
-	Members []member          `json:"members,omitempty"`
-	Counts  *reference.Counts `json:"counts,omitempty"`
-	Health  int               `json:"health"`
+	ID        int               `json:"id"`
+	OK        bool              `json:"ok"`
+	Error     string            `json:"error,omitempty"`
+	Port      uint16            `json:"port,omitempty"`
+	Joined    int               `json:"joined,omitempty"`
+	Members   []member          `json:"members,omitempty"`
+	Counts    *reference.Counts `json:"counts,omitempty"`
+	Health    int               `json:"health"`
+	Explained []explained       `json:"explained,omitempty"`
 }
 
 type event struct {
@@ -148,8 +151,12 @@ func (c *cluster) stop(name string, node *reference.Node) error {
 }
 
 func (c *cluster) handle(req request) (answer, error) {
-	if req.Op == "start" {
+	switch req.Op {
+	case "start":
 		return c.start(req)
+	case "explain":
+		told, err := explain(req.Kind, req.Settings.Key, req.Payload)
+		return answer{Explained: told}, err
 	}
 	node, err := c.find(req.Node)
 	if err != nil {
