@@ -1,8 +1,9 @@
 /**
  * DNS messages on the wire (RFC 1035, EDNS of RFC 6891), as far as a name server and its tests need them.
  *
- * Invariant: the decoder never throws and never loops: a compression pointer must point before the name that has it, and no
- * name is above 255 bytes. Numbers are big endian.
+ * Invariant: the decoder never throws and never loops: a compression pointer must point before the name that has it, no
+ * name is above 255 bytes, and all names together take no more steps than the message has bytes (and some): a message of nothing
+ * but pointers to a long name would cost a thousand times its size. Numbers are big endian.
  */
 import { type DomainName, MAX_LABEL } from "./domain-name.ts";
 
@@ -23,6 +24,8 @@ export const HEADER_BYTES = 12;
 const MAX_NAME_BYTES = 255;
 /** Records of one message that are read at most. */
 const MAX_RECORDS = 4_096;
+/** Labels and pointers that the names of a message may have, besides one for each of its bytes. */
+const SPARE_STEPS = 512;
 /** The furthest that a compression pointer reaches. */
 const MAX_POINTER = 0x3fff;
 
@@ -129,9 +132,12 @@ class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
   hasFailed = false;
+  /** Labels and pointers that may still be followed. */
+  #stepsLeft: number;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+    this.#stepsLeft = bytes.length + SPARE_STEPS;
   }
 
   u8(): number {
@@ -158,7 +164,8 @@ class Reader {
     let end: number | undefined;
     for (;;) {
       const length = this.#bytes[at];
-      if (length === undefined) return this.#failName();
+      if (length === undefined || this.#stepsLeft === 0) return this.#failName();
+      this.#stepsLeft--;
       if (length === 0) {
         this.#at = end ?? at + 1;
         return labels;
