@@ -12,6 +12,7 @@ export const CHECKS: readonly Step[] = [
       "scripts/node-tests.ts",
       "src/**/*.test.ts",
       "test/architecture/*.test.ts",
+      "test/hostile/*.test.ts",
       "test/sim/*.test.ts",
       "test/soak/*.test.ts",
     ],
