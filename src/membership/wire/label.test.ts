@@ -40,7 +40,7 @@ test("a packet has its label in clear before all else, and authenticates it", ()
 
 test("a stream has the label of who dialled, and authenticates it after the frame's header", () => {
   const envelope = makeEnvelope("north", makeKeyring([KEY]));
-  const frame = "0a" + (16 + 29).toString(16).padStart(8, "0");
+  const frame = `0a${(16 + 29).toString(16).padStart(8, "0")}`;
   const sealed = sealByHand(PING, Buffer.concat([Buffer.from(frame, "hex"), Buffer.from("north")]));
   assert.equal(Buffer.from(PING, "hex").length, 16);
   const [dialled, answered] = [HEADER + frame + sealed, frame + sealed];
