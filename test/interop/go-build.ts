@@ -81,7 +81,9 @@ async function compile(target: string, roots: readonly string[], path: string): 
     said += text;
   });
   const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
+    child.once("error", (error) =>
+      reject(new Error(`${error.message}: scripts/setup-host.sh installs Go and memberlist`)),
+    );
     child.once("close", resolve);
   });
   if (code !== 0) throw new Error(`go build ${target} failed (${code}):\n${said}`);

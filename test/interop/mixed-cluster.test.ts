@@ -86,6 +86,21 @@ test("memberlist speaking its protocols 2, 3, 4 and 5 and we are one cluster, an
   await cluster.agree(["o1", "o2", "m2", "m3", "m5"]);
 });
 
+test("over IPv6 too", async () => {
+  const at = { ip: "::1", port: 0 };
+  await using cluster = await MixedCluster.start(
+    2,
+    2,
+    { bind: at.ip },
+    { bind: at, advertise: at },
+  );
+  await cluster.join();
+  await cluster.agree();
+  assert.deepEqual(cluster.ours[0]?.gossip.member("m2")?.endpoint, cluster.theirs[1]?.at);
+  await cluster.theirs[1]?.kill();
+  await cluster.agree(["o1", "o2", "m1"]);
+});
+
 test("names of 255 bytes and of many scripts are seen on both sides", async () => {
   await using cluster = await MixedCluster.start(1, 1);
   await cluster.addOurs(`o-${"l".repeat(253)}`);
