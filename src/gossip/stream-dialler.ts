@@ -33,12 +33,17 @@ const WRONG_KEY = "authentication failed or other cluster";
 export class StreamDialler {
   readonly #envelope: () => Envelope;
   readonly #counters: Counters;
+  readonly #localAddress: string | undefined;
   readonly #cancels = new Set<(why: string) => void>();
 
-  /** `envelope` is asked for each exchange, so that keys can change. */
-  constructor(envelope: () => Envelope, counters: Counters) {
+  /**
+   * `envelope` is asked for each exchange, so that keys can change. `localAddress` is where connections of its family come from;
+   * left out, the host chooses.
+   */
+  constructor(envelope: () => Envelope, counters: Counters, localAddress?: string) {
     this.#envelope = envelope;
     this.#counters = counters;
+    this.#localAddress = localAddress;
   }
 
   /** Exchanges under way. */
@@ -62,6 +67,12 @@ export class StreamDialler {
     for (const cancel of [...this.#cancels]) cancel("hansa is stopping");
   }
 
+  #source(to: Endpoint): { readonly localAddress?: string } {
+    const localAddress = this.#localAddress;
+    if (localAddress === undefined || isIP(localAddress) !== isIP(to.ip)) return {};
+    return { localAddress };
+  }
+
   #exchange(to: Endpoint, frame: Uint8Array, options: ExchangeOptions): Promise<ExchangeResult> {
     const where = formatEndpoint(to);
     if (isIP(to.ip) === 0 || to.port < 1 || to.port > 65_535) {
@@ -72,7 +83,12 @@ export class StreamDialler {
     this.#counters.streamsOut += 1;
     const reader = new FrameReader(this.#envelope(), false);
     return new Promise((resolve) => {
-      const socket = connect({ host: to.ip, port: to.port, noDelay: true });
+      const socket = connect({
+        host: to.ip,
+        port: to.port,
+        noDelay: true,
+        ...this.#source(to),
+      });
       let isConnected = false;
       const finish = (result: ExchangeResult) => {
         clearTimeout(connectTimer);

@@ -40,6 +40,7 @@ export class StreamListener {
   readonly #admission = new Admission();
   readonly #sockets = new Set<Socket>();
   #buffered = 0;
+  #letInTimer: NodeJS.Timeout | undefined;
 
   private constructor(options: StreamListenerOptions) {
     this.#options = options;
@@ -73,21 +74,28 @@ export class StreamListener {
   /** `ip` has shown a key elsewhere, on a stream that we dialled: it is no stranger. */
   know(ip: string): void {
     this.#admission.know(ip, performance.now());
+    this.#letIn();
   }
 
   /** Stops listening and breaks what is open. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
+    clearTimeout(this.#letInTimer);
     await closed;
   }
 
   #accept(socket: Socket): void {
     const { counters } = this.#options;
     const from = endpointFrom(socket.remoteAddress, socket.remotePort);
-    const place = this.#admission.admit(from.ip, performance.now());
     socket.on("error", () => {
       counters.socketErrors += 1;
+    });
+    let deadline: NodeJS.Timeout | undefined;
+    const place = this.#admission.admit(from.ip, performance.now(), () => {
+      const deadlineMs = this.#options.deadlineMs ?? DEADLINE_MS;
+      deadline = setTimeout(() => socket.destroy(), deadlineMs);
+      this.#read(socket, from);
     });
     if (place === undefined) {
       counters.streamsRefused += 1;
@@ -96,19 +104,20 @@ export class StreamListener {
     }
     counters.streamsIn += 1;
     this.#sockets.add(socket);
-    let deadline: NodeJS.Timeout;
-    const begin = () => {
-      const deadlineMs = this.#options.deadlineMs ?? DEADLINE_MS;
-      deadline = setTimeout(() => socket.destroy(), deadlineMs);
-      this.#read(socket, from);
-    };
-    if (place.waitMs > 0) deadline = setTimeout(begin, place.waitMs);
-    else begin();
     socket.on("close", () => {
       clearTimeout(deadline);
       this.#sockets.delete(socket);
       place.release();
     });
+    this.#letIn();
+  }
+
+  #letIn(): void {
+    const nowMs = performance.now();
+    const againMs = this.#admission.letIn(nowMs);
+    clearTimeout(this.#letInTimer);
+    if (againMs === undefined || !this.#server.listening) return;
+    this.#letInTimer = setTimeout(() => this.#letIn(), Math.ceil(againMs - nowMs));
   }
 
   #read(socket: Socket, from: Endpoint): void {
@@ -144,7 +153,7 @@ export class StreamListener {
         this.#linger(socket);
         return;
       }
-      this.#admission.know(from.ip, performance.now());
+      this.know(from.ip);
       const answer = handler.message(progress.message, from);
       counters.streamBytesOut += answer?.length ?? 0;
       if (answer === undefined) socket.end();
