@@ -4,12 +4,12 @@
  * Invariant: the machine is fed and its outputs are carried out one after another, also when a delegate calls back into the
  * driver, so that an incarnation is on disk before anything that relies on it is sent. Nothing unauthenticated reaches the machine.
  */
-import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { Membership } from "../membership/machine.ts";
 import type { Message } from "../membership/message.ts";
 import type { MembershipInput, MembershipOutput } from "../membership/step.ts";
 import { MAX_PACKET } from "../membership/wire/limits.ts";
+import { messageSize } from "../membership/wire/message-size.ts";
 import {
   decodePacket,
   type Envelope,
@@ -17,12 +17,12 @@ import {
   makeEnvelope,
   messageBudget,
   type Refusal,
-  sizeOfMessage,
 } from "../membership/wire/packet.ts";
-import { makeKeyring, NONCE_SIZE } from "../membership/wire/security.ts";
+import { makeKeyring } from "../membership/wire/security.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { Counters } from "./counters.ts";
 import type { GossipDelegate, GossipOptions, JoinResult, MemberView } from "./gossip-delegate.ts";
+import { NonceSource } from "./nonce-source.ts";
 import { PacketSocket } from "./packet-socket.ts";
 import { StreamConversations } from "./stream-conversations.ts";
 import type { ExchangeOptions } from "./stream-dialler.ts";
@@ -44,6 +44,7 @@ const BIND_TRIES = 20;
 export class Gossip {
   readonly #delegate: GossipDelegate;
   readonly #counters: Counters;
+  readonly #nonces = new NonceSource();
   readonly #streams: StreamConversations;
   #envelope: Envelope;
   #packets!: PacketSocket;
@@ -62,6 +63,8 @@ export class Gossip {
     this.#envelope = makeEnvelope(options.label, makeKeyring(options.keys));
     this.#streams = new StreamConversations({
       name: options.name,
+      // As its packets: who listens on one address speaks from it.
+      localAddress: isWildcard(options.bind.ip) ? undefined : options.bind.ip,
       envelope: () => this.#envelope,
       counters: this.#counters,
       delegate: options.delegate,
@@ -216,7 +219,7 @@ export class Gossip {
         ...(timing === undefined ? {} : { timing }),
         random: Math.random,
         packetBudget: messageBudget(this.#envelope),
-        sizeOf: sizeOfMessage,
+        sizeOf: messageSize,
       },
       performance.now(),
     );
@@ -297,7 +300,7 @@ export class Gossip {
 
   #sendMessages(to: Endpoint, messages: readonly Message[]): number {
     if (!this.#isRunning) return 0;
-    const packet = encodePacket(messages, this.#envelope, { nonce: randomBytes(NONCE_SIZE) });
+    const packet = encodePacket(messages, this.#envelope, { nonce: this.#nonces.next() });
     this.#packets.send(packet, to);
     return packet.length;
   }
@@ -325,4 +328,8 @@ export class Gossip {
 /** Throws RangeError unless `endpoint` has an IP literal: a name could not be put into any packet. */
 function refuseName(endpoint: Endpoint): void {
   if (isIP(endpoint.ip) === 0) throw new RangeError(`"${endpoint.ip}" is no IP address`);
+}
+
+function isWildcard(ip: string): boolean {
+  return ip === "0.0.0.0" || ip === "::";
 }

@@ -28,6 +28,8 @@ export class StreamError extends Error {
 
 export interface ConversationParts {
   readonly name: string;
+  /** Where streams that we dial come from; the host chooses when left out. */
+  readonly localAddress: string | undefined;
   readonly envelope: () => Envelope;
   readonly counters: Counters;
   readonly delegate: GossipDelegate;
@@ -44,7 +46,7 @@ export class StreamConversations {
 
   constructor(parts: ConversationParts) {
     this.#parts = parts;
-    this.#dialler = new StreamDialler(parts.envelope, parts.counters);
+    this.#dialler = new StreamDialler(parts.envelope, parts.counters, parts.localAddress);
   }
 
   /** Throws PORT_TAKEN when another socket holds the port. */
@@ -71,7 +73,7 @@ export class StreamConversations {
     if (message.type !== "pushPull") {
       return { ok: false, reason: "protocol", message: `unexpected answer "${message.type}"` };
     }
-    this.#merge({ ...message.state, join }, to);
+    this.#merge({ ...message.state, join }, to, true);
     return { ok: true, members: message.state.members };
   }
 
@@ -107,7 +109,7 @@ export class StreamConversations {
       case "pushPull": {
         const { join } = message.state;
         const answer = this.#answer({ type: "pushPull", state: this.#localState(join) });
-        this.#merge(message.state, from);
+        this.#merge(message.state, from, false);
         return answer;
       }
       case "user":
@@ -137,9 +139,9 @@ export class StreamConversations {
     return { join, members: this.#parts.localMembers(), userState };
   }
 
-  #merge(state: PushPull, from: Endpoint): void {
+  #merge(state: PushPull, from: Endpoint, isAnswer: boolean): void {
     const { feed, delegate } = this.#parts;
-    feed({ type: "remote-state", from, state });
+    feed({ type: "remote-state", from, state, isAnswer });
     if (state.userState.length > 0) delegate.mergeRemoteState(state.userState, state.join, from);
     delegate.synced(from, state.members);
   }

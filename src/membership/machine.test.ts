@@ -8,6 +8,7 @@ import type { MembershipOutput } from "./step.ts";
 import { messageSize } from "./wire/message-size.ts";
 
 const VERSIONS = [2, 5, 5, 0, 0, 0] as const;
+const NO_STATE = new Uint8Array();
 const ME: Endpoint = { ip: "10.0.0.1", port: 6783 };
 
 function machine(options: Partial<MembershipOptions> = {}): Membership {
@@ -304,6 +305,32 @@ test("a push/pull teaches also the dead, suspects those we hold alive, and takes
     ["g", "alive"],
     ["me", "alive"],
   ]);
+});
+
+test("who joins does not pass on what it is told first, since those who told it do; later it does", () => {
+  const member = machine();
+  const exchange = (node: string, number: number, isAnswer: boolean) => {
+    const state = { join: true, members: [remote(node, number, "alive")], userState: NO_STATE };
+    const outputs = member.handle({ type: "remote-state", from: at(9), state, isAnswer }, number);
+    return sent([...outputs, ...tickUntil(member, number + 900)]);
+  };
+  const isAbout = (name: string) => (message: Message) =>
+    message.type === "alive" && message.node === name;
+  const first = exchange("b", 2, true);
+  assert.ok(first.some(isAbout("me")));
+  assert.ok(!first.some(isAbout("b")));
+  assert.ok(exchange("c", 3000, true).some(isAbout("c")));
+
+  const seed = machine();
+  for (const [node, number] of [
+    ["b", 2],
+    ["c", 3],
+  ] as const) {
+    const state = { join: true, members: [remote(node, number, "alive")], userState: NO_STATE };
+    seed.handle({ type: "remote-state", from: at(number), state }, number);
+  }
+  const told = sent(tickUntil(seed, 900));
+  assert.ok(told.some(isAbout("b")) && told.some(isAbout("c")));
 });
 
 test("the same incarnation at two endpoints is a conflict and changes nothing", () => {

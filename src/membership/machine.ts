@@ -209,7 +209,7 @@ export class Membership {
         this.#receive(input.message, input.from, input.reliable ?? false);
         return;
       case "remote-state":
-        this.#rumours.merge(input.state.members);
+        this.#rumours.merge(input.state.members, input.isAnswer ?? false);
         return;
       case "tick":
         return;

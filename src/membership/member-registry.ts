@@ -4,7 +4,7 @@
  * Invariant: a record lives as long as some table counts on it, and equal facts of one name are one record. Numbers of
  * names and records are small, dense and reused; a table keeps only them.
  */
-import { type Endpoint, formatEndpoint } from "../values/endpoint.ts";
+import type { Endpoint } from "../values/endpoint.ts";
 import type { Versions } from "./message.ts";
 
 /** What a member announces about itself, apart from its incarnation. */
@@ -106,7 +106,7 @@ export function sameFacts(a: MemberFacts, b: MemberFacts): boolean {
 }
 
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return a === b || formatEndpoint(a) === formatEndpoint(b);
+  return a === b || (a.port === b.port && a.ip === b.ip);
 }
 
 function sameVersions(a: MemberFacts, b: MemberFacts): boolean {
@@ -117,5 +117,7 @@ function sameVersions(a: MemberFacts, b: MemberFacts): boolean {
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true;
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
 }

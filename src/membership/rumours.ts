@@ -32,6 +32,8 @@ export class Rumours {
   readonly #selfhood: Selfhood;
   readonly #accusers: Accusers;
   readonly #suspicions = new Map<number, OpenSuspicion>();
+  /** Whether a push/pull of this life has come to an end, whoever began it. */
+  #hasExchanged = false;
   readonly #tombstones = new Map<string, number>();
 
   constructor(context: Context, selfhood: Selfhood) {
@@ -128,18 +130,25 @@ export class Rumours {
     emitEvent(this.#context, next, slot, { previous });
   }
 
-  /** The other half of a push/pull. Its dead are only suspected by us when we hold them alive. */
-  merge(members: readonly RemoteMember[]): void {
-    const { table, name } = this.#context;
+  /**
+   * The other half of a push/pull. Its dead are only suspected by us when we hold them alive. What we learn is passed on, except by one who
+   * joins: before the answer to its first push/pull it knows nobody whom that side does not tell itself.
+   */
+  merge(members: readonly RemoteMember[], isAnswer: boolean): void {
+    const { table, name, outbox } = this.#context;
     const before = table.liveCount;
+    const joins = isAnswer && !this.#hasExchanged;
+    this.#hasExchanged = true;
     for (const member of members) {
       const { name: node, incarnation } = member;
+      const isKnown = table.find(node) >= 0;
       if (member.state === "alive") {
         const { endpoint, meta, versions } = member;
         this.onAlive({ type: "alive", incarnation, node, endpoint, meta, versions });
+        if (joins && !isKnown) outbox.forget(node);
       } else if (member.state === "left") {
         this.onDead({ type: "dead", incarnation, node, from: node });
-      } else if (table.find(node) < 0) {
+      } else if (!isKnown) {
         this.#learn(member);
       } else if (!this.#suspicions.has(table.find(node))) {
         this.onSuspect({ type: "suspect", incarnation, node, from: name });

@@ -16,7 +16,13 @@ export type MembershipInput =
       readonly reliable?: boolean;
     }
   /** The other side's half of a push/pull, whoever began it. */
-  | { readonly type: "remote-state"; readonly from: Endpoint; readonly state: PushPull }
+  | {
+      readonly type: "remote-state";
+      readonly from: Endpoint;
+      readonly state: PushPull;
+      /** Whether it is the answer to a push/pull that we began. */
+      readonly isAnswer?: boolean;
+    }
   /** Time passed: call when `nextTickMs()` is due. */
   | { readonly type: "tick" }
   /** Spread `payload` by gossip as a user message; a queued one with the same key is replaced. */

@@ -4,7 +4,7 @@
  * Invariant: one address has one text: IPv4 dotted, also when the wire carries it mapped into IPv6 (::ffff:a.b.c.d, as Go often
  * does); IPv6 as RFC 5952 writes it.
  */
-import { formatIpv4, parseIpv4 } from "./ipv4.ts";
+import { parseIpv4 } from "./ipv4.ts";
 
 /** The raw bytes of the literal `text`, or undefined when it is none. A zone (`%eth0`) is dropped: it means nothing elsewhere. */
 export function ipToBytes(text: string): Uint8Array | undefined {
@@ -36,7 +36,7 @@ export function bytesToIp(bytes: Uint8Array): string | undefined {
 }
 
 function dotted(bytes: Uint8Array): string {
-  return formatIpv4(Buffer.from(bytes).readUInt32BE(0));
+  return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
 }
 
 function isMapped(bytes: Uint8Array): boolean {

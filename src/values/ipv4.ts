@@ -8,19 +8,31 @@
 /** An IPv4 address, 0 to 2^32-1. A half-open range may end at 2^32. */
 export type Ipv4 = number;
 
-const DOTTED = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
+const DOT = 0x2e;
+const ZERO = 0x30;
 
 /** The address that `text` spells, or undefined when it is not four octets of 0 to 255. */
 export function parseIpv4(text: string): Ipv4 | undefined {
-  const match = DOTTED.exec(text);
-  if (!match) return undefined;
+  // By hand: every packet of gossip that leaves has an address in it, and a regular expression was 4 % of an idle node.
+  if (text.length > 15) return undefined;
   let value = 0;
-  for (const octet of match.slice(1)) {
-    const number = Number(octet);
-    if (number > 255) return undefined;
-    value = value * 256 + number;
+  let octet = -1;
+  let dots = 0;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === DOT) {
+      if (octet < 0 || dots === 3) return undefined;
+      value = value * 256 + octet;
+      octet = -1;
+      dots++;
+      continue;
+    }
+    const digit = code - ZERO;
+    if (digit < 0 || digit > 9 || octet === 0) return undefined;
+    octet = octet < 0 ? digit : octet * 10 + digit;
+    if (octet > 255) return undefined;
   }
-  return value;
+  return dots === 3 && octet >= 0 ? value * 256 + octet : undefined;
 }
 
 /** The dotted form of `address`. */

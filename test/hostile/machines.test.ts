@@ -10,7 +10,8 @@ import type { IpamInput } from "../../src/ipam/step.ts";
 import { Membership } from "../../src/membership/machine.ts";
 import type { MembershipInput } from "../../src/membership/step.ts";
 import { encodeMessage } from "../../src/membership/wire/message-codec.ts";
-import { decodePacket, makeEnvelope, sizeOfMessage } from "../../src/membership/wire/packet.ts";
+import { messageSize } from "../../src/membership/wire/message-size.ts";
+import { decodePacket, makeEnvelope } from "../../src/membership/wire/packet.ts";
 import { decodeStreamMessage } from "../../src/membership/wire/stream-message.ts";
 import { CAPTURES } from "./corpus.ts";
 import { DECODERS } from "./decoders.ts";
@@ -56,7 +57,7 @@ test("membership takes whatever decodes: no exception, no lower incarnation, no 
             return state / 2 ** 31;
           },
           packetBudget: BUDGET,
-          sizeOf: sizeOfMessage,
+          sizeOf: messageSize,
         },
         0,
       );

@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { Membership } from "../../src/membership/machine.ts";
 import type { Message, PushPull, Versions } from "../../src/membership/message.ts";
 import type { MembershipInput, MembershipOutput } from "../../src/membership/step.ts";
-import { decodePacket, sizeOfMessage } from "../../src/membership/wire/packet.ts";
+import { messageSize } from "../../src/membership/wire/message-size.ts";
+import { decodePacket } from "../../src/membership/wire/packet.ts";
 import { decodeStreamMessage } from "../../src/membership/wire/stream-message.ts";
 import { CAPTURES } from "./corpus.ts";
 
@@ -124,7 +125,7 @@ function makeMachine(): Membership {
         return state / 2 ** 31;
       },
       packetBudget: 1_371,
-      sizeOf: sizeOfMessage,
+      sizeOf: messageSize,
     },
     0,
   );

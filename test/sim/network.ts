@@ -111,7 +111,8 @@ export class SimulatedNetwork {
       this.#countSync(other, answer.members.length);
       this.feed(other, { type: "remote-state", from: member.endpoint, state });
       this.#stream(other, member, 1, () => {
-        this.feed(member, { type: "remote-state", from: other.endpoint, state: answer });
+        const from = other.endpoint;
+        this.feed(member, { type: "remote-state", from, state: answer, isAnswer: true });
       });
     });
   }

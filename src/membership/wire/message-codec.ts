@@ -9,12 +9,15 @@ import type { Endpoint } from "../../values/endpoint.ts";
 import { bytesToIp, ipToBytes } from "../../values/ip-bytes.ts";
 import { MESSAGE_TYPE, type Message, type Versions } from "../message.ts";
 import { MAX_ERROR_TEXT, MAX_META, MAX_NAME, MAX_PACKET_PLAIN, MAX_UINT32 } from "./limits.ts";
-import { MsgpackReader } from "./msgpack-reader.ts";
+import { FieldNames, MsgpackReader } from "./msgpack-reader.ts";
 import { MsgpackWriter } from "./msgpack-writer.ts";
+
+/** One for all: nothing is kept in it from one message to the next. */
+const WRITER = new MsgpackWriter(2048);
 
 /** The encoded form. Throws RangeError for a value that has none (an address that is no IP literal, a number out of range). */
 export function encodeMessage(message: Message): Uint8Array {
-  const out = new MsgpackWriter();
+  const out = WRITER.clear();
   out.byte(MESSAGE_TYPE[message.type]);
   switch (message.type) {
     case "ping": {
@@ -136,8 +139,8 @@ export function checkedMeta(meta: Uint8Array): Uint8Array {
 
 /** Versions as the wire has them; zeros when the sender is too old to give them. */
 export function versionsOf(raw: Uint8Array): Versions {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = raw.length >= 6 ? raw : [];
-  return [a, b, c, d, e, f];
+  if (raw.length < 6) return NO_VERSIONS;
+  return [raw[0]!, raw[1]!, raw[2]!, raw[3]!, raw[4]!, raw[5]!];
 }
 
 interface Sourced {
@@ -157,6 +160,25 @@ function writeSource(out: MsgpackWriter, source?: Endpoint, node?: string): void
 
 const NONE = new Uint8Array(0);
 
+const FIELD_NAMES = new FieldNames([
+  "SeqNo",
+  "Node",
+  "From",
+  "Incarnation",
+  "Addr",
+  "Target",
+  "Port",
+  "Meta",
+  "Payload",
+  "Vsn",
+  "Nack",
+  "Error",
+  "SourceAddr",
+  "SourcePort",
+  "SourceNode",
+]);
+const NO_VERSIONS: Versions = [0, 0, 0, 0, 0, 0];
+
 /** The union of the fields of all messages: their names mean the same everywhere. */
 class Fields {
   seq = 0;
@@ -168,7 +190,7 @@ class Fields {
   port = 0;
   meta: Uint8Array = NONE;
   payload: Uint8Array = NONE;
-  versions: Versions = [0, 0, 0, 0, 0, 0];
+  versions: Versions = NO_VERSIONS;
   nack = false;
   error = "";
   sourceAddr: Uint8Array = NONE;
@@ -179,7 +201,8 @@ class Fields {
   constructor(reader: MsgpackReader) {
     this.#reader = reader;
     const size = reader.mapSize(32);
-    for (let index = 0; index < size && !reader.failed; index++) this.#read(reader.string(32));
+    for (let index = 0; index < size && !reader.failed; index++)
+      this.#read(reader.fieldName(FIELD_NAMES));
   }
 
   /** `message`, unless something in it could not be read. */

@@ -7,6 +7,35 @@
  */
 import { isUtf8 } from "node:buffer";
 
+/** Names that are looked for, found by length, first and last byte, which must tell them apart. */
+export class FieldNames {
+  readonly #byKey = new Map<number, { readonly name: string; readonly bytes: Uint8Array }>();
+
+  /** Throws RangeError for names that are not told apart. */
+  constructor(names: readonly string[]) {
+    for (const name of names) {
+      const bytes = Buffer.from(name);
+      const key = keyOf(bytes, 0, bytes.length);
+      if (this.#byKey.has(key)) throw new RangeError(`"${name}" looks like another name`);
+      this.#byKey.set(key, { name, bytes });
+    }
+  }
+
+  /** The name that is in `bytes` from `start` to before `end`. */
+  find(bytes: Uint8Array, start: number, end: number): string | undefined {
+    const found = this.#byKey.get(keyOf(bytes, start, end));
+    if (found === undefined) return undefined;
+    for (let index = start; index < end; index++) {
+      if (bytes[index] !== found.bytes[index - start]) return undefined;
+    }
+    return found.name;
+  }
+}
+
+function keyOf(bytes: Uint8Array, start: number, end: number): number {
+  return ((end - start) << 16) | ((bytes[start] ?? 0) << 8) | (bytes[end - 1] ?? 0);
+}
+
 const EMPTY = new Uint8Array(0);
 /** No message nests deeper than a map of arrays; unknown fields may, a little. */
 const MAX_DEPTH = 8;
@@ -18,7 +47,9 @@ export class MsgpackReader {
 
   /** Reads `bytes` from `offset` on; results are views of `bytes`, not copies. */
   constructor(bytes: Uint8Array, offset = 0) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offset = offset;
   }
 
@@ -95,9 +126,40 @@ export class MsgpackReader {
 
   /** A string of at most `limit` bytes in valid UTF-8. */
   string(limit: number): string {
+    const start = this.#shortAscii(limit);
+    if (start >= 0) return this.#bytes.toString("latin1", start, this.#offset);
     const bytes = this.raw(limit);
     if (!isUtf8(bytes)) this.#failed = true;
     return this.#failed ? "" : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+  }
+
+  /** The string that follows: the very one of `names` when it is in there, without making another, else one of at most 32 bytes. */
+  fieldName(names: FieldNames): string {
+    const code = this.#bytes[this.#offset] ?? 0;
+    const start = this.#offset + 1;
+    const end = start + (code & 0x1f);
+    if ((code & 0xe0) === 0xa0 && end <= this.#bytes.length) {
+      const name = names.find(this.#bytes, start, end);
+      if (name !== undefined) {
+        this.#offset = end;
+        return name;
+      }
+    }
+    return this.string(32);
+  }
+
+  /** Steps over a string of less than 32 bytes, all ASCII, as nearly all are, and tells where it began; -1 for anything else. */
+  #shortAscii(limit: number): number {
+    const code = this.#bytes[this.#offset] ?? 0;
+    const size = code & 0x1f;
+    const start = this.#offset + 1;
+    if ((code & 0xe0) !== 0xa0 || size > limit || this.#failed) return -1;
+    if (start + size > this.#bytes.length) return -1;
+    for (let index = start; index < start + size; index++) {
+      if (this.#bytes[index]! >= 0x80) return -1;
+    }
+    this.#offset = start + size;
+    return start;
   }
 
   /** Skips one value of any kind: the value of a field that we do not know. */
@@ -150,8 +212,11 @@ export class MsgpackReader {
       this.#failed = true;
       return 0;
     }
-    this.#offset += width;
-    return this.#bytes.readUIntBE(this.#offset - width, width);
+    let value = 0;
+    for (const end = this.#offset + width; this.#offset < end; this.#offset++) {
+      value = value * 256 + this.#bytes[this.#offset]!;
+    }
+    return value;
   }
 }
 

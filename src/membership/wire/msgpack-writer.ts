@@ -16,6 +16,12 @@ export class MsgpackWriter {
     return this.#length;
   }
 
+  /** Empty again, for another message. */
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
+
   bytes(): Uint8Array {
     return Uint8Array.prototype.slice.call(this.#buffer, 0, this.#length);
   }
@@ -57,11 +63,26 @@ export class MsgpackWriter {
   }
 
   string(value: string): this {
+    if (this.#shortAscii(value)) return this;
     const size = Buffer.byteLength(value);
     this.#rawHeader(size);
     this.#reserve(size);
     this.#length += this.#buffer.write(value, this.#length, "utf8");
     return this;
+  }
+
+  /** Names of fields and most names of members are short and ASCII: written here they cost no call into Node. */
+  #shortAscii(value: string): boolean {
+    if (value.length >= 32) return false;
+    this.#reserve(1 + value.length);
+    for (let index = 0; index < value.length; index++) {
+      const code = value.charCodeAt(index);
+      if (code >= 0x80) return false;
+      this.#buffer[this.#length + 1 + index] = code;
+    }
+    this.#buffer[this.#length] = 0xa0 | value.length;
+    this.#length += 1 + value.length;
+    return true;
   }
 
   raw(value: Uint8Array): this {

@@ -40,9 +40,19 @@ export function messageBudget(envelope: Envelope, budget: number = PACKET_BUDGET
   return budget - envelope.header.length - encryption;
 }
 
-/** Encoded bytes of `message`, alone. */
-export function sizeOfMessage(message: Message): number {
-  return encodeMessage(message).length;
+/** What news became when it was encoded first: it is sent a dozen times. */
+const encodings = new WeakMap<Message, Uint8Array>();
+
+function encodedOnce(message: Message): Uint8Array {
+  const { type } = message;
+  // The rest is sent once.
+  if (type !== "alive" && type !== "suspect" && type !== "dead") return encodeMessage(message);
+  let bytes = encodings.get(message);
+  if (bytes === undefined) {
+    bytes = encodeMessage(message);
+    encodings.set(message, bytes);
+  }
+  return bytes;
 }
 
 /** One datagram of 1 to 255 messages. Throws RangeError for values that have no encoding: those are ours and wrong. */
@@ -51,13 +61,14 @@ export function encodePacket(
   envelope: Envelope,
   options: PacketOptions = {},
 ): Uint8Array {
-  const [first, ...others] = messages.map(encodeMessage);
+  const parts = messages.map(encodedOnce);
+  const [first] = parts;
   if (first === undefined) throw new RangeError("a packet needs a message");
-  let body = others.length === 0 ? first : encodeCompound([first, ...others]);
+  let body = parts.length === 1 ? first : encodeCompound(parts);
   if (options.crc) body = addCrc(body);
   if (envelope.keyring !== undefined) {
     if (options.nonce === undefined) throw new RangeError("encryption needs a nonce");
-    body = seal(envelope.keyring, body, envelope.aad, options.nonce);
+    return seal(envelope.keyring, body, envelope.aad, options.nonce, envelope.header);
   }
   return envelope.header.length === 0 ? body : Buffer.concat([envelope.header, body]);
 }

@@ -46,19 +46,32 @@ function makeKey(raw: Uint8Array): Key {
   };
 }
 
-/** `plain` encrypted with the first key, `aad` authenticated along. `nonce` has 12 random bytes. */
+const TAG_OPTION = { authTagLength: TAG_SIZE };
+const NOTHING = new Uint8Array(0);
+
+/**
+ * `plain` encrypted with the first key, `aad` authenticated along. `nonce` has 12 random bytes. `before` are bytes in clear that the
+ * result begins with.
+ */
 export function seal(
   keyring: Keyring,
   plain: Uint8Array,
   aad: Uint8Array,
   nonce: Uint8Array,
+  before: Uint8Array = NOTHING,
 ): Uint8Array {
   const { algorithm, secret } = keyring.keys[0];
-  const cipher = createCipheriv(algorithm, secret, nonce, { authTagLength: TAG_SIZE });
-  cipher.setAAD(aad);
+  const cipher = createCipheriv(algorithm, secret, nonce, TAG_OPTION);
+  if (aad.length > 0) cipher.setAAD(aad);
   const body = cipher.update(plain);
   cipher.final();
-  return Buffer.concat([Uint8Array.of(1), nonce, body, cipher.getAuthTag()]);
+  const sealed = Buffer.allocUnsafe(before.length + ENCRYPTION_OVERHEAD + body.length);
+  sealed.set(before);
+  sealed[before.length] = 1;
+  sealed.set(nonce, before.length + 1);
+  sealed.set(body, before.length + 1 + NONCE_SIZE);
+  sealed.set(cipher.getAuthTag(), sealed.length - TAG_SIZE);
+  return sealed;
 }
 
 /** What was sealed, or undefined when no key opens it, or it is not of this form. */
@@ -79,8 +92,8 @@ export function open(
 function openWith(key: Key, sealed: Uint8Array, aad: Uint8Array): Uint8Array | undefined {
   const end = sealed.length - TAG_SIZE;
   const nonce = sealed.subarray(1, 1 + NONCE_SIZE);
-  const decipher = createDecipheriv(key.algorithm, key.secret, nonce, { authTagLength: TAG_SIZE });
-  decipher.setAAD(aad);
+  const decipher = createDecipheriv(key.algorithm, key.secret, nonce, TAG_OPTION);
+  if (aad.length > 0) decipher.setAAD(aad);
   decipher.setAuthTag(sealed.subarray(end));
   const plain = decipher.update(sealed.subarray(1 + NONCE_SIZE, end));
   try {

@@ -25,7 +25,7 @@ import {
   endpointOf,
   versionsOf,
 } from "./message-codec.ts";
-import { MsgpackReader } from "./msgpack-reader.ts";
+import { FieldNames, MsgpackReader } from "./msgpack-reader.ts";
 import { MsgpackWriter } from "./msgpack-writer.ts";
 
 export type StreamMessage =
@@ -97,6 +97,15 @@ function decodePushPull(bytes: Uint8Array): StreamMessage | undefined {
 }
 
 const STATES = Object.keys(MEMBER_STATE) as readonly MemberState[];
+const MEMBER_FIELDS = new FieldNames([
+  "Name",
+  "Addr",
+  "Port",
+  "Meta",
+  "Incarnation",
+  "State",
+  "Vsn",
+]);
 const NONE = new Uint8Array(0);
 
 /** One member; undefined when it makes no sense, with `reader.failed` when it could not be read at all. */
@@ -110,7 +119,7 @@ function readMember(reader: MsgpackReader): RemoteMember | undefined {
   let versions = versionsOf(NONE);
   const size = reader.mapSize(16);
   for (let index = 0; index < size && !reader.failed; index++) {
-    const key = reader.string(32);
+    const key = reader.fieldName(MEMBER_FIELDS);
     if (key === "Name") name = textOf(reader.raw(reader.remaining), MAX_NAME);
     else if (key === "Addr") address = reader.raw(16);
     else if (key === "Port") port = reader.uint(65_535);
