@@ -10,6 +10,7 @@ import { Playground } from "../src/playground/playground.ts";
 import { formHansa, HANSA, HOSTS, must, seconds, TOKEN } from "./cluster.ts";
 import { hostCutSeconds } from "./host-cut.ts";
 import { addressRequests } from "./ipam-plugin.ts";
+import { membershipRows } from "./membership/membership-rows.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
 import { throughputRows } from "./throughput.ts";
 
@@ -150,6 +151,13 @@ for (const command of ["version", "status"]) {
 
 await playground.down();
 rows.push(...(await throughputRows(3)));
+// In short; `npm run bench -- membership` has all sizes and more rounds.
+rows.push(
+  ...(await membershipRows(
+    { shapes: [{ nodes: 64, processes: 1 }], rounds: 2, lives: 1, idleSeconds: 15 },
+    () => undefined,
+  )),
+);
 
 process.stdout.write(
   process.argv.includes("--json")

@@ -9,8 +9,8 @@ export interface Row {
   readonly unit: string;
   /** How `ours` is held against `peer`. */
   readonly compare: "ratio" | "difference" | "absolute";
-  /** What the comparison should not exceed, or with the bound "least" not fall below. */
-  readonly target: number;
+  /** What the comparison should not exceed, or with the bound "least" not fall below; undefined for a figure to know only. */
+  readonly target: number | undefined;
   readonly bound?: "least";
   /** Samples taken in pairs: the ratio is then the median of theirs. */
   readonly pairs?: { readonly ours: readonly number[]; readonly peer: readonly number[] };
@@ -35,8 +35,11 @@ export function compared(row: Row): number {
   return row.compare === "difference" ? row.ours - row.peer : row.ours;
 }
 
-function isMet(row: Row): boolean {
-  return row.bound === "least" ? compared(row) >= row.target : compared(row) <= row.target;
+function verdict(row: Row): readonly [string, string] {
+  const { target, bound } = row;
+  if (target === undefined) return ["-", ""];
+  const isMet = bound === "least" ? compared(row) >= target : compared(row) <= target;
+  return [`${bound === "least" ? ">=" : "<="} ${target}`, isMet ? "met" : "NOT MET"];
 }
 
 /** The rows as an aligned table with a verdict each. */
@@ -46,8 +49,7 @@ export function table(rows: readonly Row[]): string {
     `${row.ours.toFixed(3)} ${row.unit}`,
     row.compare === "absolute" ? "-" : `${row.peer.toFixed(3)} ${row.unit} (${row.peerName})`,
     `${compared(row).toFixed(3)}${row.compare === "ratio" ? " x" : ` ${row.unit}`}`,
-    `${row.bound === "least" ? ">=" : "<="} ${row.target}`,
-    isMet(row) ? "met" : "NOT MET",
+    ...verdict(row),
     `n=${row.samples}`,
   ]);
   const all = [["figure", "ours", "peer", "compared", "target", "", ""], ...cells];
