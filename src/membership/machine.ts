@@ -220,7 +220,7 @@ export class Membership {
         });
         return;
       case "announce":
-        this.#selfhood.announce(input.meta, input.endpoint);
+        if (this.#selfhood.announce(input.meta, input.endpoint)) this.#prober.syncSoon();
         return;
       case "leave":
         this.#prober.stop();

@@ -48,7 +48,7 @@ export class Prober {
   #probeTick: Deadline | undefined;
   #deadTick: Deadline | undefined;
   #syncTick: Deadline | undefined;
-  #growthSync: Deadline | undefined;
+  #soonSync: Deadline | undefined;
   /** Live members when we last began a push/pull, or at the start. */
   #liveAtSync: number;
 
@@ -95,7 +95,7 @@ export class Prober {
   /** Ends all rounds. */
   stop(): void {
     const { deadlines } = this.#context;
-    for (const tick of [this.#probeTick, this.#deadTick, this.#syncTick, this.#growthSync]) {
+    for (const tick of [this.#probeTick, this.#deadTick, this.#syncTick, this.#soonSync]) {
       deadlines.cancel(tick);
     }
     this.#endProbe();
@@ -302,11 +302,20 @@ export class Prober {
    * the cluster grow by an eighth since its last push/pull does one more, soon.
    */
   #syncAfterGrowth(): void {
-    const { table, timing, nowMs, deadlines, random } = this.#context;
+    const { table } = this.#context;
     this.#liveAtSync = Math.min(this.#liveAtSync, table.liveCount);
-    if (table.liveCount <= this.#liveAtSync * 1.125) return;
-    this.#growthSync ??= deadlines.at(nowMs + (0.5 + random()) * timing.growthSyncMs, () => {
-      this.#growthSync = undefined;
+    if (table.liveCount > this.#liveAtSync * 1.125) this.syncSoon();
+  }
+
+  /**
+   * One push/pull more, soon. Also for whoever was known at another address until now: what was sent there, answers to questions of its own among it,
+   * is lost, and the next round is half a minute away.
+   */
+  syncSoon(): void {
+    const { timing, nowMs, deadlines, random, hasLeft } = this.#context;
+    if (hasLeft) return;
+    this.#soonSync ??= deadlines.at(nowMs + (0.5 + random()) * timing.growthSyncMs, () => {
+      this.#soonSync = undefined;
       this.#syncNow();
     });
   }

@@ -64,14 +64,16 @@ export class Selfhood {
       outbox.send(from, [aliveMessage(this.#context, self)]);
   }
 
-  /** Our metadata or address changed. Throws RangeError for metadata above 512 bytes. */
-  announce(meta: Uint8Array, endpoint: Endpoint): void {
+  /** Our metadata or address changed; says whether the address did. Throws RangeError for metadata above 512 bytes. */
+  announce(meta: Uint8Array, endpoint: Endpoint): boolean {
     const { table, self } = this.#context;
     refuseLongMeta(meta);
-    const facts = { ...table.record(self), meta, endpoint };
-    if (sameFacts(facts, table.record(self))) return;
+    const before = table.record(self);
+    const facts = { ...before, meta, endpoint };
+    if (sameFacts(facts, before)) return false;
     table.setFacts(self, facts);
     this.#refute(table.incarnation(self));
+    return !sameEndpoint(before.endpoint, endpoint);
   }
 
   /** Says goodbye: straight to a few, to all others by gossip. */

@@ -76,6 +76,28 @@ test("nothing is planned that cannot be done, nor more at a time than a cluster 
   );
 });
 
+test("nobody that owns addresses from birth is launched apart, nor cut off before it is born", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 31 }), (seed) => {
+      let bornMs = Number.NEGATIVE_INFINITY;
+      walk(seed, 300, (world, { afterMs, event }) => {
+        const nowMs = world.nowMs + afterMs;
+        if (["part", "cut", "power-cut", "oneway", "block", "delay"].includes(event.type)) {
+          assert.ok(nowMs - bornMs >= 15_000, event.type);
+        }
+        if (event.type === "reset") bornMs = Number.NEGATIVE_INFINITY;
+        if (event.type !== "launch" || event.id > 4) return;
+        bornMs = nowMs;
+        assert.ok(world.groups.length === 0 && world.holes === 0);
+        const on = world.hosts.filter(({ isOn, isCut }) => isOn && !isCut);
+        assert.ok(on.some(({ number }) => number === event.host));
+        assert.ok(on.some(({ number, isLaunched }) => isLaunched && number !== event.host));
+      });
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test("a calm comes after 14 to 34 events, and leaves nothing broken behind", () => {
   let since = 0;
   walk(5, 1000, (world, { event }) => {

@@ -3,7 +3,8 @@
  *
  * Bounds, so that a soak stays a hard day and not the end of the world: at most two hosts are off, at most two dockerds are stopped, one
  * host is reset at a time, and at most two processes of a host are killed within `APART_MS` (with supervisor, daemon and plugin gone nobody is
- * left to start them: docs/internals/processes.md).
+ * left to start them: docs/internals/processes.md). And nobody is born apart: a node launched with an id that owns addresses from birth needs one
+ * other in reach, or it gives out what its former life handed over, which is noticed, not prevented (docs/internals/ipam.md).
  */
 import { Dice } from "./dice.ts";
 import type { EventType, Planned, SoakEvent } from "./event.ts";
@@ -16,6 +17,9 @@ export interface Abilities {
 }
 
 const APART_MS = 20_000;
+/** Nodes that own addresses from birth, and how long after a launch one is certainly born. */
+const BORN_OWNERS = 4;
+const BIRTH_MS = 15_000;
 const MAX_CONTAINERS = 14;
 /** Of the addresses asked for by name; few, so that they are asked for again and elsewhere. */
 const FIXED_ADDRESSES = Array.from({ length: 12 }, (_, index) => `10.33.0.${index + 1}`);
@@ -110,23 +114,16 @@ function candidates(world: World, abilities: Abilities, dice: Dice): readonly So
   if (withoutDocker.length < 2)
     one(withDocker, ({ number }) => ({ type: "stop-docker", host: number }));
   one(withoutDocker, ({ number }) => ({ type: "start-docker", host: number }));
-  if (off.length < 2) one(launched, ({ number }) => ({ type: "power-cut", host: number }));
   one(off, ({ number }) => ({ type: "boot", host: number }));
-  const numbers = dice.shuffled(world.hosts.map(({ number }) => number));
-  const at = dice.between(1, numbers.length - 1);
-  events.push({ type: "part", groups: [numbers.slice(0, at), numbers.slice(at)] });
-  if (world.groups.length > 0 || world.holes > 0) events.push({ type: "heal" });
-  const [a = 1, b = 2] = numbers;
-  events.push({ type: "oneway", from: a, to: b }, { type: "block", a, b });
-  one(
-    on.filter(({ isCut }) => !isCut),
-    ({ number }) => ({ type: "cut", host: number }),
+  const isBirth = launched.some(
+    ({ id, launchedMs }) => id <= BORN_OWNERS && world.nowMs - launchedMs < BIRTH_MS,
   );
+  if (!isBirth) events.push(...separations(world, dice));
+  if (world.groups.length > 0 || world.holes > 0) events.push({ type: "heal" });
   one(
     world.hosts.filter(({ isCut }) => isCut),
     ({ number }) => ({ type: "mend", host: number }),
   );
-  events.push(newDelay(world, dice));
   const knowing = launched.filter(({ targets }) => targets.length > 1);
   one(knowing, (host) => ({ type: "forget", host: host.number, target: dice.pick(host.targets) }));
   one(launched, ({ number }) => ({
@@ -144,6 +141,25 @@ function candidates(world: World, abilities: Abilities, dice: Dice): readonly So
     resets.filter(({ isOn, hasDocker }) => isOn && hasDocker),
     (host) => relaunch(world, host, dice),
   );
+  return events;
+}
+
+/** What may keep hosts from hearing one another. */
+function separations(world: World, dice: Dice): readonly SoakEvent[] {
+  const on = world.hosts.filter(({ isOn }) => isOn);
+  const launched = on.filter(({ isLaunched }) => isLaunched);
+  const events: SoakEvent[] = [];
+  if (world.hosts.length - on.length < 2 && launched.length > 0) {
+    events.push({ type: "power-cut", host: dice.pick(launched).number });
+  }
+  const numbers = dice.shuffled(world.hosts.map(({ number }) => number));
+  const at = dice.between(1, numbers.length - 1);
+  events.push({ type: "part", groups: [numbers.slice(0, at), numbers.slice(at)] });
+  const [a = 1, b = 2] = numbers;
+  events.push({ type: "oneway", from: a, to: b }, { type: "block", a, b });
+  const plugged = on.filter(({ isCut }) => !isCut);
+  if (plugged.length > 0) events.push({ type: "cut", host: dice.pick(plugged).number });
+  events.push(newDelay(world, dice));
   return events;
 }
 
@@ -180,5 +196,14 @@ function newDelay(world: World, dice: Dice): SoakEvent {
 /** The events that bring a reset host back: with its old id, or with one that nobody ever had. */
 export function relaunch(world: World, host: WorldHost, dice: Dice): SoakEvent {
   const fresh = Math.max(...world.usedIds) + 1;
-  return { type: "launch", host: host.number, id: dice.chance(0.6) ? host.id : fresh };
+  const isOld = dice.chance(0.6) && (host.id > BORN_OWNERS || hearsSomebody(world, host));
+  return { type: "launch", host: host.number, id: isOld ? host.id : fresh };
+}
+
+/** True while nothing keeps this host from all others, and one of them runs. */
+function hearsSomebody(world: World, { number, isCut }: WorldHost): boolean {
+  if (isCut || world.groups.length > 0 || world.holes > 0) return false;
+  return world.hosts.some(
+    (other) => other.number !== number && other.isOn && other.isLaunched && !other.isCut,
+  );
 }

@@ -15,6 +15,8 @@ export interface WorldHost {
   readonly isCut: boolean;
   /** When its processes were killed the last two times, planned time; a start of all counts as two. */
   readonly killsMs: readonly [number, number];
+  /** When it was launched, planned time. */
+  readonly launchedMs: number;
   readonly targets: readonly string[];
 }
 
@@ -61,6 +63,7 @@ export function newWorld(seed: number, hosts: number): World {
       isLaunched: true,
       isCut: false,
       killsMs: [-60_000, -60_000],
+      launchedMs: -60_000,
       targets: allTargets(hosts),
     })),
     containers: [],
@@ -163,6 +166,7 @@ function changes(world: World, event: SoakEvent): Partial<World> {
           id: event.id,
           isLaunched: true,
           killsMs: [world.nowMs, world.nowMs],
+          launchedMs: world.nowMs,
           targets: allTargets(world.hosts.length),
         }),
       };
