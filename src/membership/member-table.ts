@@ -1,17 +1,22 @@
 /**
- * All members that one machine knows, in columns of typed arrays: 23 bytes a member (see BYTES_PER_MEMBER), times at most 1.25 for growth.
+ * All members that one machine knows, in columns of typed arrays: 19 bytes a member (see BYTES_PER_MEMBER), times at most 1.25 for growth.
  *
  * A member's slot is the number of its name in the registry, so that a table needs no index by name of its own, and a copy is a copy of columns.
- * `#order` lists the slots of all others in three parts, so that every choice costs O(1):
+ * `#order` lists the slots of all others in three parts, so that every choice costs O(1), and a change between live and gone a search:
  *
  *     0 ... cursor ... live ... length
  *     probed  to probe  dead or left
  *
- * Invariants: each slot but our own is in `#order` exactly once, at `#position`; alive and suspect ones lie below `live`; each is probed
- * once in a round, in a random sequence (the shuffle is done one step at a time while probing).
+ * Invariants: each slot but our own is in `#order` exactly once; alive and suspect ones lie below `live`; each is probed once in a round, in
+ * a random sequence (the shuffle is done one step at a time while probing).
  */
 
-import type { MemberFacts, MemberRecord, MemberRegistry } from "./member-registry.ts";
+import {
+  type MemberFacts,
+  type MemberRecord,
+  type MemberRegistry,
+  sameFacts,
+} from "./member-registry.ts";
 import type { MemberState } from "./message.ts";
 
 /** By code; 0 stands for a slot that is not in use. */
@@ -22,8 +27,6 @@ const STATES: readonly (MemberState | undefined)[] = [
   "dead",
   "left",
 ];
-/** The position of our own slot. */
-const NONE = 0xffffffff;
 /** Times are kept in these steps since the table began: 6.8 years fit. */
 const TIME_STEP_MS = 50;
 /** Round trips are kept in these steps: 3.2 s fit, longer ones count as that. */
@@ -31,19 +34,21 @@ const RTT_STEP_MS = 0.05;
 const NO_RTT = 0xffff;
 
 /** Bytes of all columns for one member, without what tables share. */
-export const BYTES_PER_MEMBER = 4 + 4 + 1 + 4 + 2 + 4 + 4;
+export const BYTES_PER_MEMBER = 4 + 4 + 1 + 4 + 2 + 4;
 
 export class MemberTable {
   readonly #registry: MemberRegistry;
   readonly #startMs: number;
   readonly #random: () => number;
   #recordIds = new Uint32Array(8);
+  /** Whether `#recordIds` belongs to another table, whose registry uses count for us until we write. */
+  #sharesRecords = false;
   #incarnations = new Uint32Array(8);
   #states = new Uint8Array(8);
   #since = new Uint32Array(8);
   #rtts = new Uint16Array(8);
-  #positions = new Uint32Array(8);
   #order = new Uint32Array(8);
+  #self = -1;
   #length = 0;
   #live = 0;
   #cursor = 0;
@@ -54,22 +59,23 @@ export class MemberTable {
     this.#random = random;
   }
 
-  /** A table of the same members and the same registry, with random numbers of its own. O(members), a copy of memory. */
+  /**
+   * A table of the same members and the same registry, with random numbers of its own; a copy of memory. This one must stay as it is
+   * as long as the copy lives: what members announce is shared until the copy learns something else.
+   */
   copy(random: () => number): MemberTable {
     const made = new MemberTable(this.#registry, this.#startMs, random);
-    made.#recordIds = this.#recordIds.slice();
+    made.#recordIds = this.#recordIds;
+    made.#sharesRecords = true;
     made.#incarnations = this.#incarnations.slice();
     made.#states = this.#states.slice();
     made.#since = this.#since.slice();
     made.#rtts = this.#rtts.slice();
-    made.#positions = this.#positions.slice();
     made.#order = this.#order.slice();
+    made.#self = this.#self;
     made.#length = this.#length;
     made.#live = this.#live;
     made.#cursor = this.#cursor;
-    for (let slot = 0; slot < this.#states.length; slot++) {
-      if (this.#states[slot] !== 0) this.#registry.retain(this.#recordIds[slot]!);
-    }
     return made;
   }
 
@@ -92,27 +98,28 @@ export class MemberTable {
   /** Makes the member with this name ourselves: never probed, never chosen. It is added when it is missing. */
   addSelf(facts: MemberFacts, incarnation: number, nowMs: number): number {
     const known = this.find(facts.name);
-    if (known >= 0) this.remove(known);
-    const slot = this.#newSlot(facts, incarnation, "alive", nowMs);
-    this.#positions[slot] = NONE;
-    return slot;
+    if (known < 0) this.#self = this.#newSlot(facts, incarnation, "alive", nowMs);
+    else {
+      this.#takeOut(known);
+      this.#self = known;
+      this.setIncarnation(known, incarnation);
+      if (!sameFacts(this.record(known), facts)) this.setFacts(known, facts);
+    }
+    return this.#self;
   }
 
   /** Adds a member whose name is not in the table. */
   add(facts: MemberFacts, incarnation: number, state: MemberState, nowMs: number): number {
     const slot = this.#newSlot(facts, incarnation, state, nowMs);
     if (this.#length === this.#order.length) this.#order = grown(this.#order, this.#length + 1);
-    this.#place(slot, this.#length);
-    this.#length++;
-    if (isLive(state)) this.#enliven(slot);
+    this.#order[this.#length++] = slot;
+    if (isLive(state)) this.#enliven(this.#length - 1);
     return slot;
   }
 
   remove(slot: number): void {
-    if (isLive(this.state(slot))) this.#deaden(slot);
-    const last = this.#order[this.#length - 1]!;
-    this.#place(last, this.#positions[slot]!);
-    this.#length--;
+    this.#takeOut(slot);
+    this.#ownRecords();
     this.#states[slot] = 0;
     this.#registry.release(this.#recordIds[slot]!);
   }
@@ -123,6 +130,7 @@ export class MemberTable {
 
   /** Replaces what the member announces; the name stays. */
   setFacts(slot: number, facts: MemberFacts): void {
+    this.#ownRecords();
     const old = this.#recordIds[slot]!;
     this.#recordIds[slot] = this.#registry.acquire(facts);
     this.#registry.release(old);
@@ -145,9 +153,9 @@ export class MemberTable {
     if (before === state) return;
     this.#states[slot] = STATES.indexOf(state);
     this.#since[slot] = this.#steps(nowMs);
-    if (this.#positions[slot] === NONE || isLive(before) === isLive(state)) return;
-    if (isLive(state)) this.#enliven(slot);
-    else this.#deaden(slot);
+    if (slot === this.#self || isLive(before) === isLive(state)) return;
+    if (isLive(state)) this.#enliven(this.#order.indexOf(slot, this.#live));
+    else this.#deaden(this.#order.indexOf(slot));
   }
 
   /** When the state began, rounded down to 50 ms. */
@@ -211,6 +219,7 @@ export class MemberTable {
   }
 
   #newSlot(facts: MemberFacts, incarnation: number, state: MemberState, nowMs: number): number {
+    this.#ownRecords();
     const recordId = this.#registry.acquire(facts);
     const slot = this.#registry.record(recordId).nameId;
     if (slot >= this.#recordIds.length) this.#growSlots();
@@ -222,19 +231,28 @@ export class MemberTable {
     return slot;
   }
 
+  /** Before the first write to a column that is another table's. */
+  #ownRecords(): void {
+    if (!this.#sharesRecords) return;
+    this.#sharesRecords = false;
+    this.#recordIds = this.#recordIds.slice();
+    for (const [slot, state] of this.#states.entries()) {
+      if (state !== 0) this.#registry.retain(this.#recordIds[slot]!);
+    }
+  }
+
   #steps(nowMs: number): number {
     return Math.max(0, Math.floor((nowMs - this.#startMs) / TIME_STEP_MS));
   }
 
   /** From the dead part into what is still to be probed. */
-  #enliven(slot: number): void {
-    this.#swap(this.#positions[slot]!, this.#live);
+  #enliven(position: number): void {
+    this.#swap(position, this.#live);
     this.#live++;
   }
 
   /** Out of the live part, so that nobody else loses or doubles its turn of this round. */
-  #deaden(slot: number): void {
-    let position = this.#positions[slot]!;
+  #deaden(position: number): void {
     if (position < this.#cursor) {
       this.#cursor--;
       this.#swap(position, this.#cursor);
@@ -244,15 +262,17 @@ export class MemberTable {
     this.#swap(position, this.#live);
   }
 
-  #swap(a: number, b: number): void {
-    const [slotA, slotB] = [this.#order[a]!, this.#order[b]!];
-    this.#place(slotA, b);
-    this.#place(slotB, a);
+  /** Out of the order altogether. */
+  #takeOut(slot: number): void {
+    if (isLive(this.state(slot))) this.#deaden(this.#order.indexOf(slot));
+    this.#length--;
+    this.#swap(this.#order.indexOf(slot, this.#live), this.#length);
   }
 
-  #place(slot: number, position: number): void {
-    this.#order[position] = slot;
-    this.#positions[slot] = position;
+  #swap(a: number, b: number): void {
+    const slotA = this.#order[a]!;
+    this.#order[a] = this.#order[b]!;
+    this.#order[b] = slotA;
   }
 
   #growSlots(): void {
@@ -260,7 +280,6 @@ export class MemberTable {
     this.#recordIds = grown(this.#recordIds, atLeast);
     this.#incarnations = grown(this.#incarnations, atLeast);
     this.#since = grown(this.#since, atLeast);
-    this.#positions = grown(this.#positions, atLeast);
     const size = this.#recordIds.length;
     const [states, rtts] = [new Uint8Array(size), new Uint16Array(size)];
     states.set(this.#states);

@@ -141,6 +141,7 @@ export class Rumours {
     this.#hasExchanged = true;
     for (const member of members) {
       const { name: node, incarnation } = member;
+      if (this.#isOldNews(member)) continue;
       const isKnown = table.find(node) >= 0;
       if (member.state === "alive") {
         const { endpoint, meta, versions } = member;
@@ -195,6 +196,18 @@ export class Rumours {
     const slot = table.add(facts, alive.incarnation, "alive", nowMs);
     outbox.spread(alive.node, alive);
     emitEvent(this.#context, "joined", slot);
+  }
+
+  /** Nearly all of a push/pull: a member that we hold alive at the same place with the same incarnation or a higher one. */
+  #isOldNews({ name, state, incarnation, endpoint }: RemoteMember): boolean {
+    if (state !== "alive") return false;
+    const { table, self } = this.#context;
+    const slot = table.find(name);
+    if (slot < 0 || slot === self || table.state(slot) !== "alive") return false;
+    if (incarnation > table.incarnation(slot)) return false;
+    return (
+      incarnation < table.incarnation(slot) || sameEndpoint(endpoint, table.record(slot).endpoint)
+    );
   }
 
   /** A member that others hold suspect or dead and that we never met: it is known to us as they know it. */

@@ -37,10 +37,17 @@ export class Beliefs {
     return this.#rows.length - 1;
   }
 
-  /** From now on every observer holds every name alive: a cluster that has met. */
+  /** All observers so far run and hold every name alive: a cluster that has met. O(observers) writes of whole rows. */
   convergeAll(): void {
-    for (const row of this.#rows) row.fill(CODES.alive, 0, this.#holders.length);
-    this.#recount();
+    const count = this.#holders.length;
+    for (const row of this.#rows) row.fill(CODES.alive, 0, count);
+    this.#holders.fill(0);
+    for (const [observer, self] of this.#selves.entries()) {
+      this.#isUp[observer] = true;
+      this.#holders[self]! += 1;
+    }
+    this.strangers = 0;
+    this.ghosts = 0;
   }
 
   /** The observer starts with an empty memory, or stops. O(members). */
@@ -99,12 +106,6 @@ export class Beliefs {
     for (let observer = 0; observer < this.#rows.length; observer++) {
       if (observer !== except) this.#count(observer, subject, sign);
     }
-  }
-
-  #recount(): void {
-    this.strangers = 0;
-    this.ghosts = 0;
-    for (let observer = 0; observer < this.#rows.length; observer++) this.#countRow(observer, 1);
   }
 
   #grow(): void {

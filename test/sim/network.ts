@@ -71,19 +71,13 @@ export class SimulatedNetwork {
     name: string,
     options: Partial<MembershipOptions> & { readonly key?: string } = {},
   ): SimulatedMember {
-    const endpoint = options.endpoint ?? endpointOf(this.#byEndpoint.size + 1);
-    const index = this.beliefs.add(name);
-    const machine = this.#machine(name, endpoint, options);
-    const member = new SimulatedMember(name, endpoint, index, machine, options.incarnation ?? 0);
-    this.members.set(options.key ?? name, member);
-    this.#byEndpoint.set(formatEndpoint(endpoint), member);
-    this.#byIdentity.set(endpoint, member);
+    const member = this.#place(name, options);
     member.isUp = true;
-    this.beliefs.setUp(index, true);
+    this.beliefs.setUp(member.index, true);
     return member;
   }
 
-  /** Adds `count` members that have known each other for long, and starts them. */
+  /** Starts with `count` members that have known each other for long; nobody else may be there yet. */
   addConverged(count: number): SimulatedMember[] {
     const known = new MemberTable(this.#registry, this.nowMs, this.random);
     const facts = Array.from({ length: count }, (_, index) => ({
@@ -93,9 +87,12 @@ export class SimulatedNetwork {
       versions: [2, 5, 5, 0, 0, 0] as const,
     }));
     for (const one of facts) known.add(one, 1, "alive", this.nowMs);
-    const members = facts.map(({ name, endpoint }) => this.add(name, { endpoint, known }));
+    const members = facts.map(({ name, endpoint }) => this.#place(name, { endpoint, known }));
     this.beliefs.convergeAll();
-    for (const member of members) this.feed(member, { type: "tick" });
+    for (const member of members) {
+      member.isUp = true;
+      this.feed(member, { type: "tick" });
+    }
     return members;
   }
 
@@ -222,6 +219,20 @@ export class SimulatedNetwork {
 
   up(): SimulatedMember[] {
     return [...this.members.values()].filter((member) => member.isUp);
+  }
+
+  #place(
+    name: string,
+    options: Partial<MembershipOptions> & { readonly key?: string },
+  ): SimulatedMember {
+    const endpoint = options.endpoint ?? endpointOf(this.#byEndpoint.size + 1);
+    const index = this.beliefs.add(name);
+    const machine = this.#machine(name, endpoint, options);
+    const member = new SimulatedMember(name, endpoint, index, machine, options.incarnation ?? 0);
+    this.members.set(options.key ?? name, member);
+    this.#byEndpoint.set(formatEndpoint(endpoint), member);
+    this.#byIdentity.set(endpoint, member);
+    return member;
   }
 
   #machine(name: string, endpoint: Endpoint, options: Partial<MembershipOptions>): Membership {
