@@ -19,6 +19,11 @@ export class DeadlineQueue {
     return this.#heap[0]?.dueMs ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Those to come, and cancelled ones whose time has not come. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
   at(dueMs: number, action: () => void): Deadline {
     const deadline: Deadline = { dueMs, action };
     this.#heap.push(deadline);

@@ -56,6 +56,13 @@ export interface MemberView {
   readonly rttMs: number | undefined;
 }
 
+export interface MachineHoldings {
+  readonly news: number;
+  readonly relaysAndInquests: number;
+  readonly suspicions: number;
+  readonly deadlines: number;
+}
+
 export class Membership {
   readonly #context: Context;
   readonly #selfhood: Selfhood;
@@ -160,6 +167,17 @@ export class Membership {
   /** Pieces of news still to be told: 0 after a leave means that it was spread. */
   get queued(): number {
     return this.#context.outbox.queued;
+  }
+
+  /** What is kept besides the table: each is bounded, deadlines by what is under way. */
+  get held(): MachineHoldings {
+    const { outbox, deadlines } = this.#context;
+    return {
+      news: outbox.queued,
+      relaysAndInquests: this.#prober.held,
+      suspicions: this.#rumours.suspects,
+      deadlines: deadlines.size,
+    };
   }
 
   /** Lifeguard's score: 0 is healthy. */

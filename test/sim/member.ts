@@ -29,6 +29,8 @@ export class SimulatedMember {
   tickNumber = 0;
   /** Lives so far: what was planned for an earlier one is void. */
   life = 0;
+  /** Which starving is the newest; an older one has ended. */
+  starving = 0;
   waiting: (() => void)[] = [];
   packets = 0;
   bytes = 0;

@@ -26,6 +26,7 @@ const PACKET_BUDGET = 1400 - LABEL_HEADER_BYTES - 29;
 /** A stream that takes longer has failed. */
 const STREAM_TIMEOUT_MS = 10_000;
 const META_BYTES = 120;
+const DIAL_AGAIN_MS = 5_000;
 
 export interface NetworkOptions {
   readonly seed: number;
@@ -114,6 +115,17 @@ export class SimulatedNetwork {
     });
   }
 
+  /** What a daemon's dialler does: syncs with `target` at once, and again as long as it does not hold it alive. */
+  dial(member: SimulatedMember, target: SimulatedMember): void {
+    const { life } = member;
+    const again = () => {
+      if (member.life !== life || member.sees(target) === "alive") return;
+      this.sync(member, target.endpoint);
+      this.at(DIAL_AGAIN_MS * (0.5 + this.random()), again);
+    };
+    again();
+  }
+
   /** Hands `input` over, now or as soon as the member runs again. */
   feed(member: SimulatedMember, input: MembershipInput): void {
     if (!member.isUp) return;
@@ -166,15 +178,21 @@ export class SimulatedNetwork {
     runMs: readonly [number, number],
   ): void {
     const { life } = member;
+    const starving = ++member.starving;
     const between = ([least, most]: readonly [number, number]) =>
       least + this.random() * (most - least);
     const next = () => {
-      if (member.life !== life) return;
+      if (member.life !== life || member.starving !== starving) return;
       const still = between(stillMs);
       this.standStill(member, still);
       this.at(still + between(runMs), next);
     };
     this.at(between(runMs), next);
+  }
+
+  /** Ends all starving of the member, which runs on as soon as it no longer stands still. */
+  wake(member: SimulatedMember): void {
+    member.starving++;
   }
 
   /** Whether packets from one to the other get through. */

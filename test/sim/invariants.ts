@@ -1,0 +1,70 @@
+/**
+ * What must hold at every event of a simulation, whatever happens in it. A broken invariant throws at once, with the virtual time.
+ */
+import { PACKET_BUDGET } from "../../src/membership/wire/limits.ts";
+import type { SimulatedMember } from "./member.ts";
+import type { SimulatedNetwork } from "./network.ts";
+
+/** Of the machine's own bounds: 4096 pieces of news of each kind, 256 relays, 8 inquests. */
+const MAX_NEWS = 2 * 4096;
+const MAX_RELAYS_AND_INQUESTS = 256 + 8;
+/** Rounds, probes and the cancelled ones of the last seconds; each relay and suspicion adds its own. */
+const DEADLINES_BASE = 200;
+const DEADLINES_EACH = 6;
+
+/** Checks at each packet and each input from now on. Cost: O(1) each. */
+export function watchInvariants(network: SimulatedNetwork): void {
+  const incarnations = new Map<
+    SimulatedMember,
+    { readonly life: number; readonly value: number }
+  >();
+  const fail = (what: string) => {
+    throw new Error(`${what}, ${(network.nowMs / 1_000).toFixed(3)} s into the simulation`);
+  };
+  network.observers.push({
+    packet: (member, bytes) => {
+      if (bytes > PACKET_BUDGET) fail(`${member.name} sent a packet of ${bytes} bytes`);
+    },
+    handled: (member) => {
+      const held = member.machine.held;
+      const names = network.members.size;
+      const bounds = {
+        news: MAX_NEWS,
+        relaysAndInquests: MAX_RELAYS_AND_INQUESTS,
+        suspicions: names,
+        deadlines:
+          DEADLINES_BASE + DEADLINES_EACH * (held.relaysAndInquests + held.suspicions + names),
+      };
+      for (const key of ["news", "relaysAndInquests", "suspicions", "deadlines"] as const) {
+        if (held[key] > bounds[key]) fail(`${member.name} holds ${held[key]} ${key}`);
+      }
+      const before = incarnations.get(member);
+      const value = member.writtenIncarnation;
+      if (before?.value === value && before.life === member.life) return;
+      if (before?.life === member.life && before.value > value) {
+        fail(`the incarnation of ${member.name} fell from ${before.value} to ${value}`);
+      }
+      incarnations.set(member, { life: member.life, value });
+    },
+  });
+}
+
+/** Compares what the events said with what the machines hold, all pairs of running members. O(members²). */
+export function auditBeliefs(network: SimulatedNetwork): void {
+  let [strangers, ghosts] = [0, 0];
+  const all = [...network.members.values()];
+  const running = new Set(all.filter(({ isUp }) => isUp).map(({ name }) => name));
+  for (const member of network.up()) {
+    for (const other of all) {
+      if (other.name === member.name) continue;
+      const state = member.sees(other);
+      if (running.has(other.name)) strangers += state === "alive" ? 0 : 1;
+      else ghosts += state === "alive" || state === "suspect" ? 1 : 0;
+    }
+  }
+  const { beliefs } = network;
+  if (strangers === beliefs.strangers && ghosts === beliefs.ghosts) return;
+  throw new Error(
+    `events say ${beliefs.strangers} and ${beliefs.ghosts} wrong pairs, machines ${strangers} and ${ghosts}`,
+  );
+}

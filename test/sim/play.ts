@@ -1,0 +1,106 @@
+/** Plays one scenario with one seed, under all invariants, and says how it went; what breaks a property throws with the line that repeats it. */
+import type { MembershipTiming } from "../../src/membership/timing.ts";
+import { FalseDeaths } from "./false-deaths.ts";
+import { auditBeliefs, watchInvariants } from "./invariants.ts";
+import type { SimulatedMember } from "./member.ts";
+import { SimulatedNetwork } from "./network.ts";
+import { SCENARIOS, type Stage } from "./scenarios.ts";
+
+export interface Play {
+  readonly scenario: string;
+  readonly members: number;
+  readonly seed: number;
+  /** Instead of the scenario's own. */
+  readonly loss?: number | undefined;
+  readonly timing?: Partial<MembershipTiming>;
+}
+
+export interface Outcome {
+  /** Virtual time from the end of the script until all agreed. */
+  readonly settledMs: number;
+  readonly virtualMs: number;
+  readonly falseDeaths: number;
+  readonly falseDeathsOfStarved: number;
+  readonly packetsPerMemberSecond: number;
+  readonly bytesPerMemberSecond: number;
+  readonly inputs: number;
+}
+
+/** After all agree nothing may change any more for so long. */
+const QUIET_MS = 30_000;
+
+/** Throws Error, naming seed and command line, when a property is broken. */
+export function play(request: Play): Outcome {
+  try {
+    return perform(request);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; repeat it with: ${commandLine(request)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** How a person repeats it. */
+export function commandLine({ scenario, members, seed, loss }: Play): string {
+  const extra = loss === undefined ? "" : ` --loss ${loss}`;
+  return `npm run simulate -- --scenario ${scenario} --members ${members} --seed ${seed}${extra}`;
+}
+
+function perform({ scenario: name, members: count, seed, loss, timing }: Play): Outcome {
+  const scenario = SCENARIOS[name];
+  if (scenario === undefined) throw new RangeError(`no scenario "${name}"`);
+  const link = { ...scenario.link, ...(loss === undefined ? {} : { loss }) };
+  const network = new SimulatedNetwork({ seed, link, timing: timing ?? {}, forgetEvents: true });
+  watchInvariants(network);
+  const members = scenario.fromNothing ? strangers(network, count) : network.addConverged(count);
+  if (scenario.fromNothing === undefined) network.run(3_000);
+  const deaths = new FalseDeaths(network);
+  const stage: Stage = { network, members, few: aFew(network, members), starved: new Set() };
+  scenario.script(stage);
+
+  const endMs = network.nowMs;
+  if (!network.run(scenario.settleMs, () => network.isSettled())) {
+    const { strangers, ghosts } = network.beliefs;
+    throw new Error(
+      `${scenario.settleMs / 1_000} s after the last change ${strangers} pairs of running members do not hold each other alive, and ${ghosts} times a stopped one is not held dead`,
+    );
+  }
+  const settledMs = network.nowMs - endMs;
+  if (count <= 1_000) {
+    network.run(QUIET_MS);
+    if (!network.isSettled()) throw new Error("all agreed, and then no more");
+    auditBeliefs(network);
+  }
+  const ofStarved = deaths.victims.filter((victim) => stage.starved.has(victim)).length;
+  const falseDeaths = deaths.count - ofStarved;
+  if (scenario.noFalseDeaths && falseDeaths > 0) {
+    throw new Error(`healthy members were held dead: ${deaths.victims.join(", ")}`);
+  }
+  const memberSeconds = (count * network.nowMs) / 1_000;
+  return {
+    settledMs,
+    virtualMs: network.nowMs,
+    falseDeaths,
+    falseDeathsOfStarved: ofStarved,
+    packetsPerMemberSecond: network.packets / memberSeconds,
+    bytesPerMemberSecond: network.bytes / memberSeconds,
+    inputs: network.inputs,
+  };
+}
+
+function strangers(network: SimulatedNetwork, count: number): SimulatedMember[] {
+  const members = Array.from({ length: count }, (_, index) => network.add(`n${index + 1}`));
+  for (const member of members) network.feed(member, { type: "tick" });
+  return members;
+}
+
+/** A tenth of a small cluster; of a large one so many that news of all of them to all stays in bounds. */
+function aFew(network: SimulatedNetwork, members: readonly SimulatedMember[]): SimulatedMember[] {
+  const count = Math.max(1, Math.floor(Math.min(members.length / 10, 100_000 / members.length)));
+  const rest = [...members];
+  const few: SimulatedMember[] = [];
+  while (few.length < count) {
+    few.push(...rest.splice(Math.floor(network.random() * rest.length), 1));
+  }
+  return few;
+}
