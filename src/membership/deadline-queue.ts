@@ -1,7 +1,8 @@
 /**
  * What is due when: a binary heap of actions by time, of which any can be cancelled in O(1).
  *
- * Invariant: `nextMs` is the time of an action that is still to run, never of a cancelled one.
+ * Invariants: `nextMs` is the time of an action that is still to run, never of a cancelled one; cancelled ones are never more than half of
+ * the heap, beyond the first few.
  */
 
 export interface Deadline {
@@ -10,8 +11,12 @@ export interface Deadline {
   action: (() => void) | undefined;
 }
 
+/** Cancelled entries that are left alone until their time comes. */
+const FEW = 32;
+
 export class DeadlineQueue {
-  readonly #heap: Deadline[] = [];
+  #heap: Deadline[] = [];
+  #cancelled = 0;
 
   /** Infinity when nothing is due. */
   get nextMs(): number {
@@ -32,7 +37,10 @@ export class DeadlineQueue {
   }
 
   cancel(deadline: Deadline | undefined): void {
-    if (deadline !== undefined) deadline.action = undefined;
+    if (deadline?.action === undefined) return;
+    deadline.action = undefined;
+    this.#cancelled++;
+    if (this.#cancelled > FEW && this.#cancelled * 2 > this.#heap.length) this.#sweep();
   }
 
   /** Runs everything due at `nowMs`, in order of time, also what the actions themselves add. */
@@ -51,7 +59,17 @@ export class DeadlineQueue {
   }
 
   #dropCancelled(): void {
-    while (this.#heap.length > 0 && this.#heap[0]?.action === undefined) this.#pop();
+    while (this.#heap.length > 0 && this.#heap[0]?.action === undefined) {
+      this.#pop();
+      this.#cancelled--;
+    }
+  }
+
+  /** A list in order of time is a heap. */
+  #sweep(): void {
+    const rest = this.#heap.filter(({ action }) => action !== undefined);
+    this.#heap = rest.sort((a, b) => a.dueMs - b.dueMs);
+    this.#cancelled = 0;
   }
 
   #pop(): Deadline | undefined {

@@ -20,6 +20,8 @@ const MAX_RELAYS = 256;
 const NACK_AFTER = 0.8;
 /** For so many ping timeouts an answer is still passed on: late is not dead. */
 const RELAY_TIMEOUTS = 4;
+/** After the cluster has stopped growing so many push/pulls more, each after twice the time, find who was missed. */
+const SYNCS_AFTER_GROWTH = 3;
 /** The protocol version that knows stream pings, and the one that knows nacks. */
 const STREAM_PING_VERSION = 3;
 const NACK_VERSION = 4;
@@ -49,6 +51,8 @@ export class Prober {
   #deadTick: Deadline | undefined;
   #syncTick: Deadline | undefined;
   #soonSync: Deadline | undefined;
+  /** Push/pulls still to be done because of growth. */
+  #syncsToGo = 0;
   /** Live members when we last began a push/pull, or at the start. */
   #liveAtSync: number;
 
@@ -298,13 +302,16 @@ export class Prober {
   }
 
   /**
-   * Gossip misses a few pairs when many join at once (a rumour sent k times misses a member with probability e^-k). Whoever saw
-   * the cluster grow by an eighth since its last push/pull does one more, soon.
+   * Gossip misses a few pairs when many join at once (a rumour sent k times misses a member with probability e^-k), and the news of many takes
+   * its time. Whoever saw the cluster grow by an eighth since its last push/pull does one more, soon, and goes on, ever more slowly, until
+   * nobody new came before any of the last few: each squares the share of members that one does not know.
    */
   #syncAfterGrowth(): void {
     const { table } = this.#context;
     this.#liveAtSync = Math.min(this.#liveAtSync, table.liveCount);
-    if (table.liveCount > this.#liveAtSync * 1.125) this.syncSoon();
+    if (table.liveCount <= this.#liveAtSync * 1.125) return;
+    this.#syncsToGo = SYNCS_AFTER_GROWTH;
+    this.syncSoon();
   }
 
   /**
@@ -312,11 +319,16 @@ export class Prober {
    * is lost, and the next round is half a minute away.
    */
   syncSoon(): void {
-    const { timing, nowMs, deadlines, random, hasLeft } = this.#context;
+    const { timing, nowMs, deadlines, random, hasLeft, table } = this.#context;
     if (hasLeft) return;
-    this.#soonSync ??= deadlines.at(nowMs + (0.5 + random()) * timing.growthSyncMs, () => {
+    const done = this.#syncsToGo === 0 ? 0 : SYNCS_AFTER_GROWTH - this.#syncsToGo;
+    const inMs = (0.5 + random()) * timing.growthSyncMs * 2 ** done;
+    this.#soonSync ??= deadlines.at(nowMs + inMs, () => {
       this.#soonSync = undefined;
+      const hasGrown = table.liveCount > this.#liveAtSync;
+      if (this.#syncsToGo > 0) this.#syncsToGo = hasGrown ? SYNCS_AFTER_GROWTH : this.#syncsToGo - 1;
       this.#syncNow();
+      if (this.#syncsToGo > 0) this.syncSoon();
     });
   }
 

@@ -1,25 +1,26 @@
-/** Counts how often a running member that nothing cuts off is held dead: once for each time that the first other one does so. */
+/**
+ * Counts how often a running member that nothing cuts off is held dead: each incarnation of it once, and only when a healthy member
+ * believes it. What an impaired one (starved, deaf) thinks by itself is its own affair until it convinces others.
+ */
 import type { SimulatedNetwork } from "./network.ts";
 
 export class FalseDeaths {
-  /** Names, one for each false death, in order of time. */
-  readonly victims: string[] = [];
-  /** Who said so first, for each victim. */
-  readonly accusers: string[] = [];
+  /** Members whose own word does not count, and whose deaths are counted apart. */
+  readonly impaired = new Set<string>();
+  /** `name/incarnation` of healthy and of impaired members. */
+  readonly ofHealthy = new Set<string>();
+  readonly ofImpaired = new Set<string>();
 
-  /** Counts from now on; a member that is cut off on purpose is not to be counted, so ask before the first split. */
+  /** Counts from now on; ask before anybody is cut off on purpose. */
   constructor(network: SimulatedNetwork) {
     network.observers.push({
-      event: (member, { kind, member: subject }) => {
-        if (kind !== "dead" || !network.members.get(subject.name)?.isUp) return;
-        if (network.beliefs.holding(subject.name, ["dead"]) !== 1) return;
-        this.victims.push(subject.name);
-        this.accusers.push(member.name);
+      event: (member, { kind, member: { name, incarnation } }) => {
+        if (kind !== "dead" || this.impaired.has(member.name)) return;
+        const victim = network.members.get(name);
+        if (!victim?.isUp || incarnation <= victim.diedAtIncarnation) return;
+        const victims = this.impaired.has(name) ? this.ofImpaired : this.ofHealthy;
+        victims.add(`${name}/${incarnation}`);
       },
     });
-  }
-
-  get count(): number {
-    return this.victims.length;
   }
 }

@@ -12,6 +12,9 @@ const MAX_RELAYS_AND_INQUESTS = 256 + 8;
 const DEADLINES_BASE = 200;
 const DEADLINES_EACH = 6;
 
+/** A probe with its timers, the rounds, and what was cancelled, which stays until its time comes: of a suspicion up to a minute. */
+const IDLE_DEADLINES = 100;
+
 /** Checks at each packet and each input from now on. Cost: O(1) each. */
 export function watchInvariants(network: SimulatedNetwork): void {
   const incarnations = new Map<
@@ -67,4 +70,17 @@ export function auditBeliefs(network: SimulatedNetwork): void {
   throw new Error(
     `events say ${beliefs.strangers} and ${beliefs.ghosts} wrong pairs, machines ${strangers} and ${ghosts}`,
   );
+}
+
+/** After a quiet time nothing is left of what happened: no news, relays, inquests and suspicions, and only the rounds' deadlines. */
+export function auditHoldings(network: SimulatedNetwork): void {
+  for (const member of network.up()) {
+    const { news, relaysAndInquests, suspicions, deadlines } = member.machine.held;
+    // Who left is forgotten after a day.
+    const left = member.machine.members().filter(({ state }) => state === "left").length;
+    const bound = IDLE_DEADLINES + left;
+    if (news + relaysAndInquests + suspicions === 0 && deadlines <= bound) continue;
+    const held = JSON.stringify(member.machine.held);
+    throw new Error(`${member.name} still holds ${held} after a quiet time`);
+  }
 }

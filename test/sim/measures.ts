@@ -66,7 +66,7 @@ export function measureDetection(circumstances: Circumstances): Detection {
     return left === 0;
   });
   const allMs = left === 0 ? network.nowMs - killedMs : Number.NaN;
-  return { firstMs, allMs, falseDeaths: falseDeaths.count };
+  return { firstMs, allMs, falseDeaths: falseDeaths.ofHealthy.size };
 }
 
 export interface Calm {
@@ -82,14 +82,13 @@ export interface Calm {
 export function measureCalm(circumstances: Circumstances, forMs: number): Calm {
   const { network, slow } = cluster(circumstances);
   const deaths = new FalseDeaths(network);
+  for (const { name } of slow) deaths.impaired.add(name);
   const [packets, bytes, streams] = [network.packets, network.bytes, network.streamBytes];
   network.run(forMs);
   const memberSeconds = (circumstances.members * forMs) / 1_000;
-  const starved = new Set(slow.map(({ name }) => name));
-  const ofStarved = deaths.victims.filter((name) => starved.has(name)).length;
   return {
-    falseDeaths: deaths.count - ofStarved,
-    falseDeathsOfStarved: ofStarved,
+    falseDeaths: deaths.ofHealthy.size,
+    falseDeathsOfStarved: deaths.ofImpaired.size,
     packetsPerMemberSecond: (network.packets - packets) / memberSeconds,
     bytesPerMemberSecond: (network.bytes - bytes) / memberSeconds,
     streamBytesPerMemberSecond: (network.streamBytes - streams) / memberSeconds,
@@ -103,7 +102,7 @@ export function measurePause(circumstances: Circumstances, pauseMs: number): boo
   network.run(network.random() * 1_000);
   network.standStill(all[0]!, pauseMs);
   network.run(pauseMs + 10_000);
-  return deaths.count > 0;
+  return deaths.ofHealthy.size > 0;
 }
 
 /** How long `members` strangers that all join the first one take until all hold each other alive; NaN after five minutes. */

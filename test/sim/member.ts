@@ -31,6 +31,8 @@ export class SimulatedMember {
   life = 0;
   /** Which starving is the newest; an older one has ended. */
   starving = 0;
+  /** The highest incarnation of a life that ended: its death is no false one. */
+  diedAtIncarnation = -1;
   waiting: (() => void)[] = [];
   packets = 0;
   bytes = 0;

@@ -142,6 +142,7 @@ export class SimulatedNetwork {
   kill(member: SimulatedMember): void {
     member.isUp = false;
     member.life++;
+    member.diedAtIncarnation = Math.max(member.diedAtIncarnation, member.writtenIncarnation);
     member.waiting = [];
     member.tickMs = Number.POSITIVE_INFINITY;
     this.beliefs.setUp(member.index, false);
@@ -202,9 +203,10 @@ export class SimulatedNetwork {
     else this.#cuts.delete(key);
   }
 
-  /** Mends everything between members: groups and cuts. */
+  /** Mends everything between members: groups, cuts and what links do to packets; they stay as long as they are. */
   mend(): void {
     this.#cuts.clear();
+    this.link = { ...this.link, loss: 0, duplication: 0, reordering: 0 };
     for (const member of this.members.values()) member.group = 0;
   }
 

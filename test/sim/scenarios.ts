@@ -1,10 +1,11 @@
 /**
- * What can befall a cluster, each as a script on a network: it disturbs for a while and ends with everything mended, so that from then on
- * all must agree again.
+ * What can befall a cluster, each as a script on a network that disturbs it for a while. Then all links are mended, and from then on all must
+ * agree again.
  *
  * How many members a script touches depends on the size: each change costs every member a handful of packets, and 10,000 members are to be
  * simulated in two minutes.
  */
+import type { FalseDeaths } from "./false-deaths.ts";
 import { type Link, POOR } from "./link.ts";
 import { STARVED_RUN_MS, STARVED_STILL_MS } from "./measures.ts";
 import type { SimulatedMember } from "./member.ts";
@@ -16,8 +17,8 @@ export interface Stage {
   readonly members: readonly SimulatedMember[];
   /** A few members, different ones and in random order, about a tenth of a small cluster. */
   readonly few: readonly SimulatedMember[];
-  /** Members that are starved on purpose: their false deaths are counted apart. */
-  readonly starved: Set<string>;
+  /** To be told of members that are impaired on purpose. */
+  readonly deaths: FalseDeaths;
 }
 
 export interface Scenario {
@@ -41,7 +42,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     title: "members are killed, one after the other",
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
-    settleMs: 60_000,
+    settleMs: 20_000,
     script: ({ network, few }) => {
       for (const member of few) {
         network.kill(member);
@@ -54,15 +55,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     link: { loss: 0.1, duplication: 0.02, reordering: 0.05, reorderMs: 100 },
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
-    settleMs: 30_000,
-    script: ({ network, members, starved }) => {
+    settleMs: 15_000,
+    script: ({ network, members, deaths }) => {
       for (const member of members.slice(0, Math.max(1, Math.round(members.length / 100)))) {
         network.starve(member, STARVED_STILL_MS, STARVED_RUN_MS);
-        starved.add(member.name);
+        deaths.impaired.add(member.name);
       }
       network.run(members.length > 1_000 ? 15_000 : 60_000);
-      for (const member of members) if (starved.has(member.name)) network.wake(member);
-      mend(network);
+      for (const member of members) if (deaths.impaired.has(member.name)) network.wake(member);
     },
   },
   poor: {
@@ -70,20 +70,19 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     link: POOR,
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
-    settleMs: 90_000,
+    settleMs: 20_000,
     script: ({ network, few }) => {
       for (const member of few) {
         network.kill(member);
         network.run(network.random() * 1_000);
       }
-      mend(network);
     },
   },
   "one-way": {
     title: "a few members are not heard by a third of the others",
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
-    settleMs: 60_000,
+    settleMs: 10_000,
     script: ({ network, members, few }) => {
       for (const member of few) {
         for (const other of members) {
@@ -91,31 +90,42 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         }
       }
       network.run(members.length > 1_000 ? 15_000 : 60_000);
-      network.mend();
+    },
+  },
+  deaf: {
+    title: "some members hear nobody for a while, but are heard",
+    noFalseDeaths: true,
+    maxMembers: ANY_SIZE,
+    settleMs: 15_000,
+    script: ({ network, members, few, deaths }) => {
+      for (const member of few.slice(0, 5)) {
+        for (const other of members) network.setCut(other, member, true);
+        deaths.impaired.add(member.name);
+      }
+      network.run(members.length > 1_000 ? 12_000 : 40_000);
     },
   },
   split: {
     title: "some members are cut off together for a while",
     noFalseDeaths: false,
     maxMembers: ANY_SIZE,
-    settleMs: 60_000,
+    settleMs: 20_000,
     script: ({ network, members, few }) => {
       const apart = members.length > 1_000 ? few.slice(0, 5) : members.slice(members.length / 3);
       for (const member of apart) member.group = 1;
       network.run(members.length > 1_000 ? 12_000 : 60_000);
-      network.mend();
     },
   },
   "slow-accusers": {
     title: "some members stand still for up to six seconds again and again",
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
-    settleMs: 60_000,
-    script: ({ network, few, members, starved }) => {
+    settleMs: 20_000,
+    script: ({ network, few, members, deaths }) => {
       const slow = few.slice(0, 6);
       for (const member of slow) {
         network.starve(member, [500, 6_000], [20, 500]);
-        starved.add(member.name);
+        deaths.impaired.add(member.name);
       }
       network.run(members.length > 1_000 ? 12_000 : 60_000);
       for (const member of slow) network.wake(member);
@@ -126,7 +136,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       "all but a few restart at once, half of them without their incarnation, and are remembered dead",
     noFalseDeaths: false,
     maxMembers: 1_000,
-    settleMs: 120_000,
+    settleMs: 20_000,
     script: ({ network, members, few }) => {
       const witnesses = new Set(few);
       const others = members.filter((member) => !witnesses.has(member));
@@ -150,7 +160,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     title: "members restart one after the other, each away for 1 to 8 seconds",
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
-    settleMs: 60_000,
+    settleMs: 10_000,
     script: ({ network, members, few }) => {
       for (const member of few) {
         network.kill(member);
@@ -166,7 +176,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     link: { loss: 0.02 },
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
-    settleMs: 90_000,
+    settleMs: 20_000,
     script: ({ network, few }) => {
       for (const [index, member] of few.entries()) {
         const what = index % 3;
@@ -187,7 +197,6 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         network.run(network.random() * 1_500);
       }
       network.run(6_000);
-      mend(network);
     },
   },
   storm: {
@@ -195,16 +204,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     fromNothing: true,
     noFalseDeaths: true,
     maxMembers: 1_000,
-    settleMs: 120_000,
+    settleMs: 20_000,
     script: ({ network, members }) => {
       for (const member of members.slice(1)) network.sync(member, members[0]!.endpoint);
     },
   },
 };
-
-function mend(network: SimulatedNetwork): void {
-  network.link = { ...network.link, loss: 0, duplication: 0, reordering: 0 };
-}
 
 /** A running member other than `member`. */
 function otherThan(network: SimulatedNetwork, member: SimulatedMember): SimulatedMember {
