@@ -204,7 +204,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     fromNothing: true,
     noFalseDeaths: true,
     maxMembers: 1_000,
-    settleMs: 20_000,
+    settleMs: 10_000,
     script: ({ network, members }) => {
       for (const member of members.slice(1)) network.sync(member, members[0]!.endpoint);
     },
