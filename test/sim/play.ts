@@ -26,7 +26,7 @@ export interface Outcome {
   readonly inputs: number;
 }
 
-/** Beyond 1,000 members all take so many times as long: news needs more hops, and shares packets with more other news. */
+/** Beyond 256 members all may take so many times as long: news needs more hops, and shares packets with more other news. */
 const LARGE_MULT = 3;
 /** After all agree nothing may change any more for so long. */
 const QUIET_MS = 60_000;
@@ -61,7 +61,7 @@ function perform({ scenario: name, members: count, seed, loss, timing }: Play): 
   network.mend();
 
   const endMs = network.nowMs;
-  const settleMs = scenario.settleMs * (count > 1_000 ? LARGE_MULT : 1);
+  const settleMs = scenario.settleMs * (count > 256 ? LARGE_MULT : 1);
   if (!network.run(settleMs, () => network.isSettled())) {
     const { strangers, ghosts } = network.beliefs;
     throw new Error(
