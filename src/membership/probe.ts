@@ -319,16 +319,23 @@ export class Prober {
    * is lost, and the next round is half a minute away.
    */
   syncSoon(): void {
+    this.#planSync(1);
+  }
+
+  /** At most one is planned, at the earliest time that was asked for. */
+  #planSync(factor: number): void {
     const { timing, nowMs, deadlines, random, hasLeft, table } = this.#context;
-    if (hasLeft) return;
-    const done = this.#syncsToGo === 0 ? 0 : SYNCS_AFTER_GROWTH - this.#syncsToGo;
-    const inMs = (0.5 + random()) * timing.growthSyncMs * 2 ** done;
-    this.#soonSync ??= deadlines.at(nowMs + inMs, () => {
+    const latestMs = nowMs + 1.5 * factor * timing.growthSyncMs;
+    if (hasLeft || (this.#soonSync !== undefined && this.#soonSync.dueMs <= latestMs)) return;
+    deadlines.cancel(this.#soonSync);
+    const dueMs = nowMs + (0.5 + random()) * factor * timing.growthSyncMs;
+    this.#soonSync = deadlines.at(dueMs, () => {
       this.#soonSync = undefined;
       const hasGrown = table.liveCount > this.#liveAtSync;
-      if (this.#syncsToGo > 0) this.#syncsToGo = hasGrown ? SYNCS_AFTER_GROWTH : this.#syncsToGo - 1;
+      if (hasGrown && this.#syncsToGo > 0) this.#syncsToGo = SYNCS_AFTER_GROWTH;
+      else this.#syncsToGo = Math.max(0, this.#syncsToGo - 1);
       this.#syncNow();
-      if (this.#syncsToGo > 0) this.syncSoon();
+      if (this.#syncsToGo > 0) this.#planSync(2 ** (SYNCS_AFTER_GROWTH - this.#syncsToGo));
     });
   }
 
