@@ -9,7 +9,7 @@ import { deriveRoot } from "../src/identity/roots.ts";
 import { Playground } from "../src/playground/playground.ts";
 import { formHansa, HANSA, HOSTS, must, seconds, TOKEN } from "./cluster.ts";
 import { hostCutSeconds } from "./host-cut.ts";
-import { addressRequests } from "./ipam-plugin.ts";
+import { addressRequests, pairsWithLeases } from "./ipam-plugin.ts";
 import { membershipRows } from "./membership/membership-rows.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
 import { throughputRows } from "./throughput.ts";
@@ -132,6 +132,20 @@ for (const command of ["version", "status"]) {
     compare: "absolute",
     target: 2,
     samples: samples.length,
+  });
+}
+
+{
+  const { without, holding } = await pairsWithLeases(1000, 1000);
+  rows.push({
+    figure: "address request and release, with 1,000 leases",
+    ours: median(holding),
+    peer: median(without),
+    peerName: "without leases",
+    unit: "ms",
+    compare: "ratio",
+    target: 1,
+    samples: holding.length,
   });
 }
 
