@@ -37,6 +37,7 @@ export class AddressDesk {
   readonly #clock: Clock;
   readonly #claims: Claims;
   readonly #wakers = new Set<() => void>();
+  #changed: (() => void) | undefined;
 
   constructor(journal: LeaseJournal, clock: Clock, claims: Claims) {
     this.#journal = journal;
@@ -50,6 +51,11 @@ export class AddressDesk {
 
   get epoch(): string {
     return this.#journal.epoch;
+  }
+
+  /** From now on `changed` is told when leases or space changed, so that their counts may have. */
+  watch(changed: () => void): void {
+    this.#changed = changed;
   }
 
   usage(): Usage {
@@ -99,7 +105,7 @@ export class AddressDesk {
   /** Ends those leases that there are; how many. Throws STATE_UNWRITABLE. */
   free(addresses: readonly Ipv4[]): number {
     const records = this.book.free(addresses, this.#clock.wallMs());
-    this.#journal.append(records, false);
+    this.#append(records, false);
     return records.length;
   }
 
@@ -107,7 +113,7 @@ export class AddressDesk {
   setSpace(space: Space): readonly Range[] {
     const { kept, record } = this.book.setSpace(space);
     if (record) {
-      this.#journal.append([record], true);
+      this.#append([record], true);
       this.wake();
     }
     return kept;
@@ -116,7 +122,7 @@ export class AddressDesk {
   /** Gives up a part of our space for good; empty when it may not. On disk when it returns. */
   cede(want: Cession): readonly Range[] {
     const { ranges, record } = this.book.cede(want, this.#clock.wallMs());
-    if (record) this.#journal.append([record], true);
+    if (record) this.#append([record], true);
     return ranges;
   }
 
@@ -125,10 +131,15 @@ export class AddressDesk {
     for (const waker of [...this.#wakers]) waker();
   }
 
+  #append(...change: Parameters<LeaseJournal["append"]>): void {
+    this.#journal.append(...change);
+    this.#changed?.();
+  }
+
   #lease(wanted: Ipv4 | "any"): Ipv4 | LeaseRefusal {
     const answer = this.book.request(wanted, this.#clock.wallMs());
     if (!answer.ok) return answer.reason;
-    this.#journal.append([answer.record], false);
+    this.#append([answer.record], false);
     return answer.address;
   }
 

@@ -23,6 +23,8 @@ import { type Fields, LineChannel } from "./line-channel.ts";
 
 /** At most one note of the counts in this time. */
 const USAGE_EVERY_MS = 1000;
+/** Counts also change by time alone, released addresses come back; each look counts all leases, and idle hosts must stay idle. */
+const LOOK_EVERY_MS = 10_000;
 
 export class ControlServer implements Claims {
   readonly #server: Server;
@@ -30,20 +32,21 @@ export class ControlServer implements Claims {
   /** Oldest first. */
   readonly #channels = new Set<LineChannel>();
   readonly #timer: NodeJS.Timeout;
+  #soon: NodeJS.Timeout | undefined;
   #desk: AddressDesk | undefined;
   #reported: Usage | undefined;
 
   constructor(logger: Logger) {
     this.#logger = logger;
     this.#server = createServer((socket) => this.#accept(socket));
-    // Counts also change by time alone: released addresses come back.
-    this.#timer = setInterval(() => this.#report(), USAGE_EVERY_MS);
+    this.#timer = setInterval(() => this.#report(), LOOK_EVERY_MS);
     this.#timer.unref();
   }
 
   /** Serves `desk` on `path`. Throws SOCKET_TAKEN. */
   async listen(desk: AddressDesk, path: string): Promise<void> {
     this.#desk = desk;
+    desk.watch(() => this.#reportSoon());
     await listenUnix(this.#server, path);
   }
 
@@ -64,6 +67,7 @@ export class ControlServer implements Claims {
 
   close(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
     this.#server.close();
     for (const channel of this.#channels) channel.close();
   }
@@ -105,6 +109,15 @@ export class ControlServer implements Claims {
     this.#report();
     this.#logger.info("the daemon connected");
     desk.wake();
+  }
+
+  #reportSoon(): void {
+    if (this.#soon !== undefined) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.#report();
+    }, USAGE_EVERY_MS);
+    this.#soon.unref();
   }
 
   #report(): void {
