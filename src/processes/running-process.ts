@@ -3,7 +3,7 @@
  *
  * Invariant: a process is known by its pid together with its start time, so that a reused pid is never mistaken for it.
  */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { isErrno } from "../errors.ts";
 
 export interface RunningProcess {
@@ -24,8 +24,17 @@ export function processByPid(pid: number): RunningProcess | undefined {
 }
 
 /** True while exactly this process runs. */
-export function isRunning(process: RunningProcess): boolean {
-  return processByPid(process.pid)?.startTime === process.startTime;
+export function isRunning(running: RunningProcess): boolean {
+  return processByPid(running.pid)?.startTime === running.startTime;
+}
+
+/**
+ * True while a process with that pid runs a program; false means that it ended, or that we may not see it. A stranger that got the
+ * pid passes too: a quick look between those of `isRunning`, by one system call.
+ */
+export function mayRun({ pid }: RunningProcess): boolean {
+  // A zombie has no program any more.
+  return existsSync(`/proc/${pid}/exe`);
 }
 
 /**

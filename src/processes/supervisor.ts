@@ -12,15 +12,17 @@ import { rotateLog } from "./log-file.ts";
 import { hansaPaths, logFile, type Paths, pidFile } from "./paths.ts";
 import { readPidFile, releasePidLock, takePidLock } from "./pid-file.ts";
 import { type ProcessSpec, supervisorSpec } from "./process-list.ts";
-import { isRunning, type RunningProcess } from "./running-process.ts";
+import { isRunning, mayRun, type RunningProcess } from "./running-process.ts";
 import { makeDirectories, startProcess } from "./start-process.ts";
 import { thisProgram } from "./this-program.ts";
 
 export const RESTART_BACKOFF: Backoff = { firstMs: 100, factor: 2, capMs: 5000, jitter: 0 };
 /** A process that lived that long begins its back-off anew. */
 const SETTLED_MS = 10_000;
-/** Each look costs a small read a process, and idle hosts must stay idle. */
+/** Each look costs a system call a process, and idle hosts must stay idle. */
 const LOOK_MS = 500;
+/** Every so many looks are thorough: they cost a small read a process. */
+const THOROUGH_EVERY = 8;
 const HOUSEKEEPING_MS = 15_000;
 
 export interface SupervisorOptions {
@@ -50,8 +52,10 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
   const kept = options.processes.map((spec) => new KeptProcess(spec, options, logger));
   const ended = Promise.withResolvers<void>();
   const end = (): void => ended.resolve();
+  let looks = 0;
   const look = setInterval(() => {
-    for (const each of kept) each.look();
+    looks += 1;
+    for (const each of kept) each.look(looks % THOROUGH_EVERY === 0);
   }, LOOK_MS);
   const housekeeping = setInterval(() => {
     for (const { name } of [...options.processes, { name: "supervise" }]) {
@@ -128,8 +132,10 @@ class KeptProcess {
     }
   }
 
-  look(): void {
-    if (this.#own || this.#running === undefined || isRunning(this.#running)) return;
+  look(thorough: boolean): void {
+    if (this.#own || this.#running === undefined) return;
+    if (!thorough && mayRun(this.#running)) return;
+    if (isRunning(this.#running)) return;
     this.#ended({});
   }
 
