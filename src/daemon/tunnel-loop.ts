@@ -68,6 +68,7 @@ export class TunnelLoop {
     if (envelope.kind === "probe") {
       if (probe.wantsAnswer) this.#options.send("probe-reply", envelope.body, fromPeer);
       this.#proofs.heard(envelope.sender, probe, nowMs);
+      if (this.#proofs.nextTickMs() <= nowMs) this.#tick();
       return;
     }
     if (this.#proofs.answered(envelope.sender, probe.nonce, nowMs)) this.#options.changed();
@@ -82,7 +83,9 @@ export class TunnelLoop {
     clearTimeout(this.#timer);
     const next = this.#proofs.nextTickMs();
     if (this.#closed || next === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.ceil(next - performance.now())));
+    // A millisecond late, for a timer may fire a fraction of one early, and then there is nothing to do yet.
+    const pauseMs = Math.max(1, Math.ceil(next - performance.now()) + 1);
+    this.#timer = setTimeout(() => this.#tick(), pauseMs);
   }
 
   #tick(): void {

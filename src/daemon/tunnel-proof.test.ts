@@ -128,6 +128,38 @@ test("the probes of two ends answer each other: one packet a second each way, an
   }
 });
 
+test("nodes that probe each other fall into step, at the same pace", () => {
+  const ids = [1, 2, 3, 4];
+  const nodes = new Map(ids.map((id) => [id, new TunnelProofs(id)]));
+  const wakes: { readonly id: number; readonly atMs: number }[] = [];
+  const arrivals: { readonly atMs: number; readonly deliver: (nowMs: number) => void }[] = [];
+  for (let nowMs = 0; nowMs <= 30_000; nowMs += 1) {
+    while ((arrivals[0]?.atMs ?? nowMs + 1) <= nowMs) arrivals.shift()?.deliver(nowMs);
+    for (const [id, proofs] of nodes) {
+      // Launched one after another.
+      if (nowMs === id * 270)
+        proofs.setPeers(
+          ids.filter((each) => each !== id),
+          nowMs,
+        );
+      if (proofs.nextTickMs() > nowMs) continue;
+      const { probes, lost } = proofs.tick(nowMs);
+      assert.deepEqual(lost, []);
+      if (nowMs > 20_000) wakes.push({ id, atMs: nowMs });
+      for (const { peer, wantsAnswer, ...body } of probes) {
+        const deliver = (at: number): void => {
+          nodes.get(peer)?.heard(id, { wantsAnswer, ...body }, at);
+          if (wantsAnswer) proofs.answered(peer, body.nonce, at);
+        };
+        arrivals.push({ atMs: nowMs + 1, deliver });
+      }
+    }
+  }
+  const rounds = wakes.filter(({ atMs }, index) => atMs - (wakes[index - 1]?.atMs ?? 0) > 50);
+  assert.ok(rounds.length >= 9 && rounds.length <= 11, `${rounds.length} rounds in 10 s`);
+  assert.ok(wakes.length <= 4 * 11, `${wakes.length} wakes in 10 s`);
+});
+
 test("any one lost packet loses no tunnel", () => {
   for (const from of [0, 1]) {
     for (let at = 20_000; at < 21_000; at += 50) {

@@ -18,6 +18,8 @@ const STEADY_MS = 1_000;
 const OVERDUE_MS = 1_500;
 /** Probes of proved tunnels that are due this soon go with the others, so that the daemon wakes once for all peers. */
 const TOGETHER_MS = 250;
+/** Probes of proved tunnels that are due this soon go when another's arrives: all nodes then wake in the same moment. */
+const IN_STEP_MS = 500;
 /** Promise: a cut host shows as not established within 3 s on all others. */
 const LOST_AFTER_MS = 2_400;
 /** A proved tunnel is measured in full size again once in so many probes. */
@@ -87,7 +89,14 @@ export class TunnelProofs {
     const tunnel = this.#tunnels.get(peer);
     if (!tunnel) return;
     tunnel.heard = { nonce, atMs: nowMs };
-    if (echo && tunnel.proved) this.answered(peer, echo.nonce, nowMs, echo.heldMs);
+    if (!tunnel.proved) return;
+    if (echo) this.answered(peer, echo.nonce, nowMs, echo.heldMs);
+    if (tunnel.nextMs - nowMs > IN_STEP_MS) return;
+    // As fireflies do: whoever is first takes the others along, and nobody's pause becomes longer.
+    for (const each of this.#tunnels.values()) {
+      if (each.proved && each.nextMs - nowMs <= IN_STEP_MS)
+        each.nextMs = Math.min(each.nextMs, nowMs);
+    }
   }
 
   /**
