@@ -38,17 +38,23 @@ export function compared(row: Row): number {
 function verdict(row: Row): readonly [string, string] {
   const { target, bound } = row;
   if (target === undefined) return ["-", ""];
+  if (Number.isNaN(compared(row))) return [`${target}`, "no figure"];
   const isMet = bound === "least" ? compared(row) >= target : compared(row) <= target;
   return [`${bound === "least" ? ">=" : "<="} ${target}`, isMet ? "met" : "NOT MET"];
+}
+
+/** "-" for a figure that there is not. */
+function shown(value: number, unit: string): string {
+  return Number.isNaN(value) ? "-" : `${value.toFixed(3)} ${unit}`.trimEnd();
 }
 
 /** The rows as an aligned table with a verdict each. */
 export function table(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.figure,
-    `${row.ours.toFixed(3)} ${row.unit}`,
-    row.compare === "absolute" ? "-" : `${row.peer.toFixed(3)} ${row.unit} (${row.peerName})`,
-    `${compared(row).toFixed(3)}${row.compare === "ratio" ? " x" : ` ${row.unit}`}`,
+    shown(row.ours, row.unit),
+    row.compare === "absolute" ? "-" : `${shown(row.peer, row.unit)} (${row.peerName})`,
+    shown(compared(row), row.compare === "ratio" ? "x" : row.unit),
     ...verdict(row),
     `n=${row.samples}`,
   ]);

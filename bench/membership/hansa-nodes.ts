@@ -10,7 +10,7 @@ import type { GossipDelegate, MemberEvent } from "../../src/gossip/gossip-delega
 import {
   GOSSIP_PORT,
   KEY,
-  META_BYTES,
+  metaOf,
   nodeIp,
   nodeName,
   type Order,
@@ -73,7 +73,7 @@ async function start(number: number): Promise<void> {
     advertise: at,
     keys: [KEY],
     label: "",
-    meta: Buffer.alloc(META_BYTES, number),
+    meta: metaOf(number),
     incarnation: 0,
     delegate: view,
   });

@@ -4,6 +4,8 @@
  * Both programs (ours and memberlist's) speak it, so that one harness measures both. Node number i (1 to 65535) has the name `n<i>` and
  * the address 127.1.(i / 256).(i % 256), port 7946.
  */
+import { createHash } from "node:crypto";
+
 export type Order =
   /** Makes nodes `first` to `first + count - 1`, answered by "started". */
   | { readonly op: "start"; readonly first: number; readonly count: number }
@@ -32,8 +34,13 @@ export type Saying =
 export const GOSSIP_PORT = 7946;
 /** Of all nodes, both sides; 32 bytes. */
 export const KEY = Buffer.alloc(32, 7);
-/** About what a Hansa node announces. */
+/** As many as metaOf() gives. */
 export const META_BYTES = 64;
+
+/** What a node announces: about as much as a Hansa node, and like its keys nothing that could be compressed. */
+export function metaOf(number: number): Uint8Array {
+  return createHash("sha512").update(nodeName(number)).digest();
+}
 
 export function nodeName(number: number): string {
   return `n${number}`;

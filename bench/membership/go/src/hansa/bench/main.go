@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha512"
 	"encoding/json"
 	"fmt"
 	"io/ioutil"
@@ -17,10 +18,7 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-const (
-	gossipPort = 7946
-	metaBytes  = 64
-)
+const gossipPort = 7946
 
 type order struct {
 	Op      string `json:"op"`
@@ -114,7 +112,8 @@ func configOf(number int) *memberlist.Config {
 	config.AdvertiseAddr = nodeIP(number)
 	config.AdvertisePort = gossipPort
 	config.SecretKey = bytes.Repeat([]byte{7}, 32)
-	config.Delegate = metadata(bytes.Repeat([]byte{byte(number)}, metaBytes))
+	meta := sha512.Sum512([]byte(nodeName(number)))
+	config.Delegate = metadata(meta[:])
 	config.Events = view{config.Name}
 	config.LogOutput = ioutil.Discard
 	return config
