@@ -16,10 +16,13 @@ export interface Traffic {
 
 export class NetworkNamespace implements Disposable {
   readonly name: string;
+  /** Also a run that is interrupted leaves nothing behind, if whoever gets the signal calls process.exit. */
+  readonly #remove = () => run("ip", "netns", "delete", this.name);
 
   constructor(name: string) {
     this.name = name;
     run("ip", "netns", "add", name);
+    process.once("exit", this.#remove);
     run("ip", "-n", name, "link", "set", "lo", "up");
   }
 
@@ -29,7 +32,8 @@ export class NetworkNamespace implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    run("ip", "netns", "delete", this.name);
+    process.off("exit", this.#remove);
+    this.#remove();
   }
 }
 

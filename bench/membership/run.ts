@@ -19,6 +19,7 @@ const { values } = parseArgs({
     output: { type: "string", short: "o", default: "table" },
   },
 });
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 const shapes: Shape[] = values.sizes
   .split(",")
   .map((nodes) => ({ nodes: Number(nodes), processes: 1 }));
