@@ -51,13 +51,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   loss: {
-    title: "10 % of packets lost, some doubled or overtaken, 1 % of members starved",
+    title: "10 % of packets lost, some doubled or overtaken, 1 % of members starved, ten at most",
     link: { loss: 0.1, duplication: 0.02, reordering: 0.05, reorderMs: 100 },
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
     settleMs: 15_000,
-    script: ({ network, members, deaths }) => {
-      for (const member of members.slice(0, Math.max(1, Math.round(members.length / 100)))) {
+    script: ({ network, members, few, deaths }) => {
+      const share = Math.max(1, Math.round(members.length / 100));
+      for (const member of few.slice(0, share)) {
         network.starve(member, STARVED_STILL_MS, STARVED_RUN_MS);
         deaths.impaired.add(member.name);
       }

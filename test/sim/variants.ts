@@ -1,0 +1,29 @@
+/** The rules for holding a member dead that are compared: memberlist's, ours, and those that were rejected. All are timings of the same core. */
+import type { MembershipTiming } from "../../src/membership/timing.ts";
+
+export interface Variant {
+  readonly title: string;
+  readonly timing: Partial<MembershipTiming>;
+}
+
+const MEMBERLIST: Partial<MembershipTiming> = {
+  inquestRounds: 0,
+  probeTimeoutFloorMs: 500,
+  doubtMs: 0,
+};
+
+export const OURS: Variant = { title: "ours", timing: {} };
+
+export const MEMBERLISTS: Variant = { title: "memberlist's rule", timing: MEMBERLIST };
+
+export const VARIANTS: readonly Variant[] = [
+  MEMBERLISTS,
+  OURS,
+  // A multiplier of 1.3 is what brings the shortest suspicion at 64 members to 2.3 s; below 3 no confirmers are asked for.
+  { title: "shorter suspicion", timing: { ...MEMBERLIST, suspicionMult: 1.3 } },
+  { title: "inquest of 1 round", timing: { inquestRounds: 1 } },
+  { title: "inquest of 2 rounds", timing: { inquestRounds: 2 } },
+  { title: "inquest of 5 rounds", timing: { inquestRounds: 5 } },
+  { title: "ours, timeout always 500 ms", timing: { probeTimeoutFloorMs: 500 } },
+  { title: "ours, doubt never asked", timing: { doubtMs: 0 } },
+];
