@@ -21,6 +21,8 @@ export interface Context {
   /** A number for a ping, never used twice soon. */
   readonly nextSeq: () => number;
   nowMs: number;
+  /** When we last began to run again after a standstill: what was waited for before may wait unread. */
+  wokeMs: number;
   /** Set by a graceful leave, for good. */
   hasLeft: boolean;
 }

@@ -12,21 +12,30 @@ const SUSPECT = 2;
 interface World {
   /** Whether the relay with this number says that the suspect does not answer. */
   readonly witnesses?: (relay: number) => boolean;
+  /** How often each of them says so. */
+  readonly nacks?: number;
+  /** Who says so, instead of the relay that was asked. */
+  readonly liar?: number;
   /** How long after the first ping in vain the suspect answers again. */
   readonly wakesAfterMs?: number;
   /** How late our own ticks are. */
   readonly lateMs?: number;
+  /** So long we stand still in the middle of the third round; the first that we do then is to read an ack of a probe of our own. */
+  readonly stillMs?: number;
+  readonly seed?: number;
 }
 
 /** One machine and seven others of which the suspect falls silent; says when it first pinged in vain and when it held it dead. */
-function silence({ witnesses = () => true, wakesAfterMs = Infinity, lateMs = 0 }: World) {
+function silence(world: World) {
+  const { witnesses = () => true, nacks = 1, liar } = world;
+  const { wakesAfterMs = Infinity, lateMs = 0, stillMs = 0 } = world;
   const member = new Membership(
     {
       name: "n1",
       endpoint: at(1),
       meta: new Uint8Array(),
       incarnation: 0,
-      random: seeded(3),
+      random: seeded(world.seed ?? 3),
       packetBudget: 1380,
       sizeOf: messageSize,
     },
@@ -41,7 +50,9 @@ function silence({ witnesses = () => true, wakesAfterMs = Infinity, lateMs = 0 }
   let nowMs = 0;
   let pingedMs = Number.NaN;
   let pings = 0;
+  let hasStood = false;
   const unanswered: number[] = [];
+  const unread: { readonly seq: number; readonly to: number }[] = [];
   const hear = (message: Message, from: number) =>
     consider(member.handle({ type: "packet", from: at(from), message }, nowMs));
   const consider = (outputs: readonly MembershipOutput[]): boolean => {
@@ -52,13 +63,16 @@ function silence({ witnesses = () => true, wakesAfterMs = Infinity, lateMs = 0 }
       const to = Number(output.to.ip.split(".")[3]);
       for (const message of output.messages) {
         if (message.type === "indirectPing" && witnesses(to)) {
-          isDead = hear({ type: "nack", seq: message.seq }, to) || isDead;
+          for (let times = 0; times < nacks; times++)
+            isDead = hear({ type: "nack", seq: message.seq }, liar ?? to) || isDead;
         }
         if (message.type !== "ping") continue;
         if (to === SUSPECT) {
           if (Number.isNaN(pingedMs)) pingedMs = nowMs;
           pings++;
           unanswered.push(message.seq);
+        } else if (stillMs > 0 && nowMs - pingedMs > 2_400 && !hasStood) {
+          unread.push({ seq: message.seq, to });
         } else isDead = hear(ack(message.seq), to) || isDead;
       }
     }
@@ -66,6 +80,13 @@ function silence({ witnesses = () => true, wakesAfterMs = Infinity, lateMs = 0 }
   };
   while (nowMs < 60_000) {
     nowMs = Math.max(nowMs, member.nextTickMs() + lateMs);
+    if (stillMs > 0 && !hasStood && nowMs - pingedMs > 3_050) {
+      hasStood = true;
+      nowMs += stillMs;
+      for (const { seq, to } of unread.splice(0)) {
+        if (hear(ack(seq), to)) return { afterMs: nowMs - pingedMs, pings };
+      }
+    }
     if (nowMs - pingedMs >= wakesAfterMs)
       for (const seq of unanswered.splice(0)) hear(ack(seq), SUSPECT);
     if (consider(member.handle({ type: "tick" }, nowMs)))
@@ -106,4 +127,17 @@ test("an answer, however late, ends the inquest", () => {
 test("whoever is late itself concludes nothing", () => {
   const { afterMs } = silence({ lateMs: 150 });
   assert.ok(afterMs > 5_000, `${afterMs} ms`);
+});
+
+test("whoever stood still concludes nothing from the round in which it did", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const { afterMs } = silence({ stillMs: 600, seed });
+    assert.ok(afterMs > 3_050 + 600 + 600, `${afterMs} ms with seed ${seed}`);
+  }
+});
+
+test("a relay's word counts once, however often it comes, and nobody else's does", () => {
+  const once = silence({ witnesses: (relay) => relay === 5 }).afterMs;
+  assert.equal(silence({ witnesses: (relay) => relay === 5, nacks: 3 }).afterMs, once);
+  assert.ok(silence({ liar: 99 }).afterMs > 10_000);
 });

@@ -3,13 +3,15 @@
  *
  * Round by round the suspect is pinged by us and, for us, by a few others drawn anew. It is held dead when it was silent from the first unanswered
  * ping to the end of the last round, towards all of us, and others said so: half of those asked in the last round answered "it does not
- * answer". Any sign of life ends the inquest, and leaves the suspicion to its usual time. Nothing is concluded in a round for which we
- * were late ourselves, or while we are unhealthy.
+ * answer". Any sign of life ends the inquest, and leaves the suspicion to its usual time. Nothing is concluded from a round for whose end we
+ * were late, or in which we stood still, or while we are unhealthy.
  *
  * Invariants: at most MAX_INQUESTS at a time, one per member; no conclusion without a witness; each round costs 1 + indirectChecks packets.
  */
+import type { Endpoint } from "../values/endpoint.ts";
 import type { Context } from "./context.ts";
 import type { Deadline } from "./deadline-queue.ts";
+import { sameEndpoint } from "./member-registry.ts";
 
 /** More suspects at one time are left to the suspicion's own time: then it is a split, and no haste. */
 const MAX_INQUESTS = 8;
@@ -25,15 +27,18 @@ interface Inquest {
   /** Of all pings so far, the failed probe's too: a late answer is a sign of life as well. */
   readonly seqs: number[];
   rounds: number;
-  asked: number;
-  nacks: number;
+  roundBeganMs: number;
+  /** Who could say in this round that it does not answer. */
+  asked: readonly Endpoint[];
+  /** Who of them said so. */
+  readonly witnesses: Set<Endpoint>;
   deadline: Deadline | undefined;
 }
 
 /** What an inquest does through others. */
 export interface InquestActs {
-  /** Pings the slot, the accusation first, and has others ping it; returns how many could say that it does not answer. */
-  readonly askAbout: (slot: number, seq: number) => number;
+  /** Pings the slot, the accusation first, and has others ping it; returns who of them could say that it does not answer. */
+  readonly askAbout: (slot: number, seq: number) => readonly Endpoint[];
   readonly convict: (slot: number) => void;
 }
 
@@ -65,8 +70,9 @@ export class Inquests {
       incarnation,
       seqs: [seq],
       rounds: 0,
-      asked: 0,
-      nacks: 0,
+      roundBeganMs: Number.NaN,
+      asked: [],
+      witnesses: new Set(),
       deadline: undefined,
     };
     this.#bySlot.set(slot, inquest);
@@ -80,9 +86,12 @@ export class Inquests {
     return inquest !== undefined;
   }
 
-  onNack(seq: number): void {
+  /** Counts once for each relay that was asked in this round, whatever else says so. */
+  onNack(seq: number, from: Endpoint): void {
     const inquest = this.#withPing(seq);
-    if (inquest?.seqs.at(-1) === seq) inquest.nacks++;
+    if (inquest?.seqs.at(-1) !== seq) return;
+    const witness = inquest.asked.find((relay) => sameEndpoint(relay, from));
+    if (witness !== undefined) inquest.witnesses.add(witness);
   }
 
   /** The member of this slot said something itself. */
@@ -101,7 +110,8 @@ export class Inquests {
     const seq = nextSeq();
     inquest.seqs.push(seq);
     inquest.rounds++;
-    inquest.nacks = 0;
+    inquest.roundBeganMs = nowMs;
+    inquest.witnesses.clear();
     inquest.asked = this.#acts.askAbout(inquest.slot, seq);
     const deadline: Deadline = deadlines.at(nowMs + timing.inquestRoundMs, () =>
       this.#endRound(inquest, deadline.dueMs),
@@ -110,8 +120,8 @@ export class Inquests {
   }
 
   #endRound(inquest: Inquest, dueMs: number): void {
-    const { table, timing, nowMs, awareness } = this.#context;
-    const { slot, name, incarnation, rounds, asked, nacks } = inquest;
+    const { table, timing, nowMs, awareness, wokeMs } = this.#context;
+    const { slot, name, incarnation, rounds, roundBeganMs, asked, witnesses } = inquest;
     const isOpen =
       table.find(name) === slot &&
       table.state(slot) === "suspect" &&
@@ -120,8 +130,10 @@ export class Inquests {
       this.#close(inquest);
       return;
     }
-    const isSure = nowMs - dueMs <= LATE_MS && awareness.score === 0;
-    const isWitnessed = nacks > 0 && nacks * 2 >= asked;
+    // A standstill has put the due time off, so that it alone does not show it.
+    const isPunctual = nowMs - dueMs <= LATE_MS && wokeMs <= roundBeganMs;
+    const isSure = isPunctual && awareness.score === 0;
+    const isWitnessed = witnesses.size > 0 && witnesses.size * 2 >= asked.length;
     if (rounds < timing.inquestRounds || !isSure || !isWitnessed) {
       this.#nextRound(inquest);
       return;

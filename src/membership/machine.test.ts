@@ -1,73 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Endpoint } from "../values/endpoint.ts";
-import { Membership, type MembershipOptions } from "./machine.ts";
-import type { Alive, Message, RemoteMember } from "./message.ts";
-import { seeded } from "./seeded-random.ts";
-import type { MembershipOutput } from "./step.ts";
+import {
+  alive,
+  at,
+  hear,
+  kinds,
+  ME,
+  machine,
+  packets,
+  remote,
+  sent,
+  tickUntil,
+} from "./lone-machine.ts";
+import type { Message } from "./message.ts";
 import { messageSize } from "./wire/message-size.ts";
 
-const VERSIONS = [2, 5, 5, 0, 0, 0] as const;
 const NO_STATE = new Uint8Array();
-const ME: Endpoint = { ip: "10.0.0.1", port: 6783 };
-
-function machine(options: Partial<MembershipOptions> = {}): Membership {
-  const base = {
-    name: "me",
-    endpoint: ME,
-    meta: new Uint8Array(10),
-    incarnation: 0,
-    random: seeded(1),
-    packetBudget: 1380,
-    sizeOf: messageSize,
-  };
-  return new Membership({ ...base, ...options }, 0);
-}
-
-function at(number: number): Endpoint {
-  return { ip: `10.0.0.${number}`, port: 6783 };
-}
-
-function alive(node: string, number: number, incarnation = 1, meta = new Uint8Array()): Alive {
-  return { type: "alive", incarnation, node, endpoint: at(number), meta, versions: VERSIONS };
-}
-
-function remote(node: string, number: number, state: RemoteMember["state"]): RemoteMember {
-  const meta = new Uint8Array();
-  return { name: node, endpoint: at(number), meta, incarnation: 5, state, versions: VERSIONS };
-}
-
-/** Hands `message` over as if it came from 10.0.0.2. */
-function hear(member: Membership, message: Message, nowMs = 0, from = at(2)): MembershipOutput[] {
-  return member.handle({ type: "packet", from, message }, nowMs);
-}
-
-function kinds(outputs: readonly MembershipOutput[]): string[] {
-  return outputs.flatMap((output) => (output.type === "event" ? [output.event.kind] : []));
-}
-
-function sent(outputs: readonly MembershipOutput[], to?: Endpoint): Message[] {
-  return outputs.flatMap((output) =>
-    output.type === "packet" && (to === undefined || output.to.ip === to.ip) ? output.messages : [],
-  );
-}
-
-/** Ticks until `nowMs` or an output that `isLast`, as a driver does, and returns all outputs. */
-function tickUntil(
-  member: Membership,
-  nowMs: number,
-  isLast: (output: MembershipOutput) => boolean = () => false,
-): MembershipOutput[] {
-  const outputs: MembershipOutput[] = [];
-  while (member.nextTickMs() <= nowMs && !outputs.some(isLast)) {
-    outputs.push(...member.handle({ type: "tick" }, member.nextTickMs()));
-  }
-  return outputs;
-}
-
-function packets(outputs: readonly MembershipOutput[], to: Endpoint): number {
-  return outputs.filter((output) => output.type === "packet" && output.to.ip === to.ip).length;
-}
 
 test("a life begins one incarnation above the last, and says so first", () => {
   const member = machine({ incarnation: 41 });
@@ -186,42 +134,6 @@ test("straight answers to accusations are bounded", () => {
   assert.equal(answers, 8);
 });
 
-test("a suspicion confirmed by others ends in death sooner, an alive above it ends it", () => {
-  const until = (confirmers: readonly string[]) => {
-    const member = machine();
-    for (let number = 2; number < 10; number++) hear(member, alive(`n${number}`, number));
-    const accusation = { type: "suspect", incarnation: 1, node: "n2" } as const;
-    for (const from of ["n3", ...confirmers]) hear(member, { ...accusation, from });
-    return member;
-  };
-  const died = (member: Membership) => {
-    let atMs = Number.NaN;
-    while (Number.isNaN(atMs)) {
-      const nowMs = member.nextTickMs();
-      if (kinds(member.handle({ type: "tick" }, nowMs)).includes("dead")) atMs = nowMs;
-    }
-    return atMs;
-  };
-  assert.equal(died(until([])), 24_000);
-  assert.equal(died(until(["n4", "n4"])), 11_381);
-  assert.equal(died(until(["n4", "n5"])), 4_000);
-  const member = until(["n4"]);
-  const outputs = hear(member, alive("n2", 2, 2), 10);
-  assert.deepEqual(kinds(outputs), ["alive-again"]);
-  assert.equal(member.member("n2")?.state, "alive");
-});
-
-test("a stale alive of a dead member is answered with the accusation, once a second", () => {
-  const member = machine();
-  hear(member, alive("b", 2, 100));
-  hear(member, { type: "dead", incarnation: 100, node: "b", from: "c" });
-  const first = sent(hear(member, alive("b", 2, 1), 1_000), at(2));
-  assert.ok(first.some((message) => message.type === "dead" && message.incarnation === 100));
-  assert.equal(member.member("b")?.state, "dead");
-  const second = hear(member, alive("b", 2, 1), 1_001);
-  assert.equal(sent(second, at(2)).filter(({ type }) => type === "dead").length, 0);
-});
-
 test("a dead member that pings us hears with the ack that it is held dead", () => {
   const member = machine();
   hear(member, alive("b", 2, 3));
@@ -253,20 +165,6 @@ test("a leave of a member is final for its incarnation and overrides its death",
   hear(member, { type: "dead", incarnation: 1, node: "b", from: "c" });
   assert.equal(member.member("b")?.state, "left");
   assert.deepEqual(kinds(hear(member, alive("b", 2, 2))), ["joined"]);
-});
-
-test("after our own leave others hear it, we accuse nobody and do not come back", () => {
-  const member = machine();
-  for (const number of [2, 3, 4]) hear(member, alive(`n${number}`, number));
-  const outputs = member.handle({ type: "leave" }, 100);
-  for (const number of [2, 3, 4]) {
-    assert.ok(sent(outputs, at(number)).some(({ type }) => type === "dead"));
-  }
-  const later = tickUntil(member, 60_000);
-  assert.ok(sent(later).every(({ type }) => type === "dead" || type === "alive"));
-  assert.equal(member.queued, 0);
-  hear(member, { type: "dead", incarnation: 9, node: "me", from: "n2" }, 60_000);
-  assert.equal(member.localMembers()[0]?.state, "left");
 });
 
 test("a removed member is forgotten and comes back only by a new alive", () => {
@@ -408,16 +306,6 @@ test("an announcement raises the incarnation, and the same again does not", () =
   assert.deepEqual(member.handle(input, 1), []);
 });
 
-test("after a standstill nobody is accused for answers that wait unread", () => {
-  const member = machine();
-  hear(member, alive("b", 2));
-  tickUntil(member, 5_000, (output) => sent([output]).some(({ type }) => type === "ping"));
-  assert.equal(member.member("b")?.state, "alive");
-  const outputs = member.handle({ type: "tick" }, 600_000);
-  assert.ok(!kinds(outputs).includes("suspect"));
-  assert.ok(member.awareness > 0);
-});
-
 test("news that nobody is left to hear keeps no machine busy", () => {
   const member = machine();
   hear(member, alive("b", 2));
@@ -430,42 +318,4 @@ test("news that nobody is left to hear keeps no machine busy", () => {
     ticks++;
   }
   assert.ok(ticks < 200, `${ticks} ticks`);
-});
-
-test("old news of a suspect is answered with what we know, once a second", () => {
-  const member = machine();
-  for (const [name, number] of [
-    ["b", 2],
-    ["c", 3],
-  ] as const)
-    hear(member, alive(name, number, 4));
-  const stale = { type: "suspect", incarnation: 3, node: "b", from: "c" } as const;
-  const [told] = sent(hear(member, stale, 9_000, at(3)), at(3));
-  assert.ok(told?.type === "alive" && told.node === "b" && told.incarnation === 4);
-  assert.equal(packets(hear(member, stale, 9_100, at(3)), at(3)), 0);
-  hear(member, { type: "dead", incarnation: 4, node: "b", from: "c" }, 20_000, at(3));
-  const late = hear(member, { ...stale, incarnation: 4 }, 21_000, at(3));
-  assert.ok(sent(late, at(3)).some(({ type }) => type === "dead"));
-});
-
-test("whoever still holds a suspicion after three seconds asks two others", () => {
-  const member = machine({ timing: { probeIntervalMs: 3_600_000, pushPullIntervalMs: 3_600_000 } });
-  for (let number = 2; number < 10; number++) hear(member, alive(`n${number}`, number));
-  tickUntil(member, 60_000);
-  const suspect = { type: "suspect", incarnation: 1, node: "n2", from: "n3" } as const;
-  hear(member, suspect, 60_000);
-  // Until the accusation itself was passed on often enough.
-  tickUntil(member, 62_900);
-  const asked = tickUntil(member, 63_100).filter(({ type }) => type === "packet");
-  assert.equal(asked.length, 2);
-  assert.ok(sent(asked).every(({ type }) => type === "suspect"));
-});
-
-test("an accusation above the one that we hold begins a new suspicion", () => {
-  const member = machine({ timing: { probeIntervalMs: 1_000, pushPullIntervalMs: 3_600_000 } });
-  for (let number = 2; number < 10; number++) hear(member, alive(`n${number}`, number));
-  const suspect = { type: "suspect", incarnation: 1, node: "n2" } as const;
-  for (const from of ["n3", "n4", "n5"]) hear(member, { ...suspect, from }, 0);
-  hear(member, { ...suspect, incarnation: 2, from: "n3" }, 3_900);
-  assert.ok(!kinds(tickUntil(member, 7_800)).includes("dead"), "dies of what it refuted");
 });

@@ -110,6 +110,7 @@ export class Membership {
         return seq;
       },
       nowMs,
+      wokeMs: Number.NEGATIVE_INFINITY,
       hasLeft: false,
     };
     this.#selfhood = new Selfhood(this.#context);
@@ -216,6 +217,7 @@ export class Membership {
     const { deadlines, timing, awareness } = this.#context;
     const lateMs = nowMs - deadlines.nextMs;
     if (lateMs <= timing.probeTimeoutMs) return;
+    this.#context.wokeMs = nowMs;
     awareness.apply(1);
     this.#rumours.shift(lateMs);
     deadlines.shift(lateMs);
@@ -242,6 +244,7 @@ export class Membership {
         return;
       case "leave":
         this.#prober.stop();
+        this.#rumours.stop();
         this.#selfhood.leave();
         return;
       case "remove":
@@ -262,7 +265,7 @@ export class Membership {
         if (!this.#selfhood.namesake.onAck(message.seq)) this.#prober.onAck(message, reliable);
         return;
       case "nack":
-        this.#prober.onNack(message);
+        this.#prober.onNack(message, from);
         return;
       case "suspect":
         this.#rumours.onSuspect(message, from);

@@ -104,6 +104,10 @@ export class MemberTable {
       this.#self = known;
       this.setIncarnation(known, incarnation);
       if (!sameFacts(this.record(known), facts)) this.setFacts(known, facts);
+      // What others held of an earlier life is not true of this one.
+      this.#states[known] = STATES.indexOf("alive");
+      this.#since[known] = this.#steps(nowMs);
+      this.#rtts[known] = NO_RTT;
     }
     return this.#self;
   }

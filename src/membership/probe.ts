@@ -157,10 +157,10 @@ export class Prober {
     if (slot >= 0) outbox.emit({ type: "sync", to: table.record(slot).endpoint, node: dead });
   }
 
-  onNack(nack: Nack): void {
+  onNack(nack: Nack, from: Endpoint): void {
     const probe = this.#probe;
     if (probe?.seq === nack.seq) probe.nacks = Math.min(probe.nacks + 1, probe.expectedNacks);
-    else this.#inquests.onNack(nack.seq);
+    else this.#inquests.onNack(nack.seq, from);
   }
 
   /** What a member that pings us from `source` should hear of itself. */
@@ -228,7 +228,7 @@ export class Prober {
       return;
     }
     probe.indirect = true;
-    probe.expectedNacks = this.#askRelays(target, probe.seq);
+    probe.expectedNacks = this.#askRelays(target, probe.seq).length;
     const { endpoint, versions } = table.record(target);
     // Once more: what was lost may have been the first ping, and the inquest counts from here.
     outbox.send(endpoint, this.#pingOf(target, probe.seq));
@@ -241,8 +241,8 @@ export class Prober {
     });
   }
 
-  /** Has a few others ping `target` for us; returns how many of them say so when it does not answer. */
-  #askRelays(target: number, seq: number): number {
+  /** Has a few others ping `target` for us; returns who of them say so when it does not answer. */
+  #askRelays(target: number, seq: number): Endpoint[] {
     const { table, timing, outbox, name: sourceNode } = this.#context;
     const { name: node, endpoint } = table.record(target);
     const source = selfEndpoint(this.#context);
@@ -250,11 +250,11 @@ export class Prober {
       timing.indirectChecks,
       (slot) => slot !== target && table.state(slot) === "alive",
     );
-    let expected = 0;
+    const expected: Endpoint[] = [];
     for (const slot of relays) {
       const relay = table.record(slot);
       const nack = relay.versions[1] >= NACK_VERSION;
-      if (nack) expected++;
+      if (nack) expected.push(relay.endpoint);
       outbox.send(relay.endpoint, [
         { type: "indirectPing", seq, target: endpoint, node, nack, source, sourceNode },
       ]);

@@ -19,6 +19,8 @@ import { suspicionBounds } from "./timing.ts";
 const MAX_TOMBSTONES = 1024;
 /** Members asked whether they know how a suspicion ended. */
 const DOUBT_ASKS = 2;
+/** With more suspects at one time nobody is asked: then it is a split, or somebody makes them up. */
+const MAX_DOUBTS = 8;
 
 interface OpenSuspicion {
   readonly suspicion: Suspicion;
@@ -77,9 +79,9 @@ export class Rumours {
 
   /** `from` is who sent it to us, when it came by packet. */
   onSuspect(suspect: Suspect, from?: Endpoint): void {
-    const { table, outbox, self } = this.#context;
+    const { table, outbox, self, hasLeft } = this.#context;
     const slot = table.find(suspect.node);
-    if (slot < 0) return;
+    if (slot < 0 || hasLeft) return;
     if (slot === self) {
       this.#selfhood.onAccused(suspect, from);
       return;
@@ -146,7 +148,7 @@ export class Rumours {
       if (member.state === "alive") {
         const { endpoint, meta, versions } = member;
         this.onAlive({ type: "alive", incarnation, node, endpoint, meta, versions });
-        if (joins && !isKnown) outbox.forget(node);
+        if (joins && !isKnown && table.find(node) >= 0) outbox.forget(node);
       } else if (member.state === "left") {
         this.onDead({ type: "dead", incarnation, node, from: node });
       } else if (!isKnown) {
@@ -181,6 +183,11 @@ export class Rumours {
   /** We stood still for `ms`: suspects get that time on top. */
   shift(ms: number): void {
     for (const { suspicion } of this.#suspicions.values()) suspicion.shift(ms);
+  }
+
+  /** We leave: what becomes of suspects is for others to say. */
+  stop(): void {
+    for (const slot of [...this.#suspicions.keys()]) this.#endSuspicion(slot);
   }
 
   #meet(alive: Alive, facts: MemberFacts): void {
@@ -241,7 +248,7 @@ export class Rumours {
     }
     // The rumour that made a suspect known may still travel with the incarnation that is suspected.
     if (state === "suspect" && !isOlder) return;
-    this.#accusers.accuse(accusation(this.#context, slot), alive.endpoint);
+    this.#accusers.accuse(this.#heard(slot), alive.endpoint);
   }
 
   #arm(slot: number, open: OpenSuspicion): void {
@@ -257,19 +264,27 @@ export class Rumours {
     const open = this.#suspicions.get(slot);
     if (open === undefined || timing.doubtMs === 0) return;
     open.doubt = deadlines.at(nowMs + timing.doubtMs, () => {
+      this.#doubt(slot);
+      if (this.#suspicions.size > MAX_DOUBTS) return;
       const isOther = (other: number) => other !== slot && table.state(other) === "alive";
       for (const other of table.randomLive(DOUBT_ASKS, isOther)) {
-        outbox.send(table.record(other).endpoint, [accusation(this.#context, slot)]);
+        outbox.send(table.record(other).endpoint, [this.#heard(slot)]);
       }
-      this.#doubt(slot);
     });
+  }
+
+  /** What we hold against a member as we heard it: whoever only passes a suspicion on is no confirmer of it. */
+  #heard(slot: number): Suspect | Dead {
+    const held = accusation(this.#context, slot);
+    const open = this.#suspicions.get(slot);
+    return open === undefined ? held : { ...held, from: open.suspicion.accuser };
   }
 
   /** Tells whoever accuses a member wrongly, or too late, what we know of it. */
   #correct(slot: number, to: Endpoint): void {
     const { table } = this.#context;
     const isAlive = table.state(slot) === "alive";
-    const news = isAlive ? aliveMessage(this.#context, slot) : accusation(this.#context, slot);
+    const news = isAlive ? aliveMessage(this.#context, slot) : this.#heard(slot);
     this.#accusers.correct(table.record(slot).name, news, to);
   }
 

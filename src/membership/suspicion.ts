@@ -12,6 +12,8 @@ export interface SuspicionBounds {
 }
 
 export class Suspicion {
+  /** Who accused first. */
+  readonly accuser: string;
   readonly #bounds: SuspicionBounds;
   readonly #accusers: Set<string>;
   #startMs: number;
@@ -19,6 +21,7 @@ export class Suspicion {
   /** `from` is the first accuser; hearing it again confirms nothing. */
   constructor(from: string, bounds: SuspicionBounds, nowMs: number) {
     this.#bounds = bounds;
+    this.accuser = from;
     this.#accusers = new Set([from]);
     this.#startMs = nowMs;
   }
