@@ -24,12 +24,35 @@ export const ERRORS = {
     exit: 1,
     status: 502,
   },
+  API_CERTIFICATE_REFUSED: {
+    title: "the certificate was refused",
+    cause:
+      "the API serves other machines only when they show a certificate of the cluster's authority with a role, and none, an expired one or one of another cluster was shown",
+    hint: "on the node itself use the command line; on another machine, a certificate that the cluster made",
+    exit: 1,
+    status: 401,
+  },
+  API_ROLE_MISSING: {
+    title: "the role does not allow it",
+    cause:
+      "each certificate carries a role (viewer, operator, admin), and the request needs a higher one",
+    hint: "ask an administrator of the cluster for a certificate with the role that is named",
+    exit: 1,
+    status: 403,
+  },
   API_ROUTE_UNKNOWN: {
     title: "no such route",
     cause: "the API does not serve this path with this method",
     hint: "GET /v1/openapi.json lists all routes",
     exit: 3,
     status: 404,
+  },
+  API_TLS_REQUIRED: {
+    title: "the API is served by TLS only",
+    cause: "plain HTTP was spoken to the port of the API",
+    hint: "use https:// and a certificate of the cluster",
+    exit: 1,
+    status: 400,
   },
   API_WATCHERS_MANY: {
     title: "too many programs watch",

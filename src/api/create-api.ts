@@ -3,11 +3,14 @@
  *
  * Invariant: every answer is JSON; every failure is `{error: {code, message, hint}}` with the status of its code, never a stack.
  */
+import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod";
-import { ERRORS, HansaError } from "../errors.ts";
+import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
+import { includesRole } from "../values/role.ts";
+import { type Caller, LOCAL_CALLER } from "./caller.ts";
 import { eventStream } from "./event-stream.ts";
 import type { NodePort } from "./node-port.ts";
 import { openApiDocument } from "./open-api.ts";
@@ -15,14 +18,26 @@ import { ROUTES, type Route } from "./routes.ts";
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 
+/** One change that was asked for, for the audit log. */
+export interface AuditEntry {
+  readonly caller: Caller;
+  readonly operation: string;
+  /** "ok", or the code of the refusal. */
+  readonly result: "ok" | ErrorCode;
+}
+
 export interface ApiOptions {
+  /** Who asks, by the connection; default: everybody is whoever may open the unix socket. */
+  readonly callerOf?: (connection: HttpBindings | undefined) => Caller | undefined;
+  /** Told of each request that changes something, done or refused, when it ended. */
+  readonly audit?: (entry: AuditEntry) => void;
   /** Told of every failure that is no HansaError, with its stack; default: one line on stderr. */
   readonly onDefect?: (error: unknown, request: string) => void;
 }
 
 /** The API over `node`. Routes: see ROUTES, and GET /v1/openapi.json. */
 export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
-  const onDefect = options.onDefect ?? reportToStderr;
+  const { onDefect = reportToStderr, callerOf = () => LOCAL_CALLER, audit } = options;
   const app = new Hono();
   app.use(
     bodyLimit({
@@ -36,11 +51,23 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
   );
   for (const route of ROUTES) {
     app.on(route.method.toUpperCase(), route.path, async (context) => {
-      if (route.stream !== undefined)
-        return eventStream(route.stream(node, context.req.raw.signal));
-      const body = await bodyOf(context, route);
-      const answer = await route.handle(node, body, context.req.raw.signal);
-      return context.json(answer as object);
+      const caller = callerOf(context.env as HttpBindings | undefined);
+      const isChange = route.method !== "get";
+      const note = (result: AuditEntry["result"]): void => {
+        if (isChange && caller) audit?.({ caller, operation: route.operation, result });
+      };
+      try {
+        requireRole(caller, route);
+        if (route.stream !== undefined)
+          return eventStream(route.stream(node, context.req.raw.signal));
+        const body = await bodyOf(context, route);
+        const answer = await route.handle(node, body, context.req.raw.signal);
+        note("ok");
+        return context.json(answer as object);
+      } catch (error) {
+        note(error instanceof HansaError ? error.code : "INTERNAL");
+        throw error;
+      }
     });
   }
   let document: object | undefined;
@@ -61,6 +88,15 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
     return answerError(context, new HansaError("INTERNAL", `unexpected failure: ${error.message}`));
   });
   return app;
+}
+
+function requireRole(caller: Caller | undefined, { role, operation }: Route): void {
+  if (caller === undefined) {
+    throw new HansaError("API_CERTIFICATE_REFUSED", "the certificate carries no role of hansa");
+  }
+  if (includesRole(caller.role, role)) return;
+  const text = `${operation} needs the role ${role}, and ${caller.name} is ${caller.role}`;
+  throw new HansaError("API_ROLE_MISSING", text);
 }
 
 async function bodyOf(context: Context, route: Route): Promise<unknown> {

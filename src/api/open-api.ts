@@ -19,7 +19,7 @@ export function openApiDocument(version: string): object {
 }
 
 function operation(route: Route): object {
-  const codes: readonly ErrorCode[] = [...route.errors, "INTERNAL"];
+  const codes: readonly ErrorCode[] = [...route.errors, "API_ROLE_MISSING", "INTERNAL"];
   const statuses = Map.groupBy(codes, (code) => ERRORS[code].status);
   const failures = [...statuses].map(([status, group]) => [
     status,
@@ -28,6 +28,7 @@ function operation(route: Route): object {
   return {
     operationId: route.operation,
     summary: route.summary,
+    "x-hansa-role": route.role,
     ...(route.request === undefined
       ? {}
       : { requestBody: { required: true, content: json(schema(route.request, "input")) } }),

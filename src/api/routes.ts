@@ -3,6 +3,7 @@
  */
 import type * as z from "zod";
 import type { ErrorCode } from "../errors.ts";
+import type { Role } from "../values/role.ts";
 import {
   addressCheckSchema,
   leftSchema,
@@ -26,6 +27,8 @@ export interface Route {
   readonly path: `/v1/${string}`;
   readonly operation: string;
   readonly summary: string;
+  /** What the caller must at least be. */
+  readonly role: Role;
   /** Absent for routes that take no body. */
   readonly request?: z.ZodType;
   readonly response: z.ZodType;
@@ -37,12 +40,18 @@ export interface Route {
   readonly stream?: (node: NodePort, signal: AbortSignal) => AsyncIterable<unknown>;
 }
 
+/** Who reads changes nothing. */
+function usualRole(method: Route["method"]): Role {
+  return method === "get" ? "viewer" : "operator";
+}
+
 /** Keeps the types of body and answer tied to the schemas, then forgets them so that all routes fit into one list. */
 function route<Request extends z.ZodType, Response extends z.ZodType>(definition: {
   readonly method: Route["method"];
   readonly path: Route["path"];
   readonly operation: string;
   readonly summary: string;
+  readonly role?: Role;
   readonly request?: Request;
   readonly response: Response;
   readonly errors?: readonly ErrorCode[];
@@ -52,10 +61,11 @@ function route<Request extends z.ZodType, Response extends z.ZodType>(definition
     signal: AbortSignal,
   ) => Promise<z.input<Response>>;
 }): Route {
-  const { errors = [], handle, ...rest } = definition;
+  const { errors = [], role = usualRole(definition.method), handle, ...rest } = definition;
   return {
     ...rest,
     errors,
+    role,
     handle: (node, body, signal) => handle(node, body as z.output<Request>, signal),
   };
 }
@@ -69,7 +79,7 @@ function eventRoute<Event extends z.ZodType>(definition: {
   readonly errors: readonly ErrorCode[];
   readonly stream: (node: NodePort, signal: AbortSignal) => AsyncIterable<z.input<Event>>;
 }): Route {
-  return { method: "get", ...definition, handle: async () => undefined };
+  return { method: "get", role: "viewer", ...definition, handle: async () => undefined };
 }
 
 const BODY_ERRORS = ["USAGE", "REQUEST_TOO_LARGE"] as const;
@@ -132,6 +142,7 @@ export const ROUTES: readonly Route[] = [
     method: "post",
     path: "/v1/leave",
     operation: "leave",
+    role: "admin",
     summary:
       "Hands this node's addresses to a peer and leaves the cluster for good; the first half of hansa reset",
     response: leftSchema,
@@ -141,6 +152,7 @@ export const ROUTES: readonly Route[] = [
     method: "post",
     path: "/v1/ipam/take-over",
     operation: "takeOver",
+    role: "admin",
     summary:
       "Makes the addresses of a node that is gone for good this node's, and lets its key in no more",
     request: takeOverRequestSchema,

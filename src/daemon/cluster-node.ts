@@ -8,6 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import type { NodePort } from "../api/node-port.ts";
 import { BUILD } from "../api/version.ts";
 import { HttpEngine } from "../docker/engine-http.ts";
+import { systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { type Identity, identityKeys } from "../identity/identity.ts";
 import { saveIdentity } from "../identity/identity-file.ts";
@@ -20,6 +21,8 @@ import type { NodeFile } from "../processes/node-file.ts";
 import type { Paths } from "../processes/paths.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { AddressLoop } from "./address-loop.ts";
+import { AuditLog } from "./audit-log.ts";
+import { ControlPlane } from "./control-plane.ts";
 import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
 import type { Envelope } from "./envelope.ts";
@@ -51,6 +54,9 @@ export class ClusterNode {
   #names!: NameLoop;
   #doctor!: NodeDoctor;
   #strays!: StrayLoop;
+  #controlPlane!: ControlPlane;
+  /** Of all changes that anybody asks for. */
+  readonly audit: AuditLog;
   /** Set when all parts are there. */
   #answers: NodeAnswers | undefined;
 
@@ -67,6 +73,7 @@ export class ClusterNode {
     this.#writes = new SerialQueue((error) =>
       options.logger.error("writing node state failed", { error: `${error}` }),
     );
+    this.audit = new AuditLog(join(options.paths.logDir, "audit.log"), options.logger);
   }
 
   async #start(): Promise<void> {
@@ -156,7 +163,17 @@ export class ClusterNode {
       },
     });
     this.#dataPath.begin();
+    this.#controlPlane = new ControlPlane({
+      ...{ node, identity, audit: this.audit, clock: systemClock },
+      logger: logger.child({ part: "api" }),
+      answers: () => this.answers,
+      addresses: () => {
+        const inside = this.#dataPath.inside(node.id);
+        return [this.#membership.endpoint.ip, ...node.links, ...(inside ? [inside.ip] : [])];
+      },
+    });
     this.#answers = this.#makeAnswers();
+    await this.#controlPlane.begin();
     this.#changed();
   }
 
@@ -177,6 +194,7 @@ export class ClusterNode {
         names: this.#names,
         strays: this.#strays,
         doctor: this.#doctor,
+        controlPlane: this.#controlPlane,
       },
       ...{ plan: this.#plan, node, nodePath: paths.nodeFile, writes: this.#writes, logger },
     });
@@ -184,6 +202,7 @@ export class ClusterNode {
 
   async close(): Promise<void> {
     this.#doctor.close();
+    await this.#controlPlane.close();
     await this.#dataPath.close();
     await this.#strays.close();
     await Promise.all([this.#docker.close(), this.#names.close()]);
@@ -210,6 +229,7 @@ export class ClusterNode {
     this.#membership.setEngineId(this.#docker.info?.id ?? "");
     this.#membership.knowledge.setConnections(this.#dataPath.connections());
     this.#dataPath.changed();
+    this.#controlPlane.changed();
     this.#answers.changed();
   }
 

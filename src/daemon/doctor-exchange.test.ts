@@ -53,7 +53,7 @@ class World {
 
   #peer(id: number, self: number): DoctorPeer {
     return {
-      ...{ id, name: `host${id}`, version: "1", ports: { gossip: 6783, overlay: 6784 } },
+      ...{ id, name: `host${id}`, version: "1", ports: { gossip: 6783, overlay: 6784, api: 1443 } },
       ...{ endpoint: { ip: `192.0.2.${id}`, port: 6783 }, isHeard: true },
       inside: { ip: `10.32.0.${id}`, port: 6783 },
       tunnelProved: id === 3 ? self > 0 : (this.#rules.isProved ?? true),

@@ -23,7 +23,7 @@ export interface DoctorPeer {
   readonly endpoint: Endpoint;
   /** Its node address and gossip port; undefined without a place in the subnet. */
   readonly inside: Endpoint | undefined;
-  readonly ports: { readonly gossip: number; readonly overlay: number };
+  readonly ports: { readonly gossip: number; readonly overlay: number; readonly api: number };
   readonly version: string;
   readonly isHeard: boolean;
   readonly tunnelProved: boolean;

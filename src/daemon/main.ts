@@ -29,6 +29,7 @@ export async function runDaemon(): Promise<number> {
   await clusterNode.networkMade(NETWORK_WITHIN_MS);
   const listener = await serveUnix(
     createApi(clusterNode.answers, {
+      audit: (entry) => clusterNode.audit.note(entry),
       onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
     }),
     { path: paths.apiSocket },

@@ -28,7 +28,7 @@ class Stage implements AsyncDisposable {
         subnet: "10.32.0.0/12",
         targets,
         links: [`127.0.0.${id}`],
-        ports: { gossip: await freePort(), overlay: 6784 },
+        ports: { gossip: await freePort(), overlay: 6784, api: 1443 },
         encryption: "wireguard",
       },
       identity,

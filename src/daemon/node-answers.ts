@@ -21,6 +21,7 @@ import { backendOf, type NodeFile, saveNodeFile } from "../processes/node-file.t
 import type { Ipv4 } from "../values/ipv4.ts";
 import { addressCheck } from "./address-check.ts";
 import type { AddressLoop } from "./address-loop.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import type { DataPath } from "./data-path.ts";
 import type { DockerLoop } from "./docker-loop.ts";
 import { Farewell } from "./farewell.ts";
@@ -45,6 +46,7 @@ export interface NodeParts {
   readonly names: NameLoop;
   readonly strays: StrayLoop;
   readonly doctor: NodeDoctor;
+  readonly controlPlane: ControlPlane;
 }
 
 export interface NodeAnswersOptions {
@@ -88,7 +90,7 @@ export class NodeAnswers implements NodePort {
   }
 
   async status(): Promise<Status> {
-    const { membership, addresses, dataPath, docker, names, strays } = this.#parts;
+    const { membership, addresses, dataPath, docker, names, strays, controlPlane } = this.#parts;
     const roster = membership.roster();
     const { remembered } = membership;
     const view = addresses.view();
@@ -127,6 +129,7 @@ export class NodeAnswers implements NodePort {
             segments: view.segments,
           }),
           ...dataPath.problems,
+          controlPlane.problem,
           docker.problem,
           names.problem,
         ],

@@ -10,7 +10,7 @@ const FACTS: OverlayFacts = {
     id: 1,
     subnet: "10.32.0.0/12",
     encryption: "wireguard",
-    ports: { gossip: 6783, overlay: 6784 },
+    ports: { gossip: 6783, overlay: 6784, api: 1443 },
   },
   plan,
   docker: { version: "29.0.0", firewallBackend: "iptables" },

@@ -26,7 +26,7 @@ function member(spec: Spec) {
     engineId: "",
     role: "peer",
     links: [],
-    ports: { gossip: 6783, overlay: 6784 },
+    ports: { gossip: 6783, overlay: 6784, api: 1443 },
     wireguardKey: new Uint8Array(32),
     version: "test",
     store: undefined,

@@ -19,7 +19,7 @@ test("what this build writes is of the formats that it says it knows", async () 
     await saveIdentity(dir, await createIdentity({ token: "t", cluster: "hansa" }));
     await saveNodeFile(join(dir, "node.json"), {
       ...{ version: 1, id: 1, name: "n", cluster: "hansa", subnet: "10.32.0.0/12", targets: [] },
-      ...{ links: [], ports: { gossip: 6783, overlay: 6784 }, encryption: "wireguard" },
+      ...{ links: [], ports: { gossip: 6783, overlay: 6784, api: 1443 }, encryption: "wireguard" },
     });
     await mkdir(join(dir, "ipam"));
     new LeaseJournal(join(dir, "ipam"), { logger: silentLogger }).close();

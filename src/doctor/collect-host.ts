@@ -13,7 +13,7 @@ import { systemCommand } from "../host/command.ts";
 import { DEFAULT_SUBNET } from "../ipam/address-plan.ts";
 import { dockerNetworks } from "../processes/docker-reach.ts";
 import { findTool, missingTools, neededTools } from "../processes/host-tools.ts";
-import { loadNodeFile, type NodeFile } from "../processes/node-file.ts";
+import { DEFAULT_PORTS, loadNodeFile, type NodeFile } from "../processes/node-file.ts";
 import { pidFile } from "../processes/paths.ts";
 import { readPidFile } from "../processes/pid-file.ts";
 import { usedByDocker, usedByRoutes } from "../processes/subnet-collision.ts";
@@ -25,7 +25,6 @@ import type { DiskFacts, DockerState, HostFacts, PluginSpec, ProcessState } from
 import { clockFacts } from "./host-clock.ts";
 
 /** What a launch takes when it is told nothing. */
-const DEFAULT_PORTS = { gossip: 6783, overlay: 6784 };
 const COMMAND_MS = 4_000;
 const FSYNCS = 5;
 

@@ -42,7 +42,12 @@ export function healthyHost(different: Partial<HostFacts> = {}): HostFacts {
 
 export function healthyPeer(different: Partial<PeerFacts> = {}): PeerFacts {
   return {
-    ...{ id: 2, name: "host2", ip: "192.168.48.12", ports: { gossip: 6783, overlay: 6784 } },
+    ...{
+      id: 2,
+      name: "host2",
+      ip: "192.168.48.12",
+      ports: { gossip: 6783, overlay: 6784, api: 1443 },
+    },
     ...{ isHeard: true, version: "0.1.0", tunnelProved: true },
     sent: { udp: UDP, tunnel: TUNNEL },
     arrivedHere: { udp: UDP, tunnel: TUNNEL, tcp: true },
@@ -64,7 +69,7 @@ export function healthyPeer(different: Partial<PeerFacts> = {}): PeerFacts {
 export function healthyNode(different: Partial<NodeFacts> = {}): NodeFacts {
   return {
     ...{ id: 1, name: "host1", ip: "192.168.48.11" },
-    ports: { gossip: 6783, overlay: 6784 },
+    ports: { gossip: 6783, overlay: 6784, api: 1443 },
     warnings: [],
     linkMtu: 1500,
     linkName: "eth0",

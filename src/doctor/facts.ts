@@ -89,7 +89,7 @@ export interface NodeFacts {
   readonly id: number;
   readonly name: string;
   readonly ip: string;
-  readonly ports: { readonly gossip: number; readonly overlay: number };
+  readonly ports: { readonly gossip: number; readonly overlay: number; readonly api: number };
   readonly warnings: readonly {
     readonly code: string;
     readonly message: string;
@@ -129,7 +129,7 @@ export interface PeerFacts {
   readonly id: number;
   readonly name: string;
   readonly ip: string;
-  readonly ports: { readonly gossip: number; readonly overlay: number };
+  readonly ports: { readonly gossip: number; readonly overlay: number; readonly api: number };
   /** Gossip holds it alive. */
   readonly isHeard: boolean;
   readonly version: string;

@@ -7,6 +7,7 @@
  */
 import { createHash, createPublicKey, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
+import type { Role } from "../values/role.ts";
 import { caKey } from "./derived-keys.ts";
 
 /** A certificate with its private key and issuer, PEM with trailing newlines: ready for node:tls, etcd or a file. */
@@ -23,6 +24,8 @@ export interface LeafRequest {
   readonly name: string;
   /** IPv4 and IPv6 literals under which the node is reached. */
   readonly addresses: readonly string[];
+  /** What its holder may do over the API; absent: nothing there. */
+  readonly role?: Role;
 }
 
 export interface Authority {
@@ -105,7 +108,11 @@ export async function createAuthority(
       const certificate = await x509.X509CertificateGenerator.create({
         ...dates(LEAF_DAYS),
         serialNumber: serialNumber(),
-        subject: [{ CN: [request.name] }, { O: ["Hansa"] }],
+        subject: [
+          { CN: [request.name] },
+          { O: ["Hansa"] },
+          ...(request.role === undefined ? [] : [{ OU: [request.role] }]),
+        ],
         issuer: subject,
         publicKey: keys.publicKey,
         signingKey,

@@ -156,7 +156,7 @@ test("a launched host keeps its program", async () => {
   await mkdir(on.host.paths.stateDir, { recursive: true });
   const node = {
     ...{ version: 1, id: 3, name: "n", cluster: "hansa", subnet: "10.32.0.0/12", targets: [] },
-    ...{ links: [], ports: { gossip: 6783, overlay: 6784 }, encryption: "wireguard" },
+    ...{ links: [], ports: { gossip: 6783, overlay: 6784, api: 1443 }, encryption: "wireguard" },
   };
   await writeFile(on.host.paths.nodeFile, JSON.stringify(node));
   await assert.rejects(requireNoNode(on), /the host is node 3 of the cluster hansa/);

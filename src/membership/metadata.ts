@@ -19,6 +19,7 @@ const MAX_VERSION_BYTES = 32;
 const MAX_STORE_ID_BYTES = 36;
 const KEY_BYTES = 32;
 
+const DEFAULT_API_PORT = 1443;
 const MAGIC = 0x48;
 const FORMAT = 1;
 const ROLES = ["peer"] as const;
@@ -41,7 +42,7 @@ export interface NodeMetadata {
   readonly role: (typeof ROLES)[number];
   /** The node's addresses, at most 8 IP literals, best first. */
   readonly links: readonly string[];
-  readonly ports: { readonly gossip: number; readonly overlay: number };
+  readonly ports: { readonly gossip: number; readonly overlay: number; readonly api: number };
   /** 32 bytes. */
   readonly wireguardKey: Uint8Array;
   /** The program's version, at most 32 bytes. */
@@ -57,7 +58,7 @@ export function encodeMetadata(node: NodeMetadata): Uint8Array {
   refuseUnless(node.id >= 1 && node.id <= MAX_NODE_ID, "id");
   refuseUnless(isKeyFingerprint(node.keyFingerprint), "key fingerprint");
   refuseUnless(node.links.length <= MAX_LINKS, "links");
-  refuseUnless(isPort(node.ports.gossip) && isPort(node.ports.overlay), "ports");
+  refuseUnless(Object.values(node.ports).every(isPort), "ports");
   refuseUnless(node.wireguardKey.length === KEY_BYTES, "WireGuard key");
   refuseUnless(isBlock(node.subnet), "subnet");
   const writer = new ByteWriter()
@@ -85,7 +86,8 @@ export function encodeMetadata(node: NodeMetadata): Uint8Array {
     .u32(node.store?.generation ?? 0)
     .u8(ENCRYPTIONS.indexOf(node.encryption))
     .u32(node.subnet.base)
-    .u8(node.subnet.prefix);
+    .u8(node.subnet.prefix)
+    .u16(node.ports.api);
   return writer.finish();
 }
 
@@ -104,14 +106,18 @@ export function decodeMetadata(bytes: Uint8Array): NodeMetadata | undefined {
   const engineId = reader.text(MAX_ENGINE_ID_BYTES);
   const role = ROLES[reader.u8()];
   const links = readLinks(reader);
-  const ports = { gossip: reader.u16(), overlay: reader.u16() };
+  const gossip = reader.u16();
+  const overlay = reader.u16();
   const wireguardKey = reader.raw(KEY_BYTES);
   const version = reader.text(MAX_VERSION_BYTES);
   const storeId = reader.text(MAX_STORE_ID_BYTES);
   const generation = reader.u32();
   const encryption = ENCRYPTIONS[reader.u8()];
   const subnet = { base: reader.u32(), prefix: reader.u8() };
-  reader.demand(id >= 1 && isPort(ports.gossip) && isPort(ports.overlay) && isBlock(subnet));
+  // Builds before it served no other machines.
+  const api = reader.remaining > 0 ? reader.u16() : DEFAULT_API_PORT;
+  const ports = { gossip, overlay, api };
+  reader.demand(id >= 1 && Object.values(ports).every(isPort) && isBlock(subnet));
   if (reader.hasFailed || role === undefined || encryption === undefined) return undefined;
   const store = storeId === "" ? undefined : { id: storeId, generation };
   return {

@@ -16,7 +16,7 @@ const OPTIONS: LaunchOptions = {
   token: "my-cluster-password",
   name: "host7",
   subnet: "10.240.0.0/12",
-  ports: { gossip: 17_783, overlay: 17_784 },
+  ports: { gossip: 17_783, overlay: 17_784, api: 17_443 },
   targets: [],
 };
 

@@ -160,7 +160,7 @@ const NODE: NodeFile = {
   subnet: "10.32.0.0/12",
   targets: ["host1", "[fd00::1]:7000"],
   links: ["10.0.0.1"],
-  ports: { gossip: 6783, overlay: 6784 },
+  ports: { gossip: 6783, overlay: 6784, api: 1443 },
   encryption: "none",
 };
 

@@ -42,6 +42,8 @@ export function requestedNode(options: LaunchOptions, hostName: string): NodeFil
   }
   if (ports.gossip === ports.overlay)
     bad("overlay port", "another than gossip's", String(ports.overlay));
+  if (ports.api === ports.gossip || ports.api === ports.overlay)
+    bad("api port", "another than gossip's and the overlay's", String(ports.api));
   return {
     version: 1,
     id,
@@ -96,6 +98,7 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
     ["links", options.links?.join(",") || undefined, stored.links.join(",")],
     ["gossip port", options.ports?.gossip, stored.ports.gossip],
     ["overlay port", options.ports?.overlay, stored.ports.overlay],
+    ["api port", options.ports?.api, stored.ports.api],
   ];
   for (const [what, given, existing] of pairs) {
     if (given === undefined || given === existing) continue;

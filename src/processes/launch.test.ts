@@ -16,7 +16,7 @@ import { daemonAnswers, socketAccepts } from "./readiness.ts";
 import { stopNode } from "./stop.ts";
 import type { ThisHost } from "./this-host.ts";
 
-const PORTS = { gossip: 16_783, overlay: 16_784 };
+const PORTS = { gossip: 16_783, overlay: 16_784, api: 16_443 };
 const OPTIONS: LaunchOptions = {
   id: 7,
   token: "my-cluster-password",

@@ -22,9 +22,11 @@ export interface Ports {
   readonly gossip: number;
   /** UDP; TCP of the same number is the relay's. */
   readonly overlay: number;
+  /** TCP: the API for other machines. */
+  readonly api: number;
 }
 
-export const DEFAULT_PORTS: Ports = { gossip: 6783, overlay: 6784 };
+export const DEFAULT_PORTS: Ports = { gossip: 6783, overlay: 6784, api: 1443 };
 export const DEFAULT_CLUSTER = "hansa";
 export const MAX_LINKS = 8;
 
@@ -75,8 +77,12 @@ function decode(path: string, value: unknown): NodeFile {
   check("links", isTexts(links) && links.length <= MAX_LINKS);
   check("encryption", encryption === "wireguard" || encryption === "none");
   check("ports", typeof ports === "object" && ports !== null);
-  const { gossip, overlay } = ports as Record<string, unknown>;
-  check("ports", isWhole(gossip, 65535) && isWhole(overlay, 65535));
+  // Earlier builds knew two ports.
+  const { gossip, overlay, api = DEFAULT_PORTS.api } = ports as Record<string, unknown>;
+  check(
+    "ports",
+    [gossip, overlay, api].every((port) => isWhole(port, 65535)),
+  );
   return {
     version: 1,
     id: id as number,
@@ -85,7 +91,7 @@ function decode(path: string, value: unknown): NodeFile {
     subnet: subnet as string,
     targets: targets as string[],
     links: links as string[],
-    ports: { gossip: gossip as number, overlay: overlay as number },
+    ports: { gossip: gossip as number, overlay: overlay as number, api: api as number },
     encryption: encryption as Encryption,
   };
 }

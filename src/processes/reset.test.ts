@@ -32,7 +32,7 @@ beforeEach(async () => {
 afterEach(() => close());
 
 async function launched(): Promise<void> {
-  const ports = { gossip: 16_785, overlay: 16_786 };
+  const ports = { gossip: 16_785, overlay: 16_786, api: 16_445 };
   await launch(
     { id: 3, token: "my-cluster-password", subnet: "10.240.0.0/12", ports, targets: [] },
     host,

@@ -17,7 +17,7 @@ const NODE: NodeFile = {
   subnet: "10.32.0.0/12",
   targets: [],
   links: [],
-  ports: { gossip: 6783, overlay: 6784 },
+  ports: { gossip: 6783, overlay: 6784, api: 1443 },
   encryption: "wireguard",
 };
 const ROLES = ["ipam-plugin", "daemon"] as const;

@@ -48,6 +48,7 @@ export async function* takenPorts(
     ["udp", ports.gossip],
     ["udp", ports.overlay],
     ["tcp", ports.overlay],
+    ["tcp", ports.api],
   ];
   for (const [protocol, port] of needed) {
     if (await (protocol === "tcp" ? canListen(port) : canReceive(port))) continue;

@@ -191,7 +191,7 @@ export const DECODERS: readonly Decoder[] = [
         engineId: "ENGINE",
         role: "peer",
         links: ["10.0.0.1", "fd00::1"],
-        ports: { gossip: 6783, overlay: 6784 },
+        ports: { gossip: 6783, overlay: 6784, api: 1443 },
         wireguardKey: Buffer.alloc(32, 3),
         version: "0.1.0",
         store: { id: "store", generation: 1 },

@@ -50,6 +50,7 @@ A token on the command line is visible to other users of the host for a moment: 
     },
     { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
     { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
+    { name: "api-port", value: "PORT", summary: "TCP, for other machines' commands, default 1443" },
   ],
   examples: [
     "launch --id 1 --token-file /root/token host1 host2 host3 host4",
@@ -81,13 +82,16 @@ A token on the command line is visible to other users of the host for a moment: 
   },
 };
 
+const PORT_NAMES = ["gossip", "overlay", "api"] as const;
+type PortName = (typeof PORT_NAMES)[number];
+
 export interface LaunchRequest {
   readonly id: number;
   readonly cluster: string | undefined;
   readonly subnet: string | undefined;
   readonly name: string | undefined;
   readonly links: readonly string[] | undefined;
-  readonly ports: { readonly gossip?: number; readonly overlay?: number };
+  readonly ports: Partial<Record<PortName, number>>;
   readonly encryption: "none" | undefined;
   readonly targets: readonly string[];
 }
@@ -111,8 +115,6 @@ export function launchRequest({ values, flags, operands }: Words): LaunchRequest
   for (const target of operands) {
     if (parseTarget(target) === undefined) bad("HOST", "HOST[:PORT]", target);
   }
-  const gossip = portOf(values, "gossip-port");
-  const overlay = portOf(values, "overlay-port");
   return {
     id,
     subnet,
@@ -120,10 +122,7 @@ export function launchRequest({ values, flags, operands }: Words): LaunchRequest
     name: values.get("name"),
     links: linksOf(values),
     encryption: flags.has("no-encryption") ? "none" : undefined,
-    ports: {
-      ...(gossip === undefined ? {} : { gossip }),
-      ...(overlay === undefined ? {} : { overlay }),
-    },
+    ports: portsOf(values),
     targets: operands,
   };
 }
@@ -140,11 +139,16 @@ function linksOf(values: ReadonlyMap<string, string>): string[] | undefined {
   return links.length === 0 ? undefined : links;
 }
 
-function portOf(values: ReadonlyMap<string, string>, name: string): number | undefined {
-  const text = values.get(name);
-  if (text === undefined) return undefined;
-  if (!/^[1-9]\d{0,4}$/.test(text) || Number(text) > 65535) bad(name, "number [1-65535]", text);
-  return Number(text);
+function portsOf(values: ReadonlyMap<string, string>): LaunchRequest["ports"] {
+  const ports: Partial<Record<PortName, number>> = {};
+  for (const which of PORT_NAMES) {
+    const name = `${which}-port`;
+    const text = values.get(name);
+    if (text === undefined) continue;
+    if (!/^[1-9]\d{0,4}$/.test(text) || Number(text) > 65535) bad(name, "number [1-65535]", text);
+    ports[which] = Number(text);
+  }
+  return ports;
 }
 
 async function tokenOf({ values }: Words, context: Context): Promise<string> {

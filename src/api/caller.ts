@@ -1,0 +1,31 @@
+/** Who asks: named in the audit log, and held against the role that a route demands. */
+import type { PeerCertificate } from "node:tls";
+import { isRole, type Role } from "../values/role.ts";
+
+export interface Caller {
+  /** The certificate's common name; "local" for the unix socket, which only root and the group hansa may open. */
+  readonly name: string;
+  readonly role: Role;
+  /** The address that the connection came from; "unix" for the socket. */
+  readonly from: string;
+  /** The certificate's serial number, lower-case hex; undefined for the socket. */
+  readonly serial: string | undefined;
+}
+
+export const LOCAL_CALLER: Caller = {
+  name: "local",
+  role: "admin",
+  from: "unix",
+  serial: undefined,
+};
+
+/** The caller behind a certificate that was verified already; undefined for one without a role of ours, which may do nothing. */
+export function callerOf(
+  certificate: Pick<PeerCertificate, "subject" | "serialNumber">,
+  from: string,
+): Caller | undefined {
+  const { CN: name, OU: role } = certificate.subject ?? {};
+  // Several of a kind come as a list: none of our certificates has that.
+  if (typeof name !== "string" || typeof role !== "string" || !isRole(role)) return undefined;
+  return { name, role, from, serial: certificate.serialNumber.toLowerCase() };
+}

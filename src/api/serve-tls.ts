@@ -1,0 +1,180 @@
+/**
+ * Serves an application to other machines: mutual TLS, and nothing else on that port.
+ *
+ * Invariants: no byte of HTTP is read from who did not show a certificate of the cluster; who is refused is told why in one JSON error where
+ * that can be told (plain HTTP, no certificate, one of another authority), else by the handshake, and `refused` hears of it. Keys and
+ * certificates are asked for at the first connection: making them costs more than a daemon's start may.
+ */
+import type { Server as HttpServer } from "node:http";
+import { createServer, type Server, type Socket } from "node:net";
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+} from "node:tls";
+import { createAdaptorServer } from "@hono/node-server";
+import type { Hono } from "hono";
+import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
+
+export interface TlsListenerOptions {
+  /** All addresses of both families where the host has IPv6. */
+  readonly port: number;
+  /** This node's key and certificate, and the authorities that clients are held against. */
+  readonly secureContext: () => Promise<SecureContextOptions>;
+  /** Somebody was refused, in one sentence; `from` is an address. */
+  readonly refused: (from: string, why: string) => void;
+}
+
+export interface TlsListener {
+  /** Takes new keys and certificates from now on; connections that stand keep theirs. */
+  renew(): Promise<void>;
+  /** Ends all connections and stops listening. */
+  close(): Promise<void>;
+}
+
+/** Connections at one time, and of one address. */
+const MAX_CONNECTIONS = 1_024;
+const MAX_OF_AN_ADDRESS = 600;
+/** For the first byte and for the handshake, each. */
+const HANDSHAKE_MS = 10_000;
+const HEADERS_MS = 10_000;
+/** For a whole request; answers may take as long as they take. */
+const REQUEST_MS = 60_000;
+const IDLE_MS = 65_000;
+/** A record of TLS that holds a handshake begins so (RFC 8446, section 5.1). */
+const HANDSHAKE_RECORD = 0x16;
+
+/** Listens, and resolves when it does. Throws PORT_TAKEN. */
+export async function serveTls(app: Hono, options: TlsListenerOptions): Promise<TlsListener> {
+  const listener = new Listener(app, options);
+  await listener.listen();
+  return listener;
+}
+
+class Listener implements TlsListener {
+  readonly #options: TlsListenerOptions;
+  readonly #door: Server;
+  readonly #http: HttpServer;
+  readonly #open = new Map<Socket, string>();
+  #tls: Promise<ReturnType<typeof createTlsServer>> | undefined;
+
+  constructor(app: Hono, options: TlsListenerOptions) {
+    this.#options = options;
+    this.#door = createServer((socket) => this.#admit(socket));
+    this.#door.maxConnections = MAX_CONNECTIONS;
+    this.#http = createAdaptorServer({
+      fetch: app.fetch,
+      serverOptions: {
+        headersTimeout: HEADERS_MS,
+        requestTimeout: REQUEST_MS,
+        keepAliveTimeout: IDLE_MS,
+        maxHeaderSize: 16 * 1024,
+      },
+    }) as HttpServer;
+  }
+
+  listen(): Promise<void> {
+    const { port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#door.once("error", (error) =>
+        reject(
+          isErrno(error, "EADDRINUSE")
+            ? new HansaError("PORT_TAKEN", `port ${port}/tcp is held by another program`)
+            : error,
+        ),
+      );
+      this.#door.listen({ port }, resolve);
+    });
+  }
+
+  async renew(): Promise<void> {
+    const tls = await this.#tls;
+    tls?.setSecureContext(await this.#options.secureContext());
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#door.close(() => resolve()));
+    for (const socket of this.#open.keys()) socket.destroy();
+    await closed;
+  }
+
+  /** Looks at the first byte: who speaks plain HTTP is told so in words that it understands. */
+  #admit(socket: Socket): void {
+    const from = socket.remoteAddress ?? "unknown";
+    const ofAddress = [...this.#open.values()].filter((each) => each === from).length;
+    if (ofAddress >= MAX_OF_AN_ADDRESS) {
+      this.#options.refused(from, `has ${ofAddress} connections already`);
+      socket.destroy();
+      return;
+    }
+    this.#open.set(socket, from);
+    socket.once("close", () => this.#open.delete(socket));
+    socket.on("error", () => socket.destroy());
+    socket.setTimeout(HANDSHAKE_MS, () => socket.destroy());
+    socket.once("readable", () => {
+      const first: Buffer | null = socket.read(1);
+      if (first === null) return;
+      socket.setTimeout(0);
+      socket.unshift(first);
+      if (first[0] === HANDSHAKE_RECORD) void this.#handOver(socket, from);
+      else this.#refuse(socket, from, "API_TLS_REQUIRED", "the API is served by TLS only");
+    });
+  }
+
+  async #handOver(socket: Socket, from: string): Promise<void> {
+    try {
+      this.#tls ??= this.#makeTls();
+      (await this.#tls).emit("connection", socket);
+    } catch (error) {
+      this.#tls = undefined;
+      this.#options.refused(from, `no certificate could be made for this node: ${error}`);
+      socket.destroy();
+    }
+  }
+
+  async #makeTls(): Promise<ReturnType<typeof createTlsServer>> {
+    const tls = createTlsServer({
+      minVersion: "TLSv1.2",
+      handshakeTimeout: HANDSHAKE_MS,
+      // Held against the authorities all the same; who fails is told why, and never reaches HTTP.
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNProtocols: ["http/1.1"],
+      ...(await this.#options.secureContext()),
+    });
+    tls.on("secureConnection", (socket) => this.#authorize(socket));
+    tls.on("tlsClientError", (error, socket) => {
+      const { reason, code, message } = error as Error & { reason?: string; code?: string };
+      this.#options.refused(socket.remoteAddress ?? "unknown", reason ?? code ?? message);
+      socket.destroy();
+    });
+    return tls;
+  }
+
+  #authorize(socket: TLSSocket): void {
+    const from = socket.remoteAddress ?? "unknown";
+    if (socket.authorized) {
+      this.#http.emit("connection", socket);
+      return;
+    }
+    const why = String(socket.authorizationError);
+    const hasNone = Object.keys(socket.getPeerCertificate()).length === 0;
+    const text = hasNone
+      ? "the API wants a client certificate of this cluster, and none was shown"
+      : `the certificate that was shown is not accepted: ${why}`;
+    this.#refuse(socket, from, "API_CERTIFICATE_REFUSED", text);
+  }
+
+  #refuse(socket: Socket, from: string, code: ErrorCode, message: string): void {
+    this.#options.refused(from, message);
+    const { status, hint } = ERRORS[code];
+    const body = JSON.stringify({ error: { code, message, hint } });
+    socket.on("error", () => socket.destroy());
+    socket.end(
+      `HTTP/1.1 ${status} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    );
+    // What it goes on to send is not read; but the answer should arrive before the connection is reset.
+    socket.resume();
+    socket.setTimeout(1_000, () => socket.destroy());
+  }
+}

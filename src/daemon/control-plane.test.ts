@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { request } from "node:https";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { connect as connectTls, TLSSocket } from "node:tls";
+import { FakeNode } from "../api/fake-node.ts";
+import { ManualClock } from "../host/clock.ts";
+import { createLogger } from "../host/logger.ts";
+import { type Authority, createAuthority, fromNow, type Leaf } from "../identity/authority.ts";
+import type { Role } from "../values/role.ts";
+import { AuditLog } from "./audit-log.ts";
+import { ControlPlane } from "./control-plane.ts";
+
+const ROOT = createHash("sha256").update("the cluster's root").digest();
+const DAY_MS = 86_400_000;
+
+interface Served {
+  readonly plane: ControlPlane;
+  readonly node: FakeNode;
+  readonly port: number;
+  readonly clock: ManualClock;
+  readonly logged: string[];
+  readonly auditPath: string;
+  addresses: string[];
+}
+
+let served: Served;
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "hansa-api-"));
+  const clock = new ManualClock(Date.now());
+  const logged: string[] = [];
+  const logger = createLogger({ write: (line) => logged.push(line) });
+  const node = new FakeNode();
+  const port = await freePort();
+  const auditPath = join(folder, "audit.log");
+  const state = { node, port, clock, logged, auditPath, addresses: ["192.0.2.1"] };
+  const plane = new ControlPlane({
+    node: {
+      ...{ version: 1, id: 1, name: "host1", cluster: "test", subnet: "10.32.0.0/12", targets: [] },
+      ...{ links: [], ports: { gossip: 1, overlay: 2, api: port }, encryption: "wireguard" },
+    },
+    identity: {
+      roots: [{ root: ROOT, since: "2026-01-01T00:00:00Z" }],
+      nodeKey: { privateKey: "", publicKey: "" },
+      wireguard: { privateKey: "", publicKey: "" },
+      binding: 0,
+    },
+    answers: () => node,
+    audit: new AuditLog(auditPath, logger, () => clock.wallMs()),
+    addresses: () => state.addresses,
+    clock,
+    logger,
+  });
+  served = Object.assign(state, { plane });
+  await plane.begin();
+});
+after(async () => {
+  await served.plane.close();
+  await rm(folder, { recursive: true });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function authority(
+  root: Uint8Array = ROOT,
+  nowMs = () => served.clock.wallMs(),
+): Promise<Authority> {
+  return createAuthority(root, "test", fromNow(nowMs));
+}
+
+async function leaf(role?: Role, of?: Promise<Authority>): Promise<Leaf> {
+  const by = await (of ?? authority());
+  return by.mint({ domain: "", name: "ada", addresses: [], ...(role && { role }) });
+}
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly body: { readonly error?: { readonly code: string; readonly message: string } };
+}
+
+interface Asked {
+  readonly method?: string;
+  readonly path?: string;
+  readonly body?: unknown;
+  readonly host?: string;
+  readonly maxVersion?: "TLSv1.2" | "TLSv1.3";
+}
+
+async function ask(by: Leaf | undefined, asked: Asked = {}): Promise<Answer> {
+  const { method = "GET", path = "/v1/version", body, host = "127.0.0.1", maxVersion } = asked;
+  const { certificate: ca } = await authority();
+  const client = request({
+    ...{ host, port: served.port, method, path, ca, agent: false },
+    ...(by && { key: by.privateKey, cert: by.certificate }),
+    ...(maxVersion && { maxVersion }),
+  });
+  client.end(body === undefined ? undefined : JSON.stringify(body));
+  const [response] = await once(client, "response");
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return { status: response.statusCode, body: JSON.parse(Buffer.concat(chunks).toString()) };
+}
+
+test("a certificate of the cluster with a role is served, by TLS 1.2 and 1.3, over IPv4 and IPv6", async () => {
+  const viewer = await leaf("viewer");
+  for (const asked of [
+    {},
+    { maxVersion: "TLSv1.2" },
+    { host: "::1" },
+    { host: "localhost" },
+  ] as const) {
+    assert.equal((await ask(viewer, asked)).status, 200, JSON.stringify(asked));
+  }
+});
+
+test("nobody is served without one, or with one of another cluster or without a role", async () => {
+  const none = await ask(undefined);
+  assert.equal(none.status, 401);
+  assert.match(none.body.error?.message ?? "", /none was shown/);
+  const strangers = authority(randomBytes(32));
+  const stranger = await ask(await leaf("admin", strangers));
+  assert.deepEqual([stranger.status, stranger.body.error?.code], [401, "API_CERTIFICATE_REFUSED"]);
+  const roleless = await ask(await leaf());
+  assert.deepEqual([roleless.status, roleless.body.error?.code], [401, "API_CERTIFICATE_REFUSED"]);
+  assert.match(served.logged.join(""), /refused/);
+});
+
+test("an expired certificate is refused, and says that it has expired", async () => {
+  const old = authority(ROOT, () => Date.now() - 400 * DAY_MS);
+  const { status, body } = await ask(await leaf("admin", old));
+  assert.equal(status, 401);
+  assert.match(body.error?.message ?? "", /EXPIRED/);
+});
+
+test("plain HTTP is told that this is TLS, and TLS 1.1 ends in the handshake", async () => {
+  const plain = connect(served.port, "127.0.0.1");
+  plain.write("GET /v1/version HTTP/1.1\r\nhost: a\r\n\r\n");
+  const chunks: Buffer[] = [];
+  for await (const chunk of plain) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString();
+  assert.match(text, /^HTTP\/1\.1 400 /);
+  assert.match(text, /"API_TLS_REQUIRED"/);
+  const old = connectTls({
+    ...{ port: served.port, host: "127.0.0.1", rejectUnauthorized: false },
+    ...{ minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" },
+  });
+  const [error] = await once(old, "error");
+  assert.match(String(error), /version|handshake|alert/i);
+});
+
+test("a viewer changes nothing, an operator connects, and only an admin takes over", async () => {
+  const [viewer, operator, admin] = await Promise.all([
+    leaf("viewer"),
+    leaf("operator"),
+    leaf("admin"),
+  ]);
+  const targets = { method: "POST", path: "/v1/targets", body: { targets: ["host7"] } };
+  const takeOver = {
+    method: "POST",
+    path: "/v1/ipam/take-over",
+    body: { node: "host9", confirmed: true },
+  };
+  const before = JSON.stringify(await served.node.status());
+  const refused = await ask(viewer, targets);
+  assert.deepEqual([refused.status, refused.body.error?.code], [403, "API_ROLE_MISSING"]);
+  assert.equal(refused.body.error?.message, "connect needs the role operator, and ada is viewer");
+  assert.equal(JSON.stringify(await served.node.status()), before);
+  assert.equal((await ask(operator, targets)).status, 200);
+  assert.equal((await ask(operator, takeOver)).status, 403);
+  assert.notEqual((await ask(admin, takeOver)).status, 403);
+  const lines = (await readFile(served.auditPath, "utf8")).trim().split("\n");
+  const noted = lines.map((line) => JSON.parse(line));
+  assert.deepEqual(
+    noted.slice(0, 3).map(({ who, role, operation, result }) => [who, role, operation, result]),
+    [
+      ["ada", "viewer", "connect", "API_ROLE_MISSING"],
+      ["ada", "operator", "connect", "ok"],
+      ["ada", "operator", "takeOver", "API_ROLE_MISSING"],
+    ],
+  );
+  assert.match(noted[0].serial, /^[0-9a-f]{32}$/);
+  assert.equal((await stat(served.auditPath)).mode & 0o777, 0o600);
+});
+
+test("the certificate names the node, loopback and its addresses, also those that come later, and half a year on it is another", async () => {
+  interface Shown {
+    readonly names: string;
+    readonly serial: string;
+    readonly until: string;
+  }
+  const viewer = await leaf("viewer");
+  const shown = async (): Promise<Shown> => {
+    const socket = connectTls({
+      ...{ port: served.port, host: "127.0.0.1", rejectUnauthorized: false },
+      ...{ key: viewer.privateKey, cert: viewer.certificate },
+    });
+    await once(socket, "secureConnect");
+    assert.ok(socket instanceof TLSSocket);
+    const { subjectaltname = "", serialNumber, valid_to: until } = socket.getPeerCertificate();
+    socket.destroy();
+    return { names: subjectaltname, serial: serialNumber, until };
+  };
+  const first = await shown();
+  assert.match(first.names, /DNS:host1/);
+  assert.match(first.names, /IP Address:192\.0\.2\.1/);
+  served.addresses = ["192.0.2.2"];
+  served.plane.changed();
+  const changed = async (than: string): Promise<Shown> => {
+    for (let tries = 0; tries < 200; tries++) {
+      const now = await shown();
+      if (now.serial !== than) return now;
+    }
+    throw new Error("the certificate stays the same");
+  };
+  const second = await changed(first.serial);
+  assert.match(second.names, /192\.0\.2\.2/);
+  served.clock.advance(181 * DAY_MS);
+  const third = await changed(second.serial);
+  assert.ok(Date.parse(third.until) - Date.parse(second.until) > 179 * DAY_MS);
+});
+
+test("600 connections of one address are enough", async () => {
+  const sockets = Array.from({ length: 620 }, () => connect(served.port, "127.0.0.1"));
+  for (const socket of sockets) socket.on("error", () => undefined);
+  const closed = new Set<number>();
+  for (const [index, socket] of sockets.entries()) socket.once("close", () => closed.add(index));
+  while (closed.size < 20) await new Promise(setImmediate);
+  assert.ok(closed.size < 620);
+  for (const socket of sockets) socket.destroy();
+});
+
+test("a port that is taken is a problem and no failure, and is served once it is free", async () => {
+  const blocker = createServer().listen(0);
+  await once(blocker, "listening");
+  const { port } = blocker.address() as { port: number };
+  const clock = new ManualClock(Date.now());
+  const logger = createLogger({ write: () => undefined });
+  const plane = new ControlPlane({
+    node: {
+      ...{ version: 1, id: 2, name: "host2", cluster: "test", subnet: "10.32.0.0/12", targets: [] },
+      ...{ links: [], ports: { gossip: 1, overlay: 2, api: port }, encryption: "wireguard" },
+    },
+    identity: {
+      roots: [{ root: ROOT, since: "2026-01-01T00:00:00Z" }],
+      nodeKey: { privateKey: "", publicKey: "" },
+      wireguard: { privateKey: "", publicKey: "" },
+      binding: 0,
+    },
+    answers: () => new FakeNode(),
+    audit: new AuditLog(join(folder, "other.log"), logger),
+    addresses: () => [],
+    clock,
+    logger,
+  });
+  await plane.begin();
+  assert.match(plane.problem ?? "", /^PORT_TAKEN: port \d+\/tcp is held by another program/);
+  await new Promise((resolve) => blocker.close(resolve));
+  clock.advance(10_000);
+  while (plane.problem !== undefined) await new Promise(setImmediate);
+  await plane.close();
+});

@@ -1,0 +1,163 @@
+/**
+ * The API for other machines: keeps its port, its certificate and its audit log.
+ *
+ * Invariants: a port that somebody else holds is said and tried again, and costs the node nothing else; the certificate names every address under
+ * which the node is known now, and is made anew long before it ends, by the clock that it is given.
+ */
+import type { Socket } from "node:net";
+import { type SecureContextOptions, TLSSocket } from "node:tls";
+import type { HttpBindings } from "@hono/node-server";
+import { type Caller, callerOf } from "../api/caller.ts";
+import { createApi } from "../api/create-api.ts";
+import type { NodePort } from "../api/node-port.ts";
+import { serveTls, type TlsListener } from "../api/serve-tls.ts";
+import { codedSentence } from "../errors.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Logger } from "../host/logger.ts";
+import { createAuthority, fromNow } from "../identity/authority.ts";
+import type { Identity } from "../identity/identity.ts";
+import type { NodeFile } from "../processes/node-file.ts";
+import type { AuditLog } from "./audit-log.ts";
+
+export interface ControlPlaneOptions {
+  readonly node: NodeFile;
+  readonly identity: Identity;
+  /** There at `begin`. */
+  readonly answers: () => NodePort;
+  readonly audit: AuditLog;
+  /** Addresses under which this node is reached now, without loopback. */
+  readonly addresses: () => readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Between two tries for a port that is taken, and between two looks at the certificate's age. */
+const LISTEN_AGAIN_MS = 10_000;
+const LOOK_MS = 3_600_000;
+/** A certificate lives for a year; half a year on it is made anew. */
+const RENEW_MS = 180 * 86_400_000;
+/** Refusals of one address are told once in so long; what is refused without end must not fill the log. */
+const REFUSAL_EVERY_MS = 60_000;
+const MAX_REFUSALS = 1_024;
+
+export class ControlPlane {
+  readonly #options: ControlPlaneOptions;
+  readonly #refusedMs = new Map<string, number>();
+  readonly #callers = new WeakMap<Socket, Caller>();
+  #listener: TlsListener | undefined;
+  #problem: string | undefined;
+  #minted: { readonly names: string; readonly atMs: number } | undefined;
+  #cancel: () => void = () => undefined;
+  #isRenewing = false;
+  #closed = false;
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+  }
+
+  /** Why other machines cannot ask this node, while that is so. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Serves from now on, or as soon as the port is free. Never rejects. */
+  async begin(): Promise<void> {
+    const { node, answers, audit, logger, clock } = this.#options;
+    const app = createApi(answers(), {
+      callerOf: (connection) => this.#callerOf(connection),
+      audit: (entry) => audit.note(entry),
+      onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
+    });
+    try {
+      const listener = await serveTls(app, {
+        port: node.ports.api,
+        secureContext: () => this.#mint(),
+        refused: (from, why) => this.#refused(from, why),
+      });
+      if (this.#closed) await listener.close();
+      else this.#listener = listener;
+      this.#problem = undefined;
+      this.#lookLater();
+    } catch (error) {
+      this.#problem = `${codedSentence(error)}, so other machines cannot ask this node`;
+      logger.warn("the API is not served to other machines", { error: `${error}` });
+      if (!this.#closed) this.#cancel = clock.after(LISTEN_AGAIN_MS, () => void this.begin());
+    }
+  }
+
+  /** The node's addresses may be others now. Cheap while they are not. */
+  changed(): void {
+    // Nobody connected yet: the certificate is made when somebody does.
+    if (this.#minted === undefined || this.#closed) return;
+    const { clock, logger } = this.#options;
+    const isOld = clock.wallMs() - this.#minted.atMs >= RENEW_MS;
+    if (this.#isRenewing || (!isOld && this.#minted.names === this.#names())) return;
+    this.#isRenewing = true;
+    this.#listener
+      ?.renew()
+      .catch((error: unknown) => {
+        logger.warn("no new certificate could be made", { error: `${error}` });
+      })
+      .finally(() => {
+        this.#isRenewing = false;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel();
+    await this.#listener?.close();
+  }
+
+  #callerOf(connection: HttpBindings | undefined): Caller | undefined {
+    const socket = connection?.incoming.socket;
+    if (!(socket instanceof TLSSocket)) return undefined;
+    const known = this.#callers.get(socket);
+    if (known) return known;
+    const caller = callerOf(socket.getPeerCertificate(), socket.remoteAddress ?? "unknown");
+    if (caller) this.#callers.set(socket, caller);
+    return caller;
+  }
+
+  #lookLater(): void {
+    this.#cancel = this.#options.clock.after(LOOK_MS, () => {
+      this.#lookLater();
+      this.changed();
+    });
+  }
+
+  async #mint(): Promise<SecureContextOptions> {
+    const { node, identity, clock } = this.#options;
+    const atMs = clock.wallMs();
+    const names = this.#names();
+    const dates = fromNow(() => clock.wallMs());
+    const authorities = await Promise.all(
+      identity.roots.map(({ root }) => createAuthority(root, node.cluster, dates)),
+    );
+    const [signer] = authorities;
+    if (signer === undefined) throw new RangeError("an identity has at least one root");
+    const { certificate, privateKey } = await signer.mint({
+      domain: "localhost",
+      name: node.name,
+      addresses: names.split(" "),
+      role: "node",
+    });
+    this.#minted = { names, atMs };
+    const ca = authorities.map((authority) => authority.certificate);
+    return { key: privateKey, cert: certificate, ca };
+  }
+
+  #names(): string {
+    return [...new Set(["127.0.0.1", "::1", ...this.#options.addresses()])].join(" ");
+  }
+
+  #refused(from: string, why: string): void {
+    const { clock, logger } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const lastMs = this.#refusedMs.get(from);
+    if (lastMs !== undefined && nowMs - lastMs < REFUSAL_EVERY_MS) return;
+    if (this.#refusedMs.size >= MAX_REFUSALS) this.#refusedMs.clear();
+    this.#refusedMs.set(from, nowMs);
+    logger.warn("a connection to the API was refused", { from, why });
+  }
+}

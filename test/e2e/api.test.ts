@@ -1,0 +1,122 @@
+/** The API on port 1443: who is served, who is refused and how, on real hosts. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { createAuthority } from "../../src/identity/authority.ts";
+import { loadIdentity } from "../../src/identity/identity-file.ts";
+import type { Host, Playground } from "../../src/playground/playground.ts";
+import type { Role } from "../../src/values/role.ts";
+import { eventually, hosts, launchTogether, must, status, TOKEN } from "./cluster.ts";
+
+const PROBE = join(import.meta.dirname, "api-probe.ts");
+
+let playground: Playground;
+let one: Host;
+let two: Host;
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "hansa-e2eapi-"));
+  playground = await hosts("e2eapi", 3);
+  [one, two] = [playground.host(1), playground.host(2)];
+  await launchTogether([one, two]);
+});
+after(async () => {
+  await playground?.down();
+  await rm(folder, { recursive: true });
+});
+
+/** A certificate of the cluster with that role, as a file. */
+async function certificate(role: Role): Promise<string> {
+  const identity = await loadIdentity(join(one.stateDir, "hansa"));
+  assert.ok(identity?.roots[0]);
+  const authority = await createAuthority(identity.roots[0].root, "hansa");
+  const leaf = await authority.mint({ domain: "", name: `a-${role}`, addresses: [], role });
+  const path = join(folder, `${role}.json`);
+  await writeFile(path, JSON.stringify(leaf), { mode: 0o600 });
+  return path;
+}
+
+interface Answer {
+  readonly status: string;
+  readonly body: string;
+}
+
+/** Asks from a host's network, with this machine's files. */
+async function ask(from: Host, url: string, file?: string, body?: unknown): Promise<Answer> {
+  const words = [url, body === undefined ? "GET" : "POST", ...(file === undefined ? [] : [file])];
+  const argv = ["-t", `${from.pid}`, "-n", "--", process.execPath, PROBE, ...words];
+  const probe = spawn("nsenter", argv, { stdio: ["pipe", "pipe", "inherit"] });
+  probe.stdin.end(body === undefined ? "" : JSON.stringify(body));
+  const chunks: Buffer[] = [];
+  for await (const chunk of probe.stdout) chunks.push(chunk);
+  const [status = "", ...rest] = Buffer.concat(chunks).toString().trim().split(" ");
+  return { status, body: rest.join(" ") };
+}
+
+test("every node answers on the port, by the addresses in its certificate", async () => {
+  const viewer = await certificate("viewer");
+  for (const node of [one, two]) {
+    const answer = await ask(two, `https://${node.ip(0)}:1443/v1/status`, viewer);
+    assert.equal(answer.status, "200", answer.body);
+    assert.equal(JSON.parse(answer.body).node.name, node.name);
+  }
+  assert.match(await must(one, "ss", "-Hltn"), /\*:1443 /);
+});
+
+test("a viewer changes nothing, an operator adds a target, and the audit log says who, from where and what", async () => {
+  const [viewer, operator] = [await certificate("viewer"), await certificate("operator")];
+  const url = `https://${one.ip(0)}:1443/v1/targets`;
+  const refused = await ask(two, url, viewer, { targets: ["host9"] });
+  assert.equal(refused.status, "403");
+  assert.equal(JSON.parse(refused.body).error.code, "API_ROLE_MISSING");
+  assert.ok(!(await status(one)).targets.includes("host9"));
+  assert.equal((await ask(two, url, operator, { targets: ["host9"] })).status, "200");
+  assert.ok((await status(one)).targets.includes("host9"));
+  const log = await readFile(join(one.stateDir, "hansa/log/audit.log"), "utf8");
+  const noted = log
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    noted.map(({ who, role, operation, result }) => [who, role, operation, result]),
+    [
+      ["a-viewer", "viewer", "connect", "API_ROLE_MISSING"],
+      ["a-operator", "operator", "connect", "ok"],
+    ],
+  );
+  assert.match(noted[0].from, /192\.168\.48\.12$/);
+});
+
+test("without a certificate, and over plain HTTP, a host outside is refused in one JSON error, and the log says so", async () => {
+  const none = await ask(playground.host(3), `https://${one.ip(0)}:1443/v1/status`);
+  assert.equal(none.status, "401");
+  assert.equal(JSON.parse(none.body).error.code, "API_CERTIFICATE_REFUSED");
+  const plain = `printf 'GET / HTTP/1.1\\r\\n\\r\\n' | timeout 5 socat - TCP4:${two.ip(0)}:1443`;
+  assert.match((await playground.host(3).exec(["sh", "-c", plain])).stdout, /API_TLS_REQUIRED/);
+  const log = await readFile(join(one.stateDir, "hansa/log/daemon.log"), "utf8");
+  assert.match(log, /a connection to the API was refused/);
+});
+
+test("the port that another program holds is named by launch, and --api-port moves it", async () => {
+  const third = playground.host(3);
+  const holder = await third.spawn(["socat", "TCP4-LISTEN:1443,fork", "STDOUT"]);
+  await eventually("the port is held", 5_000, async () =>
+    (await must(third, "ss", "-Hltn")).includes(":1443 ") ? true : undefined,
+  );
+  const words = ["launch", "--id", "3", "--token", TOKEN, "host1"];
+  const refused = await third.exec(["hansa", ...words]);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /port 1443\/tcp is held by socat/);
+  await must(third, "hansa", ...words, "--api-port", "2443");
+  const viewer = await certificate("viewer");
+  const answer = await eventually("host3 answers", 10_000, async () => {
+    const now = await ask(two, `https://${third.ip(0)}:2443/v1/version`, viewer);
+    return now.status === "200" ? now : undefined;
+  });
+  assert.match(answer.body, /version/);
+  holder.kill("SIGKILL");
+});
