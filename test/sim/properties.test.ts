@@ -12,3 +12,7 @@ for (const [scenario, { title }] of Object.entries(SCENARIOS)) {
     for (let seed = 1; seed <= 6; seed++) play({ scenario, members: 32, seed });
   });
 }
+
+test("1,000 members agree after kills", () => {
+  play({ scenario: "kills", members: 1_000, seed: 1 });
+});
