@@ -132,10 +132,12 @@ function apiPage(): string {
   return `# API
 
 REST under \`/v1\` on the unix socket \`/run/hansa/hansa.sock\`, for root and members of the group \`hansa\` (who thereby are as
-good as root). Requests and answers are JSON; a request is at most 1 MiB. Within \`/v1\` fields are added, never
+good as root), and on 1443/tcp for machines with a certificate of the cluster ([how](../internals/api.md)). Requests and answers are JSON; a request is at most 1 MiB. Within \`/v1\` fields are added, never
 removed; what is not known is null. The same as OpenAPI 3.1: [openapi.json](openapi.json), which the daemon serves too.
 
     curl --unix-socket /run/hansa/hansa.sock http://localhost/v1/status
+
+Beside \`/v1\` there are \`GET /healthz\` (what the node warns of, as codes; it answers while the daemon runs) and \`GET /metrics\` (Prometheus's text format).
 
 | route | | errors |
 |---|---|---|

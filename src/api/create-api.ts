@@ -9,9 +9,10 @@ import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type * as z from "zod";
 import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
-import { includesRole } from "../values/role.ts";
+import { includesRole, type Role } from "../values/role.ts";
 import { type Caller, LOCAL_CALLER } from "./caller.ts";
 import { eventStream } from "./event-stream.ts";
+import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { NodePort } from "./node-port.ts";
 import { openApiDocument } from "./open-api.ts";
 import { ROUTES, type Route } from "./routes.ts";
@@ -57,7 +58,7 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
         if (isChange && caller) audit?.({ caller, operation: route.operation, result });
       };
       try {
-        requireRole(caller, route);
+        requireRole(caller, route.role, route.operation);
         if (route.stream !== undefined)
           return eventStream(route.stream(node, context.req.raw.signal));
         const body = await bodyOf(context, route);
@@ -75,6 +76,23 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
     document ??= openApiDocument(node.version().version);
     return context.json(document);
   });
+  const plain = (path: string, answer: (context: Context) => Promise<Response>): void => {
+    app.get(path, async (context) => {
+      requireRole(callerOf(context.env as HttpBindings | undefined), "viewer", path);
+      return answer(context);
+    });
+  };
+  plain("/healthz", async (context) => {
+    const { warnings } = await node.status();
+    const codes = warnings.map(({ code }) => code);
+    return context.json({ status: codes.length === 0 ? "ok" : "warnings", warnings: codes });
+  });
+  plain("/metrics", async (context) => {
+    const { user, system } = process.cpuUsage();
+    const usage = { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() };
+    const text = metricsText(await node.status(), node.counters(), usage);
+    return context.body(text, 200, { "content-type": METRICS_TYPE });
+  });
   app.notFound((context) => {
     const asked = `${context.req.method} ${context.req.path}`;
     return answerError(context, new HansaError("API_ROUTE_UNKNOWN", `no route ${asked}`));
@@ -90,12 +108,12 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
   return app;
 }
 
-function requireRole(caller: Caller | undefined, { role, operation }: Route): void {
+function requireRole(caller: Caller | undefined, role: Role, what: string): void {
   if (caller === undefined) {
     throw new HansaError("API_CERTIFICATE_REFUSED", "the certificate carries no role of hansa");
   }
   if (includesRole(caller.role, role)) return;
-  const text = `${operation} needs the role ${role}, and ${caller.name} is ${caller.role}`;
+  const text = `${what} needs the role ${role}, and ${caller.name} is ${caller.role}`;
   throw new HansaError("API_ROLE_MISSING", text);
 }
 

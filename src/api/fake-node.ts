@@ -288,6 +288,10 @@ export class FakeNode implements NodePort {
     return exampleReport();
   }
 
+  counters(): Readonly<Record<string, number>> {
+    return { packetsIn: 7, packetsOut: 9 };
+  }
+
   version(): Version {
     return VERSION;
   }

@@ -28,4 +28,6 @@ export interface NodePort {
   /** Examines host and peers; takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
   version(): Version;
+  /** What gossip counted since the daemon's start, by name in camel case. */
+  counters(): Readonly<Record<string, number>>;
 }

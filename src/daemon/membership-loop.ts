@@ -140,6 +140,11 @@ export class MembershipLoop {
     return this.#announcement.endpoint;
   }
 
+  /** What gossip counted since the start, by name. */
+  counters(): Readonly<Record<string, number>> {
+    return this.#gossip.counters();
+  }
+
   /** What all nodes know: everybody's rows and names, ours to be told among them. */
   get knowledge(): Pick<SharedKnowledge, "rows" | "names" | "setConnections" | "setNames"> {
     return this.#knowledge;

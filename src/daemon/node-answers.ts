@@ -85,6 +85,10 @@ export class NodeAnswers implements NodePort {
     this.#farewell?.heard(entries);
   }
 
+  counters(): Readonly<Record<string, number>> {
+    return this.#parts.membership.counters();
+  }
+
   version(): Version {
     return VERSION;
   }

@@ -67,6 +67,18 @@ test("every node answers on the port, by the addresses in its certificate", asyn
   assert.match(await must(one, "ss", "-Hltn"), /\*:1443 /);
 });
 
+test("health and metrics are served to a viewer", async () => {
+  const viewer = await certificate("viewer");
+  const health = await ask(two, `https://${one.ip(0)}:1443/healthz`, viewer);
+  assert.deepEqual(
+    [health.status, JSON.parse(health.body)],
+    ["200", { status: "ok", warnings: [] }],
+  );
+  const metrics = await ask(two, `https://${one.ip(0)}:1443/metrics`, viewer);
+  assert.match(metrics.body, /^hansa_peers\{state="alive"\} 2$/m);
+  assert.match(metrics.body, /^hansa_gossip_packets_in_total [1-9]/m);
+});
+
 test("a viewer changes nothing, an operator adds a target, and the audit log says who, from where and what", async () => {
   const [viewer, operator] = [await certificate("viewer"), await certificate("operator")];
   const url = `https://${one.ip(0)}:1443/v1/targets`;
