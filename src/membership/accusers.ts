@@ -2,8 +2,8 @@
  * Answers to old news. A stale alive: the member lives but does not know that it is held dead, so it is told, at once and by gossip, and can refute.
  * A stale suspicion: whoever tells it missed the refutation or the death, and is told.
  *
- * Without the first a mass restart with forgotten incarnations never heals (memberlist's pull request 345). Invariant: one answer per member
- * and interval.
+ * Without the first a mass restart with forgotten incarnations never heals (memberlist's pull request 345). Invariants: one answer of each kind per member
+ * and interval; the second kind, which goes to whoever sent the packet, has a bound in total, since one replayed packet holds many suspicions.
  */
 import type { Endpoint } from "../values/endpoint.ts";
 import type { Context } from "./context.ts";
@@ -11,34 +11,36 @@ import type { Dead, Message, Suspect } from "./message.ts";
 
 /** Names remembered for the interval; beyond that the oldest may be answered early. */
 const MAX_REMEMBERED = 1024;
+/** Stale suspicions answered in one interval. */
+const CORRECTIONS_PER_INTERVAL = 8;
 
 export class Accusers {
   readonly #context: Context;
-  readonly #lastMs = new Map<string, number>();
+  readonly #answered = new Map<string, number>();
+  readonly #corrected = new Map<string, number>();
+  #correctionsUntilMs = Number.NEGATIVE_INFINITY;
+  #corrections = 0;
 
   constructor(context: Context) {
     this.#context = context;
   }
 
-  /** Whether `name` was not answered within the interval; counts as an answer when so. */
+  /** Whether the alive of `name` was not answered within the interval; counts as an answer when so. */
   mayAnswer(name: string): boolean {
-    const { nowMs, timing } = this.#context;
-    const last = this.#lastMs.get(name);
-    if (last !== undefined && nowMs - last < timing.accuseIntervalMs) return false;
-    this.#lastMs.delete(name);
-    this.#lastMs.set(name, nowMs);
-    if (this.#lastMs.size > MAX_REMEMBERED) {
-      for (const oldest of this.#lastMs.keys()) {
-        this.#lastMs.delete(oldest);
-        break;
-      }
-    }
-    return true;
+    return this.#isFirst(this.#answered, name);
   }
 
   /** Sends `news` of `name` to `to`, who told us something older. */
   correct(name: string, news: Message, to: Endpoint): void {
-    if (this.mayAnswer(name)) this.#context.outbox.send(to, [news]);
+    const { nowMs, timing, outbox } = this.#context;
+    if (nowMs >= this.#correctionsUntilMs) {
+      this.#correctionsUntilMs = nowMs + timing.accuseIntervalMs;
+      this.#corrections = 0;
+    }
+    if (this.#corrections >= CORRECTIONS_PER_INTERVAL) return;
+    if (!this.#isFirst(this.#corrected, name)) return;
+    this.#corrections++;
+    outbox.send(to, [news]);
   }
 
   /** Sends `accusation` to the accused at `to`, and to everybody by gossip. */
@@ -47,5 +49,21 @@ export class Accusers {
     const { outbox } = this.#context;
     outbox.send(to, [accusation]);
     outbox.spread(accusation.node, accusation);
+  }
+
+  /** Whether `name` was not entered within the interval; enters it when so. */
+  #isFirst(lastMs: Map<string, number>, name: string): boolean {
+    const { nowMs, timing } = this.#context;
+    const last = lastMs.get(name);
+    if (last !== undefined && nowMs - last < timing.accuseIntervalMs) return false;
+    lastMs.delete(name);
+    lastMs.set(name, nowMs);
+    if (lastMs.size > MAX_REMEMBERED) {
+      for (const oldest of lastMs.keys()) {
+        lastMs.delete(oldest);
+        break;
+      }
+    }
+    return true;
   }
 }

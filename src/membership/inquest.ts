@@ -12,6 +12,7 @@ import type { Endpoint } from "../values/endpoint.ts";
 import type { Context } from "./context.ts";
 import type { Deadline } from "./deadline-queue.ts";
 import { sameEndpoint } from "./member-registry.ts";
+import { inquestRounds } from "./timing.ts";
 
 /** More suspects at one time are left to the suspicion's own time: then it is a split, and no haste. */
 const MAX_INQUESTS = 8;
@@ -26,6 +27,8 @@ interface Inquest {
   readonly incarnation: number;
   /** Of all pings so far, the failed probe's too: a late answer is a sign of life as well. */
   readonly seqs: number[];
+  /** Rounds before a conclusion. */
+  readonly needed: number;
   rounds: number;
   roundBeganMs: number;
   /** Who could say in this round that it does not answer. */
@@ -57,10 +60,11 @@ export class Inquests {
     return this.#bySlot.size;
   }
 
-  /** Our probe `seq` of this suspect failed. */
-  open(slot: number, seq: number): void {
+  /** Our probe of this suspect failed: its pings `seqs` were in vain. */
+  open(slot: number, seqs: readonly number[]): void {
     const { table, timing } = this.#context;
-    if (timing.inquestRounds < 1 || table.state(slot) !== "suspect") return;
+    const needed = inquestRounds(timing, table.liveCount + 1);
+    if (needed < 1 || table.state(slot) !== "suspect") return;
     if (this.#bySlot.has(slot) || this.#bySlot.size >= MAX_INQUESTS) return;
     const { name } = table.record(slot);
     const incarnation = table.incarnation(slot);
@@ -68,7 +72,8 @@ export class Inquests {
       slot,
       name,
       incarnation,
-      seqs: [seq],
+      seqs: [...seqs],
+      needed,
       rounds: 0,
       roundBeganMs: Number.NaN,
       asked: [],
@@ -120,8 +125,8 @@ export class Inquests {
   }
 
   #endRound(inquest: Inquest, dueMs: number): void {
-    const { table, timing, nowMs, awareness, wokeMs } = this.#context;
-    const { slot, name, incarnation, rounds, roundBeganMs, asked, witnesses } = inquest;
+    const { table, nowMs, awareness, wokeMs } = this.#context;
+    const { slot, name, incarnation, needed, rounds, roundBeganMs, asked, witnesses } = inquest;
     const isOpen =
       table.find(name) === slot &&
       table.state(slot) === "suspect" &&
@@ -134,7 +139,7 @@ export class Inquests {
     const isPunctual = nowMs - dueMs <= LATE_MS && wokeMs <= roundBeganMs;
     const isSure = isPunctual && awareness.score === 0;
     const isWitnessed = witnesses.size > 0 && witnesses.size * 2 >= asked.length;
-    if (rounds < timing.inquestRounds || !isSure || !isWitnessed) {
+    if (rounds < needed || !isSure || !isWitnessed) {
       this.#nextRound(inquest);
       return;
     }

@@ -16,6 +16,7 @@ import { Outbox } from "./outbox.ts";
 import { Prober } from "./probe.ts";
 import { Rumours } from "./rumours.ts";
 import { refuseLongMeta, Selfhood } from "./selfhood.ts";
+import { StateSyncs } from "./state-syncs.ts";
 import type { MembershipInput, MembershipOutput } from "./step.ts";
 import { LAN_TIMING, type MembershipTiming } from "./timing.ts";
 
@@ -68,6 +69,7 @@ export class Membership {
   readonly #selfhood: Selfhood;
   readonly #rumours: Rumours;
   readonly #prober: Prober;
+  readonly #syncs: StateSyncs;
   #isNew = true;
 
   /** Throws RangeError for metadata above 512 bytes, or a name or endpoint that nobody would accept. */
@@ -116,6 +118,7 @@ export class Membership {
     this.#selfhood = new Selfhood(this.#context);
     this.#rumours = new Rumours(this.#context, this.#selfhood);
     this.#prober = new Prober(this.#context, this.#rumours);
+    this.#syncs = new StateSyncs(this.#context);
   }
 
   /**
@@ -135,6 +138,7 @@ export class Membership {
     this.#apply(input);
     context.deadlines.run(nowMs);
     this.#prober.settle();
+    this.#syncs.settle();
     context.outbox.settle(nowMs);
     return context.outbox.drain();
   }
@@ -240,10 +244,11 @@ export class Membership {
         });
         return;
       case "announce":
-        if (this.#selfhood.announce(input.meta, input.endpoint)) this.#prober.syncSoon();
+        if (this.#selfhood.announce(input.meta, input.endpoint)) this.#syncs.syncSoon();
         return;
       case "leave":
         this.#prober.stop();
+        this.#syncs.stop();
         this.#rumours.stop();
         this.#selfhood.leave();
         return;
@@ -262,7 +267,8 @@ export class Membership {
         this.#prober.onIndirectPing(message, from);
         return;
       case "ack":
-        if (!this.#selfhood.namesake.onAck(message.seq)) this.#prober.onAck(message, reliable);
+        if (!this.#selfhood.namesake.onAck(message.seq))
+          this.#prober.onAck(message, from, reliable);
         return;
       case "nack":
         this.#prober.onNack(message, from);

@@ -105,3 +105,15 @@ test("the metadata of a record does not keep the packet that it came in", () => 
 test("a member costs at most 40 bytes in a table, growth included", () => {
   assert.ok(BYTES_PER_MEMBER * 1.25 <= 40);
 });
+
+test("whoever is known already and becomes ourselves is alive from now on, whatever was held of it", () => {
+  const members = table();
+  const slot = members.add(facts("n1"), 3, "dead", 1_000);
+  members.setRtt(slot, 7);
+  const own = members.addSelf(facts("n1"), 4, 9_000);
+  assert.equal(own, slot);
+  assert.deepEqual(
+    [members.state(own), members.sinceMs(own), members.rttMs(own), members.incarnation(own)],
+    ["alive", 9_000, undefined, 4],
+  );
+});

@@ -12,7 +12,6 @@ import { sameEndpoint } from "./member-registry.ts";
 import type { Ack, IndirectPing, Message, Nack, Ping } from "./message.ts";
 import { RoundTrips } from "./round-trips.ts";
 import type { Rumours } from "./rumours.ts";
-import { pushPullIntervalMs } from "./timing.ts";
 
 /** Pings that we do for others at one time; more are ignored. */
 const MAX_RELAYS = 256;
@@ -20,8 +19,6 @@ const MAX_RELAYS = 256;
 const NACK_AFTER = 0.8;
 /** For so many ping timeouts an answer is still passed on: late is not dead. */
 const RELAY_TIMEOUTS = 4;
-/** After the cluster has stopped growing so many push/pulls more, each after twice the time, find who was missed. */
-const SYNCS_AFTER_GROWTH = 3;
 /** The protocol version that knows stream pings, and the one that knows nacks. */
 const STREAM_PING_VERSION = 3;
 const NACK_VERSION = 4;
@@ -33,8 +30,8 @@ interface Probe {
   readonly sentMs: number;
   readonly deadlineMs: number;
   readonly timers: Deadline[];
-  /** Whether others ping for us by now: an ack no longer measures the round trip. */
-  indirect: boolean;
+  /** The second ping, sent when others began to ping for us; its number shows which of the two an ack answers. */
+  again: { readonly seq: number; readonly sentMs: number } | undefined;
   expectedNacks: number;
   nacks: number;
 }
@@ -49,17 +46,9 @@ export class Prober {
   #probe: Probe | undefined;
   #probeTick: Deadline | undefined;
   #deadTick: Deadline | undefined;
-  #syncTick: Deadline | undefined;
-  #soonSync: Deadline | undefined;
-  /** Push/pulls still to be done because of growth. */
-  #syncsToGo = 0;
-  /** Live members when we last began a push/pull, or at the start. */
-  #liveAtSync: number;
-
   constructor(context: Context, rumours: Rumours) {
     this.#context = context;
     this.#rumours = rumours;
-    this.#liveAtSync = context.table.liveCount;
     this.#roundTrips = new RoundTrips(context.timing);
     this.#inquests = new Inquests(context, {
       askAbout: (slot, seq) => {
@@ -83,11 +72,6 @@ export class Prober {
       this.#probeTick ??= deadlines.at(nowMs + random() * timing.probeIntervalMs, () =>
         this.#probeNext(),
       );
-      this.#syncTick ??= deadlines.at(
-        nowMs + random() * pushPullIntervalMs(timing, table.liveCount + 1),
-        () => this.#syncNext(),
-      );
-      this.#syncAfterGrowth();
     }
     if (table.count > table.liveCount) {
       this.#deadTick ??= deadlines.at(nowMs + random() * timing.deadProbeIntervalMs, () =>
@@ -99,9 +83,8 @@ export class Prober {
   /** Ends all rounds. */
   stop(): void {
     const { deadlines } = this.#context;
-    for (const tick of [this.#probeTick, this.#deadTick, this.#syncTick, this.#soonSync]) {
-      deadlines.cancel(tick);
-    }
+    deadlines.cancel(this.#probeTick);
+    deadlines.cancel(this.#deadTick);
     this.#endProbe();
     this.#inquests.stop();
   }
@@ -130,15 +113,11 @@ export class Prober {
     deadlines.at(nowMs + timing.probeTimeoutMs * RELAY_TIMEOUTS, () => this.#relays.delete(seq));
   }
 
-  onAck(ack: Ack, reliable: boolean): void {
-    const { table, outbox, awareness, nowMs } = this.#context;
+  onAck(ack: Ack, from: Endpoint, reliable: boolean): void {
+    const { table, outbox, awareness } = this.#context;
     const probe = this.#probe;
-    if (probe !== undefined && probe.seq === ack.seq) {
-      const slot = table.find(probe.slotName);
-      if (slot >= 0 && !probe.indirect && !reliable) {
-        table.setRtt(slot, nowMs - probe.sentMs);
-        this.#roundTrips.measured(nowMs - probe.sentMs);
-      }
+    if (probe !== undefined && seqsOf(probe).includes(ack.seq)) {
+      if (!reliable) this.#measure(probe, ack, from);
       awareness.apply(-1);
       this.#endProbe();
       return;
@@ -155,6 +134,17 @@ export class Prober {
     this.#deadPings.delete(ack.seq);
     const slot = table.find(dead);
     if (slot >= 0) outbox.emit({ type: "sync", to: table.record(slot).endpoint, node: dead });
+  }
+
+  /** Late answers of the member itself count as well, those that relays pass on do not. */
+  #measure({ slotName, seq, sentMs, again }: Probe, ack: Ack, from: Endpoint): void {
+    const { table, nowMs } = this.#context;
+    const slot = table.find(slotName);
+    if (slot < 0) return;
+    if (again !== undefined && !sameEndpoint(from, table.record(slot).endpoint)) return;
+    const rttMs = nowMs - (ack.seq === seq || again === undefined ? sentMs : again.sentMs);
+    table.setRtt(slot, rttMs);
+    this.#roundTrips.measured(rttMs);
   }
 
   onNack(nack: Nack, from: Endpoint): void {
@@ -208,30 +198,31 @@ export class Prober {
       // Just before the next turn, which is then not skipped.
       deadlineMs: nowMs + awareness.scale(timing.probeIntervalMs) - 1,
       timers: [],
-      indirect: false,
+      again: undefined,
       expectedNacks: 0,
       nacks: 0,
     };
     this.#probe = probe;
     outbox.send(endpoint, this.#pingOf(slot, probe.seq));
+    const timeoutMs = this.#roundTrips.timeoutMs(table.rttMs(slot));
     probe.timers.push(
-      deadlines.at(nowMs + this.#roundTrips.timeoutMs, () => this.#askOthers(probe)),
+      deadlines.at(nowMs + timeoutMs, () => this.#askOthers(probe)),
       deadlines.at(probe.deadlineMs, () => this.#fail(probe)),
     );
   }
 
   #askOthers(probe: Probe): void {
-    const { table, outbox } = this.#context;
+    const { table, outbox, nowMs, nextSeq } = this.#context;
     const target = table.find(probe.slotName);
     if (target < 0) {
       this.#endProbe();
       return;
     }
-    probe.indirect = true;
+    probe.again = { seq: nextSeq(), sentMs: nowMs };
     probe.expectedNacks = this.#askRelays(target, probe.seq).length;
     const { endpoint, versions } = table.record(target);
     // Once more: what was lost may have been the first ping, and the inquest counts from here.
-    outbox.send(endpoint, this.#pingOf(target, probe.seq));
+    outbox.send(endpoint, this.#pingOf(target, probe.again.seq));
     if (versions[1] < STREAM_PING_VERSION) return;
     outbox.emit({
       type: "stream-ping",
@@ -270,7 +261,7 @@ export class Prober {
     const { incarnation, slotName } = probe;
     this.#rumours.onSuspect({ type: "suspect", incarnation, node: slotName, from: name });
     const slot = table.find(slotName);
-    if (slot >= 0) this.#inquests.open(slot, probe.seq);
+    if (slot >= 0) this.#inquests.open(slot, seqsOf(probe));
   }
 
   #endProbe(): void {
@@ -291,60 +282,9 @@ export class Prober {
     this.#deadPings.set(seq, name);
     outbox.send(endpoint, [accusation(this.#context, slot), this.#ping(seq, name)]);
   }
+}
 
-  #syncNext(): void {
-    const { table, timing, nowMs, deadlines } = this.#context;
-    this.#syncTick = undefined;
-    if (table.liveCount === 0) return;
-    const intervalMs = pushPullIntervalMs(timing, table.liveCount + 1);
-    this.#syncTick = deadlines.at(nowMs + intervalMs, () => this.#syncNext());
-    this.#syncNow();
-  }
-
-  /**
-   * Gossip misses a few pairs when many join at once (a rumour sent k times misses a member with probability e^-k), and the news of many takes
-   * its time. Whoever saw the cluster grow by an eighth since its last push/pull does one more, soon, and goes on, ever more slowly, until
-   * nobody new came before any of the last few: each squares the share of members that one does not know.
-   */
-  #syncAfterGrowth(): void {
-    const { table } = this.#context;
-    this.#liveAtSync = Math.min(this.#liveAtSync, table.liveCount);
-    if (table.liveCount <= this.#liveAtSync * 1.125) return;
-    this.#syncsToGo = SYNCS_AFTER_GROWTH;
-    this.syncSoon();
-  }
-
-  /**
-   * One push/pull more, soon. Also for whoever was known at another address until now: what was sent there, answers to questions of its own among it,
-   * is lost, and the next round is half a minute away.
-   */
-  syncSoon(): void {
-    this.#planSync(1);
-  }
-
-  /** At most one is planned, at the earliest time that was asked for. */
-  #planSync(factor: number): void {
-    const { timing, nowMs, deadlines, random, hasLeft, table } = this.#context;
-    const latestMs = nowMs + 1.5 * factor * timing.growthSyncMs;
-    if (hasLeft || (this.#soonSync !== undefined && this.#soonSync.dueMs <= latestMs)) return;
-    deadlines.cancel(this.#soonSync);
-    const dueMs = nowMs + (0.5 + random()) * factor * timing.growthSyncMs;
-    this.#soonSync = deadlines.at(dueMs, () => {
-      this.#soonSync = undefined;
-      const hasGrown = table.liveCount > this.#liveAtSync;
-      if (hasGrown && this.#syncsToGo > 0) this.#syncsToGo = SYNCS_AFTER_GROWTH;
-      else this.#syncsToGo = Math.max(0, this.#syncsToGo - 1);
-      this.#syncNow();
-      if (this.#syncsToGo > 0) this.#planSync(2 ** (SYNCS_AFTER_GROWTH - this.#syncsToGo));
-    });
-  }
-
-  #syncNow(): void {
-    const { table, outbox } = this.#context;
-    this.#liveAtSync = table.liveCount;
-    const [slot] = table.randomLive(1, (candidate) => table.state(candidate) === "alive");
-    if (slot === undefined) return;
-    const { name: node, endpoint: to } = table.record(slot);
-    outbox.emit({ type: "sync", to, node });
-  }
+/** The numbers of its pings so far. */
+function seqsOf({ seq, again }: Probe): number[] {
+  return again === undefined ? [seq] : [seq, again.seq];
 }

@@ -1,10 +1,13 @@
 /**
  * How long an answer to a ping usually takes, over all members: TCP's estimator (RFC 6298), fed by each direct ping.
  *
- * One estimate for all is enough: near and far members together make the variation, and so the timeout, larger. Invariant: the
- * timeout lies between the floor and the configured one, which it is while nothing was measured.
+ * One estimate for all is there after seconds; a member that is further away than most has twice its own last round trip on top. Late answers count too, or the
+ * timeout would stay below them for ever. Invariant: the timeout lies between the floor and the configured one, which it is while nothing was measured.
  */
 import type { MembershipTiming } from "./timing.ts";
+
+/** A member is given so many times its own last round trip. */
+const OWN_ROUND_TRIPS = 2;
 
 export class RoundTrips {
   readonly #timing: MembershipTiming;
@@ -26,11 +29,11 @@ export class RoundTrips {
     this.#smoothMs += (ms - this.#smoothMs) / 8;
   }
 
-  /** After so long without an answer others are asked. */
-  get timeoutMs(): number {
+  /** After so long without an answer others are asked; `rttMs` is the last round trip to this very member, when there was one. */
+  timeoutMs(rttMs = 0): number {
     const { probeTimeoutMs, probeTimeoutFloorMs } = this.#timing;
     if (Number.isNaN(this.#smoothMs)) return probeTimeoutMs;
     const usual = this.#smoothMs + 4 * this.#variationMs;
-    return Math.min(probeTimeoutMs, Math.max(probeTimeoutFloorMs, usual));
+    return Math.min(probeTimeoutMs, Math.max(probeTimeoutFloorMs, usual, OWN_ROUND_TRIPS * rttMs));
   }
 }

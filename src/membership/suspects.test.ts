@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alive, at, hear, kinds, machine, packets, sent, tickUntil } from "./lone-machine.ts";
+import {
+  alive,
+  at,
+  hear,
+  kinds,
+  machine,
+  packets,
+  remote,
+  sent,
+  tickUntil,
+} from "./lone-machine.ts";
 import type { Membership } from "./machine.ts";
 
 test("a suspicion confirmed by others ends in death sooner, an alive above it ends it", () => {
@@ -137,4 +147,29 @@ test("after our own leave no suspicion of ours goes on, and none begins", () => 
   const later = sent(tickUntil(member, 120_000));
   assert.ok(later.every((message) => message.type !== "dead" || message.node === "me"));
   assert.ok(!later.some((message) => message.type === "suspect" && message.from === "me"));
+});
+
+test("an answer to old news of a suspect takes nothing from the answer to an old life of it", () => {
+  const member = machine();
+  hear(member, alive("b", 2, 5));
+  hear(member, alive("c", 3));
+  hear(member, { type: "dead", incarnation: 5, node: "b", from: "c" }, 1_000, at(3));
+  hear(member, { type: "suspect", incarnation: 4, node: "b", from: "d" }, 5_000, at(4));
+  const told = sent(hear(member, alive("b", 2, 1), 5_500), at(2));
+  assert.ok(told.some(({ type }) => type === "dead"));
+});
+
+test("who joins still accuses a buried name that its first push/pull brings back", () => {
+  const member = machine();
+  hear(member, alive("b", 2, 5));
+  member.handle({ type: "remove", name: "b" }, 10);
+  const state = {
+    join: true,
+    members: [remote("b", 2, "alive"), remote("c", 3, "alive")],
+    userState: new Uint8Array(),
+  };
+  const input = { type: "remote-state", from: at(3), state, isAnswer: true } as const;
+  const outputs = [...member.handle(input, 2_000), ...tickUntil(member, 2_900)];
+  const gossip = outputs.filter((output) => output.type === "packet" && output.to.ip !== at(2).ip);
+  assert.ok(sent(gossip).some((message) => message.type === "dead" && message.node === "b"));
 });

@@ -40,6 +40,8 @@ export interface MembershipTiming {
    * indirectChecks packets and their answers a round. 0: memberlist's rule.
    */
   readonly inquestRounds: number;
+  /** So many rounds more among up to 32 members, where memberlist's rule is not much slower, and patience costs little. */
+  readonly inquestExtraRounds: number;
   /** One round; above the probe timeout, so that relays can say no within it. */
   readonly inquestRoundMs: number;
   /**
@@ -66,7 +68,9 @@ export interface MembershipTiming {
   readonly accuseIntervalMs: number;
 }
 
-/** memberlist's DefaultLANConfig; the last three, the burst, the inquest and growthSyncMs are ours. */
+/**
+ * memberlist's DefaultLANConfig. Ours are the floor of the ping timeout, the burst, the inquest, doubtMs, growthSyncMs and the last three.
+ */
 export const LAN_TIMING: MembershipTiming = {
   probeIntervalMs: 1000,
   probeTimeoutMs: 500,
@@ -79,6 +83,7 @@ export const LAN_TIMING: MembershipTiming = {
   suspicionMult: 4,
   suspicionMaxTimeoutMult: 6,
   inquestRounds: 3,
+  inquestExtraRounds: 2,
   inquestRoundMs: 700,
   doubtMs: 3_000,
   awarenessMax: 8,
@@ -108,6 +113,14 @@ export function suspicionBounds(
   // Without ourselves and the suspect there are n - 2 who could confirm.
   const confirmers = n - 2 < wanted ? 0 : wanted;
   return { minMs, maxMs: minMs * timing.suspicionMaxTimeoutMult, confirmers };
+}
+
+const FEW_MEMBERS = 32;
+
+/** Rounds of an inquest among `n` members; none where nobody could confirm, and the suspicion takes its shortest time anyway. */
+export function inquestRounds(timing: MembershipTiming, n: number): number {
+  if (timing.inquestRounds < 1 || suspicionBounds(timing, n).confirmers < 1) return 0;
+  return timing.inquestRounds + (n <= FEW_MEMBERS ? timing.inquestExtraRounds : 0);
 }
 
 /** Time between two push/pulls among `n` members: grows so that the whole cluster's stream traffic stays in bounds. */

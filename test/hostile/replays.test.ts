@@ -82,6 +82,27 @@ test("an indirect ping or an accusation sent a thousand times costs a bounded nu
   assert.ok(flood({ type: "suspect", incarnation: 1, node: "self", from: "a" }) <= 8);
 });
 
+test("old suspicions of all others in one packet, replayed, cost a bounded number of answers a second", () => {
+  const machine = makeMachine();
+  const meta = Buffer.alloc(200);
+  const names = Array.from({ length: 39 }, (_, index) => `n${index}`);
+  for (const [index, node] of names.entries()) {
+    const facts = { node, endpoint: { ip: "127.0.0.3", port: index + 10 }, meta };
+    machine.handle(packet({ type: "alive", incarnation: 5, versions: VERSIONS, ...facts }), 1);
+  }
+  for (let second = 1; second <= 3; second++) {
+    let answers = 0;
+    for (let times = 0; times < 20; times++) {
+      for (const node of names) {
+        const stale = { type: "suspect", incarnation: 4, node, from: "n1" } as const;
+        const outputs = machine.handle(packet(stale), second * 1_000 + times);
+        answers += outputs.filter((each) => each.type === "packet" && each.to === FROM).length;
+      }
+    }
+    assert.equal(answers, 8, `in second ${second}`);
+  }
+});
+
 /** Feeds `said` until it has settled, then `replayed`, at once and a minute later. */
 function changesNobody(
   said: readonly MembershipInput[],

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Endpoint } from "../values/endpoint.ts";
+import { alive, at, hear, machine } from "./lone-machine.ts";
+import type { Membership } from "./machine.ts";
+import type { Message } from "./message.ts";
+import type { MembershipOutput } from "./step.ts";
+
+interface Answer {
+  readonly atMs: number;
+  readonly from: Endpoint;
+  readonly seq: number;
+}
+
+/** Among n2 … n9, which answer a ping after `rttMs`, from `fromMs` to `endMs`: how often the machine asked others to ping. */
+function asked(
+  member: Membership,
+  rttMs: (node: string, nowMs: number) => number,
+  fromMs: number,
+  endMs: number,
+): number {
+  for (let number = 2; number < 10; number++) hear(member, alive(`n${number}`, number));
+  const answers: Answer[] = [];
+  let [nowMs, count] = [0, 0];
+  while (nowMs < endMs) {
+    answers.sort((a, b) => a.atMs - b.atMs);
+    const next = answers[0];
+    nowMs = Math.max(nowMs, Math.min(member.nextTickMs(), next?.atMs ?? Infinity));
+    let outputs: MembershipOutput[];
+    if (next !== undefined && next.atMs <= nowMs) {
+      answers.shift();
+      const ack = { type: "ack", seq: next.seq, payload: new Uint8Array() } as const;
+      outputs = hear(member, ack, nowMs, next.from);
+    } else outputs = member.handle({ type: "tick" }, nowMs);
+    for (const output of outputs) {
+      if (output.type !== "packet") continue;
+      for (const message of output.messages) {
+        if (isAsking(message) && nowMs >= fromMs) count++;
+        if (message.type !== "ping") continue;
+        const atMs = nowMs + rttMs(message.node, nowMs);
+        answers.push({ atMs, from: output.to, seq: message.seq });
+      }
+    }
+  }
+  return count;
+}
+
+function isAsking({ type }: Message): boolean {
+  return type === "indirectPing";
+}
+
+test("a member far away among near ones is pinged directly, once its round trip is known", () => {
+  const member = machine();
+  const far = (node: string) => (node === "n2" ? 250 : 2);
+  assert.equal(asked(member, far, 60_000, 600_000), 0);
+  assert.equal(member.member("n2")?.rttMs, 250);
+  assert.equal(member.member("n3")?.rttMs, 2);
+});
+
+test("when all become slower the timeout follows", () => {
+  const slower = (_: string, nowMs: number) => (nowMs < 60_000 ? 2 : 260);
+  assert.equal(asked(machine(), slower, 100_000, 600_000), 0);
+});
+
+test("an answer to the second ping is not taken for a late one to the first", () => {
+  const member = machine();
+  let pings = 0;
+  // Every third ping is lost.
+  const lossy = () => (++pings % 3 === 0 ? Number.POSITIVE_INFINITY : 5);
+  asked(member, lossy, 0, 300_000);
+  for (let number = 2; number < 10; number++) {
+    assert.equal(member.member(`n${number}`)?.rttMs, 5, at(number).ip);
+  }
+});
