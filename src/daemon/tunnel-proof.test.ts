@@ -77,12 +77,15 @@ test("a tunnel counts as lost once a repeated handshake had its time, and no mor
   assert.equal(proofs.view(2, 5_002).isLost, false);
 });
 
-/** Two ends with a path of `delayMs` each way, from the first probe until `untilMs`; says what each packet was. */
-function twoEnds(untilMs: number, arrives: (from: number, atMs: number) => boolean) {
-  const delayMs = 3;
+/** Two ends with a path of `delayMs` each way, the second up at `secondMs`, until `untilMs`; says what each packet was. */
+function twoEnds(
+  untilMs: number,
+  arrives: (from: number, atMs: number) => boolean,
+  { delayMs = 3, secondMs = 400 } = {},
+) {
   const ends = [new TunnelProofs(100), new TunnelProofs(9_000)];
   ends[0]?.setPeers([1], 0);
-  ends[1]?.setPeers([0], 400);
+  ends[1]?.setPeers([0], secondMs);
   const queue: {
     atMs: number;
     to: number;
@@ -158,6 +161,21 @@ test("nodes that probe each other fall into step, at the same pace", () => {
   const rounds = wakes.filter(({ atMs }, index) => atMs - (wakes[index - 1]?.atMs ?? 0) > 50);
   assert.ok(rounds.length >= 9 && rounds.length <= 11, `${rounds.length} rounds in 10 s`);
   assert.ok(wakes.length <= 4 * 11, `${wakes.length} wakes in 10 s`);
+});
+
+test("two ends far from each other keep the same pace, and see a cut within 3 s", () => {
+  for (const delayMs of [250, 300, 500]) {
+    for (const secondMs of [0, 300, 400, 600]) {
+      const path = { delayMs, secondMs };
+      const steady = twoEnds(30_000, () => true, path).seen;
+      const cut = twoEnds(23_000, (_, nowMs) => nowMs < 20_000, path).seen;
+      const what = JSON.stringify({ path, steady, cut });
+      assert.deepEqual(steady.lost, [], what);
+      assert.ok(steady.probes >= 38 && steady.probes <= 46, what);
+      assert.equal(cut.lost.length, 2, what);
+      for (const { atMs } of cut.lost) assert.ok(atMs > 20_000 && atMs <= 23_000, what);
+    }
+  }
 });
 
 test("any one lost packet loses no tunnel", () => {

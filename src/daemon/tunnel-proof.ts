@@ -18,8 +18,10 @@ const STEADY_MS = 1_000;
 const OVERDUE_MS = 1_500;
 /** Probes of proved tunnels that are due this soon go with the others, so that the daemon wakes once for all peers. */
 const TOGETHER_MS = 250;
-/** Probes of proved tunnels that are due this soon go when another's arrives: all nodes then wake in the same moment. */
+/** Probes of proved tunnels that are due this soon go when a near peer's arrives: all nodes then wake in the same moment. */
 const IN_STEP_MS = 500;
+/** Round trip of a near peer. Two ends whose round trip is STEADY_MS - IN_STEP_MS or more would pull each other to that period. */
+const NEAR_MS = 100;
 /** Promise: a cut host shows as not established within 3 s on all others. */
 const LOST_AFTER_MS = 2_400;
 /** A proved tunnel is measured in full size again once in so many probes. */
@@ -91,7 +93,7 @@ export class TunnelProofs {
     tunnel.heard = { nonce, atMs: nowMs };
     if (!tunnel.proved) return;
     if (echo) this.answered(peer, echo.nonce, nowMs, echo.heldMs);
-    if (tunnel.nextMs - nowMs > IN_STEP_MS) return;
+    if (tunnel.nextMs - nowMs > IN_STEP_MS || (tunnel.rttMs ?? 0) > NEAR_MS) return;
     // As fireflies do: whoever is first takes the others along, and nobody's pause becomes longer.
     for (const each of this.#tunnels.values()) {
       if (each.proved && each.nextMs - nowMs <= IN_STEP_MS)
