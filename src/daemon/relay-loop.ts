@@ -6,6 +6,7 @@
  * the node that it is for; a stream inside the overlay never carries the tunnel that it runs through.
  */
 import { isErrno } from "../errors.ts";
+import { systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { IdentityKeys } from "../identity/identity.ts";
 import { type ConnectionRow, type MeshEdge, mesh } from "../membership/connection-rows.ts";
@@ -19,6 +20,7 @@ import { RelayStreams } from "../relay/relay-streams.ts";
 import { relayTls } from "../relay/relay-tls.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
+import { DelayedCalls } from "./delayed-calls.ts";
 import type { RosterNode } from "./roster.ts";
 import type { TunnelView } from "./tunnel-proof.ts";
 
@@ -66,13 +68,14 @@ export class RelayLoop {
   #problem: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
-  #returned: NodeJS.Timeout | undefined;
+  readonly #returns: DelayedCalls;
   #closed = false;
 
   constructor(options: RelayLoopOptions) {
     const { self, port, keys } = options;
     this.#options = options;
     this.#paths = new RelayPaths(self);
+    this.#returns = new DelayedCalls(systemClock, LATE_MS + MARGIN_MS, options.returned);
     this.#ports = new LocalPorts({
       tunnelPort: port,
       nowMs: () => performance.now(),
@@ -135,7 +138,7 @@ export class RelayLoop {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    clearTimeout(this.#returned);
+    this.#returns.close();
     clearImmediate(this.#soon);
     this.#ports.close();
     this.#probes.rest();
@@ -208,8 +211,7 @@ export class RelayLoop {
         logger.info("path of a tunnel", { peer, ...path });
         if (path.kind === "direct") {
           this.#ports.letGo(peer);
-          clearTimeout(this.#returned);
-          this.#returned = setTimeout(this.#options.returned, LATE_MS + MARGIN_MS);
+          this.#returns.request();
         } else {
           this.#ways.set(peer, path.kind === "tcp" ? peer : path.id);
           this.#ports.hold(peer);
@@ -236,6 +238,8 @@ export class RelayLoop {
   }
 
   #take(frame: RelayFrame, from: NodeId): void {
+    // Streams bring frames until they are closed, which takes its time.
+    if (this.#closed) return;
     const { self } = this.#options;
     const nowMs = performance.now();
     if (frame.type === "no-route") {
