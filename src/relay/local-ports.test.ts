@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { LATE_MS, LocalPorts } from "./local-ports.ts";
+
+const DEADLINE_MS = 10_000;
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const end = performance.now() + DEADLINE_MS;
+  while (!condition()) {
+    assert.ok(performance.now() < end, `waited ${DEADLINE_MS} ms for ${what}`);
+    await delay(2);
+  }
+}
 
 /** A socket in the tunnel's place, and the ports that stand for its peers. */
 async function tunnelWithPorts(nowMs = () => 0) {
@@ -18,16 +29,7 @@ async function tunnelWithPorts(nowMs = () => 0) {
     bound: (peer) => bound.push(peer),
   });
   const received: string[] = [];
-  const heard = (text: string) =>
-    new Promise<void>((resolve) => {
-      const look = () => {
-        if (!received.includes(text)) return;
-        tunnel.off("message", look);
-        resolve();
-      };
-      tunnel.on("message", look);
-      look();
-    });
+  const heard = (text: string) => until(`"${text}"`, () => received.includes(text));
   tunnel.on("message", (datagram) => received.push(datagram.toString()));
   const close = () => {
     ports.close();
@@ -49,7 +51,7 @@ test("what a peer sends before its port is bound arrives, and what the tunnel se
   at.tunnel.send("out", port, "127.0.0.1");
   at.ports.deliver(7, Buffer.from("again"));
   await at.heard("again");
-  while (at.sent.length === 0) await new Promise(setImmediate);
+  await until("what the tunnel sent", () => at.sent.length > 0);
   assert.deepEqual(at.sent, ["7 out"]);
 });
 
