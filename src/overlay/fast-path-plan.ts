@@ -2,13 +2,14 @@
  * The fast path: TCP between containers of two hosts, from the bridge straight into the tunnel and back, by a second nftables table.
  *
  * An ingress hook on each of the two devices hands such a packet to the other device, past routing and past all hooks of forwarding,
- * ours and Docker's, which cost about a sixth of VXLAN's throughput. It takes only what those would pass on unchanged: from a container's
+ * ours and Docker's, which cost 4 to 7 % of VXLAN's throughput. It takes only what those would pass on unchanged: from a container's
  * own address to a peer's, or from an address that is the sending peer's to a container's. All else goes the ordinary way, as everything
  * does where the kernel has no such hook:
  *
  * - the packets that open a connection (SYN), so that all rules of the host judge each one, and its segments get the tunnel's size;
  * - UDP and ICMP, whose senders routing tells of what is unreachable or too large;
- * - what has no hops left.
+ * - what has no hops left: the hand-over would drop it without a word to its sender;
+ * - fragments, of which only the first shows what it belongs to.
  *
  * Invariant: nothing passes here whose source or destination the table `inet hansa` would have dropped.
  */
@@ -32,8 +33,8 @@ export function planFastPath(
   const own = ownBlocks(input).map(nftElement);
   const hook = (device: string): string =>
     `type filter hook ingress device ${device} priority filter; policy accept;`;
-  // To this host's own MAC, and of a connection that was let through already.
-  const taken = "meta pkttype host tcp flags ! syn";
+  // To this host's own MAC, with a hop left, whole (16383 = 0x3fff: all but "don't fragment"), of a connection that was let through already.
+  const taken = "meta pkttype host ip ttl > 1 ip frag-off & 16383 == 0 tcp flags ! syn";
   const blocks = [
     ...sets.map(([title, lines]) => nftBlock(title, lines)),
     nftBlock("set own", nftSet(["type ipv4_addr", "flags interval"], own, 2)),

@@ -15,8 +15,8 @@ export class HostFirewall {
   readonly #command: Command;
   readonly #table: HostTable;
   readonly #fastPath: HostTable;
-  /** The fast path's text that this host refused: not tried again. */
-  #refused = "";
+  /** The fast path's text that this host refused last: not tried again. Undefined while none was. */
+  #refused: string | undefined;
 
   constructor(command: Command) {
     this.#command = command;
@@ -24,31 +24,41 @@ export class HostFirewall {
     this.#fastPath = new HostTable(command, FAST_PATH_TABLE);
   }
 
-  /** Makes the table `text`; true when it was not so already. */
-  async setTable(text: string): Promise<boolean> {
+  /**
+   * Makes the table `text`; `changed` when it was not so already. A fast path other than `fastPath` is removed before, for it might pass
+   * what the new table drops; `fastPathStands` when it is that one.
+   */
+  async setTable(
+    text: string,
+    fastPath: string,
+  ): Promise<{ readonly changed: boolean; readonly fastPathStands: boolean }> {
+    const fastPathStands = await this.#keepsFastPath(fastPath);
     const result = await this.#table.set(text);
     if (result) need("nft", result);
-    return result !== undefined;
+    return { changed: result !== undefined, fastPathStands };
   }
 
   /**
    * Makes the fast path's table `text`; its devices must exist. What was done about it, for the log; undefined when nothing. Where the
-   * kernel refuses it everything goes the ordinary way, and the same text is not tried again unless `again`.
+   * kernel refuses it everything goes the ordinary way, which is told once, and the same text is not tried again unless `again`.
    */
   async setFastPath(text: string, again: boolean): Promise<string | undefined> {
     if (text === this.#refused && !again) return undefined;
     const result = await this.#fastPath.set(text);
     if (result === undefined) return undefined;
     if (result.status === 0) {
-      this.#refused = "";
+      this.#refused = undefined;
       return "fast path";
     }
-    const isNews = text !== this.#refused;
+    const isNews = this.#refused === undefined;
     this.#refused = text;
-    // What an earlier text left would send packets by its ranges.
-    await this.#removeTable(this.#fastPath);
-    if (!isNews) return undefined;
-    return `no fast path: ${complaint(result)}`;
+    return isNews ? `no fast path: ${complaint(result)}` : undefined;
+  }
+
+  async #keepsFastPath(text: string): Promise<boolean> {
+    const found = await this.#fastPath.compare(text);
+    if (found === "other") await this.#removeTable(this.#fastPath);
+    return found === "same";
   }
 
   /** Makes our rules in DOCKER-USER exactly `rules`. "no-chain" when Docker has not made the chain. */
@@ -78,7 +88,7 @@ export class HostFirewall {
   async remove(): Promise<void> {
     await this.#removeTable(this.#fastPath);
     await this.#removeTable(this.#table);
-    this.#refused = "";
+    this.#refused = undefined;
     try {
       await this.setDockerUser([]);
     } catch (error) {

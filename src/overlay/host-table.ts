@@ -16,18 +16,26 @@ export class HostTable {
     this.#name = name;
   }
 
+  /** What stands: the table as `text` has it, another of its name, or none (its family may be unknown to the kernel). */
+  async compare(text: string): Promise<"same" | "other" | "none"> {
+    const listing = await this.#list();
+    if (listing === undefined) return "none";
+    const known = this.#listed;
+    return listing === text || (known?.text === text && known.listing === listing)
+      ? "same"
+      : "other";
+  }
+
   /** Makes the table `text`; undefined when it was so already, else what nft said to it. */
   async set(text: string): Promise<CommandResult | undefined> {
-    const listing = await this.#list();
-    if (listing === text) return undefined;
-    if (this.#listed?.text === text && this.#listed.listing === listing) return undefined;
+    if ((await this.compare(text)) === "same") return undefined;
     const result = await this.#replace(text);
     const now = result.status === 0 ? await this.#list() : undefined;
     this.#listed = now === undefined || now === text ? undefined : { text, listing: now };
     return result;
   }
 
-  /** Removes the table; what nft said to it, undefined when there was none (its family may be unknown to the kernel). */
+  /** Removes the table; what nft said to it, undefined when there was none. */
   async remove(): Promise<CommandResult | undefined> {
     this.#listed = undefined;
     return (await this.#list()) === undefined ? undefined : this.#replace("");

@@ -1,7 +1,8 @@
 /**
  * The overlay on a real host: `ip`, `nft`, `iptables` and the cluster's tunnel, each asked once a `set` and told only what differs.
  *
- * Invariants: one `set`, `cleanUp` or wait for the tunnel runs at a time; the firewall stands before the tunnel's peers and the first route.
+ * Invariants: one `set`, `cleanUp` or wait for the tunnel runs at a time; the firewall stands before the tunnel's peers and the first route;
+ * wherever a `set` fails, the fast path that stands is the firewall's, or none.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -76,10 +77,10 @@ export class LinuxOverlay implements Overlay {
     const problems: string[] = [];
     const [setTunnel, firewall, dockerUser] = await Promise.all([
       this.#prepareTunnel(config, secrets),
-      this.#firewall.setTable(config.firewall),
+      this.#firewall.setTable(config.firewall, config.fastPath),
       this.#setDockerUser(config),
     ]);
-    if (firewall) changed.push("firewall table");
+    if (firewall.changed) changed.push("firewall table");
     if (dockerUser === "changed") changed.push("rules in DOCKER-USER");
     if (dockerUser === "no-chain") {
       problems.push(
@@ -100,7 +101,8 @@ export class LinuxOverlay implements Overlay {
     changed.push(...sysctls.changed);
     problems.push(...sysctls.problems);
     // The hooks sit on the devices and go with them; one that came anew may take what was refused while it was missing.
-    if (devices.every((device) => network.links.has(device))) {
+    const isSettled = firewall.fastPathStands && changed.length === 0;
+    if (!isSettled && devices.every((device) => network.links.has(device))) {
       const fastPath = await this.#firewall.setFastPath(config.fastPath, changed.length > 0);
       if (fastPath !== undefined) changed.push(fastPath);
     }

@@ -3,14 +3,18 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { LabHost } from "./lab/lab-host.ts";
 import {
+  assertArrival,
+  assertFragmentsOrdinary,
+  assertTimeExceeded,
+  withTable,
+} from "./lab/single-segment.ts";
+import {
   cabledHosts,
   configOf,
   failsToPing,
   pings,
   received,
   ruleset,
-  segment,
-  segments,
   set,
   state,
   transfer,
@@ -139,20 +143,43 @@ test("what others changed, or deleted altogether, is repaired by the next set", 
 });
 
 test("TCP takes the fast path once the host's rules let its connection through", async () => {
-  const way = ["10.40.0.5", "10.44.0.5"] as const;
-  const rule = "{ type filter hook forward priority 0; ip daddr 10.44.0.5 drop; }";
-  const arrives = async (kind: "SYN" | "ACK"): Promise<boolean> => {
-    const before = await segments(b, "c1");
-    await segment(a, "c1", kind, way);
-    return (await segments(b, "c1")) > before;
+  const arrives = async (kind: "SYN" | "ACK", expected: boolean): Promise<void> => {
+    await assertArrival([a, b], { kind, source: "10.40.0.5", to: "10.44.0.5" }, expected);
   };
-  assert.deepEqual([await arrives("SYN"), await arrives("ACK")], [true, true]);
-  await a.must("nft", `table ip theirs { chain c ${rule}; }`);
-  assert.deepEqual([await arrives("SYN"), await arrives("ACK")], [false, true]);
-  await a.must("nft", "delete table netdev hansa");
-  assert.deepEqual([await arrives("SYN"), await arrives("ACK")], [false, false]);
-  await a.must("nft", "delete table ip theirs");
+  const rule = "type filter hook forward priority 0; ip protocol tcp ip daddr 10.44.0.5 drop;";
+  await arrives("SYN", true);
+  await arrives("ACK", true);
+  await withTable(a, undefined, ["ip theirs", `chain c { ${rule} }`], async () => {
+    await arrives("SYN", false);
+    await arrives("ACK", true);
+    await a.must("nft", "delete table netdev hansa");
+    await arrives("SYN", false);
+    await arrives("ACK", false);
+  });
   assert.deepEqual((await set(a, configOf("a", VXLAN))).changed, ["fast path"]);
+});
+
+test("TCP without a hop left is answered by the host where it ended", async () => {
+  for (const ttl of [1, 2]) {
+    const change = `ip ttl set ${ttl}`;
+    await assertTimeExceeded(a, { kind: "ACK", source: "10.40.0.5", to: "10.44.0.5", change });
+  }
+});
+
+test("fragments of TCP take the ordinary way on both hosts", async () => {
+  await assertFragmentsOrdinary(a, b, "hansa-vx");
+});
+
+test("a set that fails behind the firewall leaves no fast path of an earlier one", async () => {
+  const good = await snapshot(a);
+  const config = configOf("a", VXLAN);
+  const narrower = config.fastPath.replaceAll("10.44.0.0/15", "10.44.0.0/16");
+  assert.notEqual(narrower, config.fastPath);
+  // The kernel refuses the device such an MTU.
+  await assert.rejects(set(a, { ...config, fastPath: narrower, mtu: 100_000 }));
+  assert.notEqual((await a.run("nft", "list", "table", "netdev", "hansa")).status, 0);
+  assert.ok((await set(a, config)).changed.includes("fast path"));
+  assert.equal(await snapshot(a), good);
 });
 
 test("what is forged or from strangers does not arrive", async () => {
@@ -191,9 +218,7 @@ test("what is forged or from strangers does not arrive", async () => {
     await forged(`a container's packet from ${source}`, () =>
       a.inside("c1", "ping", "-c1", "-W0.5", "-I", source, target),
     );
-    const before = await segments(b, "c1");
-    await segment(a, "c1", "ACK", [source, target]);
-    assert.equal(await segments(b, "c1"), before, `a segment from ${source} arrived`);
+    await assertArrival([a, b], { kind: "ACK", source, to: target }, false);
     await a.must("ip", "-n", "c1", "address", "delete", `${source}/32`, "dev", "lo");
   }
 });

@@ -217,29 +217,6 @@ export async function ruleset(host: LabHost): Promise<string> {
     .join("");
 }
 
-/** TCP segments that the container received. */
-export async function segments(host: LabHost, container: string): Promise<number> {
-  const { stdout } = await host.inside(container, "cat", "/proc/net/snmp");
-  return Number(/^Tcp: (?:-?\d+ ){9}(\d+)/m.exec(stdout)?.[1]);
-}
-
-/** Sends one segment from a namespace of the host, by a failing attempt to connect; "ACK" as if it belonged to a connection. */
-export async function segment(
-  host: LabHost,
-  container: string,
-  kind: "SYN" | "ACK",
-  [source, to]: readonly [string, string],
-): Promise<void> {
-  const way = [`${to}/32`, "dev", "eth0", "src", source];
-  await host.must("ip", "-n", container, "route", "add", ...way);
-  const rules =
-    "table ip sent { chain out { type filter hook output priority 0; tcp flags syn tcp flags set ack; }; }";
-  if (kind === "ACK") await host.inside(container, "nft", rules);
-  await host.inside(container, "timeout", "0.3", "bash", "-c", `: >/dev/tcp/${to}/9`);
-  if (kind === "ACK") await host.inside(container, "nft", "delete table ip sent");
-  await host.must("ip", "-n", container, "route", "delete", ...way);
-}
-
 export async function state(host: LabHost): Promise<string> {
   const parts = [
     await ruleset(host),
