@@ -25,6 +25,8 @@ interface World {
   /** So long we stand still in the middle of the last round; the first that we do then is to read an ack of a probe of our own. */
   readonly stillMs?: number;
   readonly seed?: number;
+  /** The suspect was held dead before, and refuted it. */
+  readonly hasReturned?: boolean;
 }
 
 /** One machine among others of which the suspect falls silent; says when it first pinged in vain and when it held it dead. */
@@ -48,6 +50,14 @@ function silence(world: World) {
     const [node, endpoint, meta] = [`n${number}`, at(number), new Uint8Array()];
     const message = { type: "alive", incarnation: 1, node, endpoint, meta, versions } as const;
     member.handle({ type: "packet", from: endpoint, message }, 0);
+  }
+  if (world.hasReturned) {
+    const dead = { type: "dead", incarnation: 1, node: "n2", from: "n3" } as const;
+    member.handle({ type: "packet", from: at(3), message: dead }, 0);
+    const [endpoint, meta] = [at(2), new Uint8Array()];
+    const versions = [2, 5, 5, 0, 0, 0] as const;
+    const again = { type: "alive", incarnation: 2, node: "n2", endpoint, meta, versions } as const;
+    member.handle({ type: "packet", from: endpoint, message: again }, 0);
   }
   let nowMs = 0;
   let pingedMs = Number.NaN;
@@ -150,4 +160,9 @@ test("a relay's word counts once, however often it comes, and nobody else's does
   const once = silence({ witnesses: (relay) => relay === 5 }).afterMs;
   assert.equal(silence({ witnesses: (relay) => relay === 5, nacks: 3 }).afterMs, once);
   assert.ok(silence({ liar: 99 }).afterMs > 10_000);
+});
+
+test("who came back from the dead lately has memberlist's time, not an inquest's", () => {
+  const { afterMs } = silence({ hasReturned: true });
+  assert.ok(afterMs > 20_000, `${afterMs} ms`);
 });

@@ -261,7 +261,8 @@ export class Prober {
     const { incarnation, slotName } = probe;
     this.#rumours.onSuspect({ type: "suspect", incarnation, node: slotName, from: name });
     const slot = table.find(slotName);
-    if (slot >= 0) this.#inquests.open(slot, seqsOf(probe));
+    if (slot < 0 || this.#rumours.isReturned(slotName)) return;
+    this.#inquests.open(slot, seqsOf(probe));
   }
 
   #endProbe(): void {

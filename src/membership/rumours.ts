@@ -11,6 +11,7 @@ import { accusation, aliveMessage, type Context, emitEvent } from "./context.ts"
 import type { Deadline } from "./deadline-queue.ts";
 import { type MemberFacts, sameEndpoint, sameFacts } from "./member-registry.ts";
 import type { Alive, Dead, MemberState, RemoteMember, Suspect } from "./message.ts";
+import { Returned } from "./returned.ts";
 import type { Selfhood } from "./selfhood.ts";
 import { Suspicion } from "./suspicion.ts";
 import { suspicionBounds } from "./timing.ts";
@@ -37,11 +38,13 @@ export class Rumours {
   /** Whether a push/pull of this life has come to an end, whoever began it. */
   #hasExchanged = false;
   readonly #tombstones = new Map<string, number>();
+  readonly #returned: Returned;
 
   constructor(context: Context, selfhood: Selfhood) {
     this.#context = context;
     this.#selfhood = selfhood;
     this.#accusers = new Accusers(context);
+    this.#returned = new Returned(context.timing.returnedMs);
   }
 
   /** Members under suspicion now. */
@@ -49,8 +52,13 @@ export class Rumours {
     return this.#suspicions.size;
   }
 
+  /** Whether the member came back from the dead lately. */
+  isReturned(name: string): boolean {
+    return this.#returned.has(name, this.#context.nowMs);
+  }
+
   onAlive(alive: Alive): void {
-    const { table, outbox, self } = this.#context;
+    const { table, outbox, self, nowMs } = this.#context;
     const facts = factsOf(alive);
     if (!isAcceptable(facts, alive.incarnation, table.record(self).versions)) return;
     const slot = table.find(alive.node);
@@ -72,6 +80,7 @@ export class Rumours {
     table.setIncarnation(slot, alive.incarnation);
     this.#setState(slot, "alive");
     outbox.spread(alive.node, alive);
+    if (previous === "dead") this.#returned.note(alive.node, nowMs);
     if (previous === "left") emitEvent(this.#context, "joined", slot, { previous });
     else if (previous !== "alive") emitEvent(this.#context, "alive-again", slot, { previous });
     else if (changed) emitEvent(this.#context, "updated", slot, { previous });

@@ -42,6 +42,8 @@ export interface MembershipTiming {
   readonly inquestRounds: number;
   /** So many rounds more among up to 32 members, where memberlist's rule is not much slower, and patience costs little. */
   readonly inquestExtraRounds: number;
+  /** Who came back from the dead is spared inquests for so long: most of them only stood still, and will again. */
+  readonly returnedMs: number;
   /** One round; above the probe timeout, so that relays can say no within it. */
   readonly inquestRoundMs: number;
   /**
@@ -84,6 +86,7 @@ export const LAN_TIMING: MembershipTiming = {
   suspicionMaxTimeoutMult: 6,
   inquestRounds: 3,
   inquestExtraRounds: 2,
+  returnedMs: 600_000,
   inquestRoundMs: 700,
   doubtMs: 3_000,
   awarenessMax: 8,
