@@ -10,6 +10,7 @@ import {
   pausePart,
   type ReportPart,
   scalePart,
+  stallsPart,
   variantsPart,
 } from "../test/sim/report.ts";
 import { SCENARIOS } from "../test/sim/scenarios.ts";
@@ -26,7 +27,7 @@ With --scenario plays one under all invariants and tells how it went:
   --loss P         share of packets lost, instead of the scenario's own
 
 Otherwise measures, and writes membership-simulation.md and its picture:
-  --part NAME      variants, scale, pause, convergence or large; all of them when left out
+  --part NAME      variants, scale, pause, stalls, convergence or large; all of them when left out
   --out FOLDER     default docs/internals`;
 
 /** What of the large runs is asked for: two minutes of wall time and 4 GiB each. */
@@ -46,6 +47,7 @@ const PARTS: Readonly<Record<string, () => ReportPart>> = {
   variants: () => variantsPart(progress),
   scale: () => scalePart(progress),
   pause: () => pausePart(progress),
+  stalls: () => stallsPart(progress),
   convergence: () => convergencePart(progress),
   large: () => largePart(LARGE.map(largeRun)),
 };

@@ -3,7 +3,7 @@
  * A stale suspicion: whoever tells it missed the refutation or the death, and is told.
  *
  * Without the first a mass restart with forgotten incarnations never heals (memberlist's pull request 345). Invariants: one answer of each kind per member
- * and interval; the second kind, which goes to whoever sent the packet, has a bound in total, since one replayed packet holds many suspicions.
+ * and interval, and a bound in total for each kind, since one replayed packet holds many suspicions, and one push/pull many members.
  */
 import type { Endpoint } from "../values/endpoint.ts";
 import type { Context } from "./context.ts";
@@ -13,13 +13,16 @@ import type { Dead, Message, Suspect } from "./message.ts";
 const MAX_REMEMBERED = 1024;
 /** Stale suspicions answered in one interval. */
 const CORRECTIONS_PER_INTERVAL = 8;
+/** Stale alives answered straight in one interval: after a split one push/pull tells of half the cluster. */
+const ACCUSATIONS_PER_INTERVAL = 32;
 
 export class Accusers {
   readonly #context: Context;
   readonly #answered = new Map<string, number>();
   readonly #corrected = new Map<string, number>();
-  #correctionsUntilMs = Number.NEGATIVE_INFINITY;
+  #intervalEndsMs = Number.NEGATIVE_INFINITY;
   #corrections = 0;
+  #accusations = 0;
 
   constructor(context: Context) {
     this.#context = context;
@@ -32,23 +35,30 @@ export class Accusers {
 
   /** Sends `news` of `name` to `to`, who told us something older. */
   correct(name: string, news: Message, to: Endpoint): void {
-    const { nowMs, timing, outbox } = this.#context;
-    if (nowMs >= this.#correctionsUntilMs) {
-      this.#correctionsUntilMs = nowMs + timing.accuseIntervalMs;
-      this.#corrections = 0;
-    }
+    this.#beginInterval();
     if (this.#corrections >= CORRECTIONS_PER_INTERVAL) return;
     if (!this.#isFirst(this.#corrected, name)) return;
     this.#corrections++;
-    outbox.send(to, [news]);
+    this.#context.outbox.send(to, [news]);
   }
 
-  /** Sends `accusation` to the accused at `to`, and to everybody by gossip. */
+  /** Sends `accusation` to the accused at `to`, and to everybody by gossip; when there are many, to most of them by gossip alone. */
   accuse(accusation: Suspect | Dead, to: Endpoint): void {
     if (!this.mayAnswer(accusation.node)) return;
     const { outbox } = this.#context;
-    outbox.send(to, [accusation]);
     outbox.spread(accusation.node, accusation);
+    this.#beginInterval();
+    if (this.#accusations >= ACCUSATIONS_PER_INTERVAL) return;
+    this.#accusations++;
+    outbox.send(to, [accusation]);
+  }
+
+  #beginInterval(): void {
+    const { nowMs, timing } = this.#context;
+    if (nowMs < this.#intervalEndsMs) return;
+    this.#intervalEndsMs = nowMs + timing.accuseIntervalMs;
+    this.#corrections = 0;
+    this.#accusations = 0;
   }
 
   /** Whether `name` was not entered within the interval; enters it when so. */

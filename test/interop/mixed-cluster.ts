@@ -14,7 +14,7 @@ import { Reference, ReferenceNode, type ReferenceSettings } from "./reference.ts
 /** memberlist 0.2.2 knows no labels; the daemon always has one. */
 export const ENVELOPE: Envelope = makeEnvelope("", makeKeyring([KEY]));
 
-/** A fifth of LAN timing. Suspicions last 0.8 to 2.4 s, so that a busy machine kills nobody. */
+/** A fifth of LAN timing, in all that ours has besides as well. Suspicions last 0.8 to 2.4 s: for tests in which somebody is to die. */
 export const TIMING = {
   probeIntervalMs: 200,
   probeTimeoutMs: 100,
@@ -22,7 +22,12 @@ export const TIMING = {
   pushPullIntervalMs: 3_000,
   suspicionMult: 4,
   suspicionMaxTimeoutMult: 3,
+  inquestRoundMs: 140,
+  doubtMs: 600,
 };
+
+/** Suspicions last 4 to 12 s, and there is no inquest: a stall of a busy machine kills nobody. For tests in which nobody is to die. */
+export const PATIENT = { ...TIMING, suspicionMult: 20, inquestRounds: 0 };
 
 export interface Held {
   readonly state: MemberState;

@@ -8,11 +8,8 @@ import type { Message } from "../../src/membership/message.ts";
 import { decodePacket, encodePacket } from "../../src/membership/wire/packet.ts";
 import { NONCE_SIZE } from "../../src/membership/wire/security.ts";
 import { type Endpoint, formatEndpoint } from "../../src/values/endpoint.ts";
-import { ENVELOPE, heldBy, MixedCluster, TIMING, whenHeld } from "./mixed-cluster.ts";
+import { ENVELOPE, heldBy, MixedCluster, PATIENT, TIMING, whenHeld } from "./mixed-cluster.ts";
 import { type Cut, ReferenceNode } from "./reference.ts";
-
-/** Suspicions last 4 to 12 s: a moment's deafness is over before. */
-const PATIENT = { ...TIMING, suspicionMult: 20, suspicionMaxTimeoutMult: 3 };
 
 for (const type of ["suspect", "dead"] as const) {
   test(`a forged word that a node is ${type} is refuted by it, and the other kind believes it`, async () => {
@@ -89,18 +86,22 @@ test("one of ours that memberlist does not hear for a moment is suspected by it,
 });
 
 test("without UDP between two nodes, stream pings keep each alive for the other", async () => {
-  await using cluster = await MixedCluster.start(1, 1);
+  await using cluster = await MixedCluster.start(1, 1, { timing: PATIENT }, { timing: PATIENT });
   await cluster.join();
   await cluster.agree();
   const [ours, member] = [cluster.ours[0], cluster.theirs[0]];
   assert.ok(ours && member);
   const before = await counted(member);
   await member.cut({ packets: [formatEndpoint(ours.at)] });
-  // As long as it takes to lose many pings: without the fall-back both would be dead before the fifth.
-  await eventually("pings lost and streams in their place", async () => {
-    const now = await counted(member);
-    return now.lost - before.lost > 30 && now.in - before.in > 10 && now.out - before.out > 10;
-  });
+  // As long as it takes to lose many pings, and for a suspicion to end: without the fall-back both would be dead.
+  await eventually(
+    "pings lost and streams in their place",
+    async () => {
+      const now = await counted(member);
+      return now.lost - before.lost > 60 && now.in - before.in > 10 && now.out - before.out > 10;
+    },
+    30_000,
+  );
   nobodyDied(cluster);
   await cluster.agree();
 });
@@ -116,7 +117,12 @@ for (const { pair, third } of TRIANGLES) {
   test(`${pair.join(" and ")} without any path between them are kept alive by ${third}, and only by it`, async () => {
     const names = [...pair, third].map((name) => name[0]);
     const ours = names.filter((kind) => kind === "o").length;
-    await using cluster = await MixedCluster.start(ours, names.length - ours);
+    await using cluster = await MixedCluster.start(
+      ours,
+      names.length - ours,
+      { timing: PATIENT },
+      { timing: PATIENT },
+    );
     await cluster.join();
     await cluster.agree();
     const [one] = cluster.theirs;
@@ -127,8 +133,8 @@ for (const { pair, third } of TRIANGLES) {
     if (other instanceof ReferenceNode) await other.cut(lossOf(one.at));
     await eventually(
       "many pings lost",
-      async () => (await counted(one)).lost - before.lost > 12,
-      20_000,
+      async () => (await counted(one)).lost - before.lost > 40,
+      30_000,
     );
     nobodyDied(cluster);
     await cluster.agree();
@@ -139,6 +145,33 @@ for (const { pair, third } of TRIANGLES) {
     }
   });
 }
+
+test("a kill is found out by an inquest whose witnesses are memberlist's, and they believe it", async () => {
+  // A suspicion lasts 4 s at least, an inquest 1.2 s.
+  const timing = { ...TIMING, probeIntervalMs: 1_000, probeTimeoutMs: 300 };
+  const inquest = { inquestRounds: 3, inquestExtraRounds: 0, inquestRoundMs: 400 };
+  await using cluster = await MixedCluster.start(
+    1,
+    4,
+    { timing },
+    { timing: { ...timing, ...inquest } },
+  );
+  await cluster.join();
+  await cluster.agree();
+  const [ours] = cluster.ours;
+  assert.ok(ours);
+  await cluster.kill("m4");
+  const state = () => ours.gossip.member("m4")?.state;
+  await eventually("suspected", () => state() !== "alive", 15_000);
+  const suspectedMs = performance.now();
+  await eventually("dead", () => state() === "dead", 15_000);
+  const tookMs = performance.now() - suspectedMs;
+  assert.ok(tookMs < 3_500, `${tookMs} ms`);
+  for (const node of cluster.theirs.slice(0, 3)) {
+    await eventually("believed", () => node.events.includes("gone m4"));
+  }
+  assert.ok(performance.now() - suspectedMs < 4_000);
+});
 
 test("both kinds ping for others: an ack when the target lives, a nack when it does not", async () => {
   await using cluster = await MixedCluster.start(1, 1);

@@ -4,6 +4,7 @@
 import { PACKET_BUDGET } from "../../src/membership/wire/limits.ts";
 import type { SimulatedMember } from "./member.ts";
 import type { SimulatedNetwork } from "./network.ts";
+import { watchRates } from "./rates.ts";
 
 /** Of the machine's own bounds: 4096 pieces of news of each kind, 256 relays, 8 inquests. */
 const MAX_NEWS = 2 * 4096;
@@ -24,6 +25,7 @@ export function watchInvariants(network: SimulatedNetwork): void {
   const fail = (what: string) => {
     throw new Error(`${what}, ${(network.nowMs / 1_000).toFixed(3)} s into the simulation`);
   };
+  watchRates(network, fail);
   network.observers.push({
     packet: (member, bytes) => {
       if (bytes > PACKET_BUDGET) fail(`${member.name} sent a packet of ${bytes} bytes`);

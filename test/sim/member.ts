@@ -73,6 +73,8 @@ export interface SimulationObserver {
   /** A member's machine handled an input and its outputs were carried out. */
   readonly handled?: (member: SimulatedMember, input: MembershipInput) => void;
   readonly event?: (member: SimulatedMember, event: MemberEvent) => void;
+  /** A member begins a push/pull by itself. */
+  readonly sync?: (member: SimulatedMember) => void;
   /** A datagram of `bytes` went out. */
   readonly packet?: (member: SimulatedMember, bytes: number) => void;
 }

@@ -319,6 +319,7 @@ export class SimulatedNetwork {
         this.#packet(member, output.to, output.messages);
         return;
       case "sync":
+        for (const { sync } of this.observers) sync?.(member);
         this.sync(member, output.to, false);
         return;
       case "stream-ping":

@@ -4,8 +4,15 @@
  * The same sources give the same report.
  */
 import { chart, type Line } from "./chart.ts";
-import { measureCalm, measureDetection, measureJoin, measurePause } from "./measures.ts";
-import { MEMBERLISTS, OURS, VARIANTS, type Variant } from "./variants.ts";
+import {
+  LONG_STILL_MS,
+  measureCalm,
+  measureDetection,
+  measureJoin,
+  measurePause,
+  STARVED_STILL_MS,
+} from "./measures.ts";
+import { IMPATIENT, MEMBERLISTS, OURS, VARIANTS, type Variant } from "./variants.ts";
 
 export interface ReportPart {
   readonly markdown: string;
@@ -17,6 +24,7 @@ const CALM_MS = 120_000;
 const MEMBER_MS = 10_000_000;
 const VARIANT_RUNS = 40;
 const VARIANT_CALMS = 2;
+const STALL_CALMS = 5;
 /** Loss and share of starved members of the comparison. */
 const HARDSHIPS = [
   [0, 0],
@@ -151,10 +159,10 @@ function cell({ timing }: Variant, members: number, loss: number) {
 
 /** Whether a member that stands still once is held dead. */
 export function pausePart(progress: (line: string) => void): ReportPart {
-  const pauses = [2, 3, 3.5, 4, 5, 6, 8, 10];
+  const pauses = [2, 3, 3.3, 4, 4.4, 5, 6, 8, 10];
   const rows: string[][] = [];
-  for (const { title, timing } of [MEMBERLISTS, OURS]) {
-    for (const members of [4, 16, 64]) {
+  for (const { title, timing } of [MEMBERLISTS, IMPATIENT, OURS]) {
+    for (const members of [3, 4, 8, 16, 64]) {
       progress(`${title}, ${members} members`);
       const shares = pauses.map((pause) =>
         mean(runs(100, (seed) => (measurePause({ members, seed, timing }, pause * 1_000) ? 1 : 0))),
@@ -163,6 +171,26 @@ export function pausePart(progress: (line: string) => void): ReportPart {
     }
   }
   return { markdown: table(["rule", "members", ...pauses.map((pause) => `${pause} s`)], rows) };
+}
+
+/** Who is held dead when hosts stand still again and again. */
+export function stallsPart(progress: (line: string) => void): ReportPart {
+  const rows: string[][] = [];
+  for (const { title, timing } of [MEMBERLISTS, IMPATIENT, OURS]) {
+    for (const members of [8, 64]) {
+      progress(`${title}, ${members} members`);
+      const deaths = [STARVED_STILL_MS, LONG_STILL_MS].map((stillMs) => {
+        const starved = members === 8 ? 1 / 8 : 1 / 16;
+        const calm = (seed: number) =>
+          measureCalm({ members, seed, starved, stillMs, timing }, CALM_MS);
+        const all = runs(STALL_CALMS, calm);
+        return `${sum(all, "falseDeaths")} + ${sum(all, "falseDeathsOfStarved")}`;
+      });
+      rows.push([title, `${members}`, members === 8 ? "1" : "4", ...deaths]);
+    }
+  }
+  const header = ["rule", "members", "starved", "still for 0.2 to 3 s", "0.2 to 6 s"];
+  return { markdown: table(header, rows) };
 }
 
 /** Time until strangers that join one member all know each other. */

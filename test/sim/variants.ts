@@ -16,6 +16,12 @@ export const OURS: Variant = { title: "ours", timing: {} };
 
 export const MEMBERLISTS: Variant = { title: "memberlist's rule", timing: MEMBERLIST };
 
+/** Ours without what spares small clusters and hosts that stall again and again. */
+export const IMPATIENT: Variant = {
+  title: "3 rounds for all",
+  timing: { inquestExtraRounds: 0, returnedMs: 0 },
+};
+
 export const VARIANTS: readonly Variant[] = [
   MEMBERLISTS,
   OURS,
@@ -23,6 +29,7 @@ export const VARIANTS: readonly Variant[] = [
   { title: "shorter suspicion", timing: { ...MEMBERLIST, suspicionMult: 1.3 } },
   { title: "inquest of 1 round", timing: { inquestRounds: 1 } },
   { title: "inquest of 2 rounds", timing: { inquestRounds: 2 } },
+  { title: "inquest of 4 rounds", timing: { inquestRounds: 4 } },
   { title: "inquest of 5 rounds", timing: { inquestRounds: 5 } },
   { title: "ours, timeout always 500 ms", timing: { probeTimeoutFloorMs: 500 } },
   { title: "ours, doubt never asked", timing: { doubtMs: 0 } },
