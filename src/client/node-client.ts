@@ -1,5 +1,5 @@
 /**
- * The typed client of a node's API on its unix socket. The command line talks to the daemon through nothing else.
+ * The typed client of a node's API, through its unix socket or from another machine. The command line talks to nodes through nothing else.
  *
  * Invariant: an answer of another shape than its schema never reaches the caller; every failure is a HansaError.
  */
@@ -23,9 +23,10 @@ import {
   isTargets,
   isVersion,
 } from "./answer-check.ts";
+import { type Door, unixDoor } from "./door.ts";
+import { events } from "./events.ts";
+import { type Exchange, exchange } from "./exchange.ts";
 import { type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
-import { unixEvents } from "./unix-events.ts";
-import { type UnixExchange, unixExchange } from "./unix-exchange.ts";
 
 export const DEFAULT_SOCKET = "/run/hansa/hansa.sock";
 
@@ -57,18 +58,23 @@ const TIMEOUT_MS = 30_000;
  * whatever code the daemon answers with.
  */
 export function nodeClient(socketPath: string): NodeClient {
+  return apiClient(unixDoor(socketPath));
+}
+
+/** The client of the node behind `door`; throws what the door's failures are called, API_ANSWER_INVALID, and whatever code the node answers with. */
+export function apiClient(door: Door): NodeClient {
   const call = async (
-    request: Pick<UnixExchange, "method" | "path" | "body" | "signal">,
+    request: Pick<Exchange, "method" | "path" | "body" | "signal">,
     limited = true,
   ): Promise<unknown> => {
     const timeout = limited ? { timeoutMs: TIMEOUT_MS } : {};
     try {
-      const response = await unixExchange({ socketPath, ...request, ...timeout });
+      const response = await exchange({ door, ...request, ...timeout });
       const answer: unknown = JSON.parse(response.body);
       if (response.status === 200) return answer;
-      throw failureOf(answer, response.status, socketPath);
+      throw failureOf(answer, response.status, door);
     } catch (error) {
-      throw inOurWords(error, socketPath);
+      throw inOurWords(error, door);
     }
   };
   const get = (path: string): Promise<unknown> => call({ method: "GET", path });
@@ -81,13 +87,13 @@ export function nodeClient(socketPath: string): NodeClient {
     status: async () => asStatus(await get("/v1/status")),
     watchStatus: async function* (signal) {
       const refused = ({ body, status }: RawResponse): HansaError =>
-        failureOf(JSON.parse(body), status, socketPath);
+        failureOf(JSON.parse(body), status, door);
       try {
-        for await (const answer of unixEvents(socketPath, "/v1/status/watch", signal, refused)) {
+        for await (const answer of events(door, "/v1/status/watch", signal, refused)) {
           yield await asStatus(answer);
         }
       } catch (error) {
-        throw inOurWords(error, socketPath);
+        throw inOurWords(error, door);
       }
       if (!signal.aborted) throw new HansaError("NODE_NOT_RUNNING", "hansa stopped");
     },
@@ -136,11 +142,11 @@ function checked<T>(answer: unknown, check: Check<T>, what: string): T {
   throw new HansaError("API_ANSWER_INVALID", `the daemon's answer about ${what} is malformed`);
 }
 
-function failureOf(answer: unknown, status: number, socketPath: string): HansaError {
+function failureOf(answer: unknown, status: number, { place }: Door): HansaError {
   if (!isFailure(answer)) {
     return new HansaError(
       "API_ANSWER_INVALID",
-      `${socketPath} answered with status ${status} and no error of hansa`,
+      `${place} answered with status ${status} and no error of hansa`,
     );
   }
   const { code, message, hint } = answer.error;
@@ -149,20 +155,9 @@ function failureOf(answer: unknown, status: number, socketPath: string): HansaEr
   return new HansaError(known, message, { hint });
 }
 
-function inOurWords(error: unknown, socketPath: string): unknown {
-  if (isErrno(error, "ENOENT") || isErrno(error, "ECONNREFUSED") || isErrno(error, "ENOTDIR")) {
-    return new HansaError("NODE_NOT_RUNNING", "hansa is not running on this host", {
-      cause: error,
-    });
-  }
+function inOurWords(error: unknown, door: Door): unknown {
   if (isErrno(error, "ECONNRESET") || isErrno(error, "EPIPE")) {
     return new HansaError("NODE_NOT_RUNNING", "hansa stopped before it answered", { cause: error });
-  }
-  if (isErrno(error, "EACCES") || isErrno(error, "EPERM")) {
-    return new HansaError("ROOT_REQUIRED", `root privileges required to use ${socketPath}`, {
-      hint: "run the same command with sudo, or as a member of the group hansa",
-      cause: error,
-    });
   }
   if (isErrno(error, "ETIMEDOUT")) {
     return new HansaError(
@@ -175,9 +170,9 @@ function inOurWords(error: unknown, socketPath: string): unknown {
     return new HansaError("NODE_NOT_RUNNING", "hansa stopped before it answered", { cause: error });
   }
   if (error instanceof ResponseSyntaxError || error instanceof SyntaxError) {
-    return new HansaError("API_ANSWER_INVALID", `what ${socketPath} answered is no API of hansa`, {
+    return new HansaError("API_ANSWER_INVALID", `what ${door.place} answered is no API of hansa`, {
       cause: error,
     });
   }
-  return error;
+  return door.inOurWords(error);
 }

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { unixEvents } from "./unix-events.ts";
+import { unixDoor } from "./door.ts";
+import { events } from "./events.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
 let dir: string;
@@ -25,7 +26,8 @@ async function read(serve: (socket: Socket) => Promise<void>): Promise<unknown[]
   try {
     const { signal } = new AbortController();
     const seen: unknown[] = [];
-    for await (const event of unixEvents(path, "/", signal, (answer) => answer)) seen.push(event);
+    for await (const event of events(unixDoor(path), "/", signal, (answer) => answer))
+      seen.push(event);
     return seen;
   } finally {
     server.close();

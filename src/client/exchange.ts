@@ -1,14 +1,14 @@
 /**
- * One HTTP/1.1 exchange over a unix socket, in as little code as that takes.
+ * One HTTP/1.1 exchange through a door, in as little code as that takes.
  *
  * Invariant: nothing here loads node:http, whose import costs 40 ms in the built executable: more than `hansa status` may
  * take beyond the Docker client (docs/decisions/0002). The other side is our own daemon; what it says is bounded all the same.
  */
-import { connect } from "node:net";
+import type { Door } from "./door.ts";
 import { parseResponse, type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
 
-export interface UnixExchange {
-  readonly socketPath: string;
+export interface Exchange {
+  readonly door: Door;
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   /** Sent as JSON when given. */
@@ -27,13 +27,10 @@ const MAX_BYTES = 256 * 1024 * 1024;
  * Rejects with the system's error (ENOENT, ECONNREFUSED, EACCES…), with ETIMEDOUT after `timeoutMs`, with the signal's reason,
  * or with a ResponseSyntaxError when the answer is no HTTP or cut short.
  */
-export function unixExchange(options: UnixExchange): Promise<RawResponse> {
+export async function exchange(options: Exchange): Promise<RawResponse> {
+  options.signal?.throwIfAborted();
+  const socket = await options.door.open();
   return new Promise((resolve, reject) => {
-    if (options.signal?.aborted) {
-      reject(options.signal.reason);
-      return;
-    }
-    const socket = connect(options.socketPath);
     const chunks: Buffer[] = [];
     let size = 0;
     const end = (settle: () => void): void => {
@@ -48,6 +45,10 @@ export function unixExchange(options: UnixExchange): Promise<RawResponse> {
       options.timeoutMs === undefined
         ? undefined
         : setTimeout(() => fail(timedOut(options)), options.timeoutMs);
+    if (options.signal?.aborted) {
+      abort();
+      return;
+    }
     options.signal?.addEventListener("abort", abort, { once: true });
     socket.on("error", fail);
     socket.on("data", (chunk: Buffer) => {
@@ -69,7 +70,7 @@ export function unixExchange(options: UnixExchange): Promise<RawResponse> {
   });
 }
 
-function requestBytes(options: UnixExchange): Buffer {
+function requestBytes(options: Exchange): Buffer {
   const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
   const head = [
     `${options.method} ${options.path} HTTP/1.1`,
@@ -85,7 +86,7 @@ function requestBytes(options: UnixExchange): Buffer {
   return Buffer.concat([Buffer.from(head), body ?? Buffer.alloc(0)]);
 }
 
-function timedOut(options: UnixExchange): Error {
-  const text = `no answer on ${options.socketPath} within ${options.timeoutMs} ms`;
+function timedOut(options: Exchange): Error {
+  const text = `no answer from ${options.door.place} within ${options.timeoutMs} ms`;
   return Object.assign(new Error(text), { code: "ETIMEDOUT" });
 }

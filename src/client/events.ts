@@ -1,10 +1,10 @@
 /**
- * Server-sent events over a unix socket, as objects.
+ * Server-sent events through a door, as objects.
  *
- * Like unix-exchange without node:http. The request is HTTP/1.0, to which a server answers without chunks: what follows the head is the
+ * Like `exchange` without node:http. The request is HTTP/1.0, to which a server answers without chunks: what follows the head is the
  * stream itself. Its length is not bounded, but that of each event is.
  */
-import { connect } from "node:net";
+import type { Door } from "./door.ts";
 import { parseResponse, type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
 
 const MAX_EVENT_BYTES = 256 * 1024 * 1024;
@@ -16,14 +16,14 @@ const LF = 0x0a;
  * Throws the system's error (ENOENT, ECONNREFUSED, ECONNRESET…), a ResponseSyntaxError for what is no stream of events, and `refused(answer)` for
  * another status than 200.
  */
-export async function* unixEvents(
-  socketPath: string,
+export async function* events(
+  door: Door,
   path: string,
   signal: AbortSignal,
   refused: (answer: RawResponse) => unknown,
 ): AsyncGenerator<unknown> {
   if (signal.aborted) return;
-  const socket = connect(socketPath);
+  const socket = await door.open();
   const abort = (): void => void socket.destroy();
   signal.addEventListener("abort", abort, { once: true });
   socket.write(
