@@ -76,6 +76,36 @@ export const ERRORS = {
     exit: 1,
     status: 504,
   },
+  CONTEXT_BLOB_INVALID: {
+    title: "the context cannot be opened",
+    cause:
+      "what was given is not the two words that one export printed, or a digit of them was changed",
+    hint: "copy both words of one hansa context export again",
+    exit: 1,
+    status: 400,
+  },
+  CONTEXT_EXISTS: {
+    title: "a context of that name is there",
+    cause: "importing would replace it",
+    hint: "say -y to replace it, or --name for another name",
+    exit: 1,
+    status: 409,
+  },
+  CONTEXT_NOT_FOUND: {
+    title: "no such context",
+    cause: "no context of this user has that name, or none is in use",
+    hint: "see hansa context list",
+    exit: 3,
+    status: 404,
+  },
+  CONTEXT_UNREACHABLE: {
+    title: "no node of the context answers",
+    cause:
+      "none of the places in the context could be connected to, or what answered is of another cluster, or its certificate does not name the place",
+    hint: "see that 1443/tcp of a node is open from here; another place is given by hansa context export --api HOST:PORT",
+    exit: 1,
+    status: 502,
+  },
   DOCKER_ID_TWICE: {
     title: "two Docker Engines have one ID",
     cause:

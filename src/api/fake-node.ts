@@ -2,6 +2,7 @@
 
 import { HansaError } from "../errors.ts";
 import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
+import type { Issued, IssueRequest } from "./context-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
@@ -259,6 +260,17 @@ export class FakeNode implements NodePort {
     this.#mayFail();
     const heir = { id: 2, name: "host2" };
     return { id: 1, heir, handedOver: 131072, lost: 0, problem: null, hadPeers: true };
+  }
+
+  async issueCertificate({ name, role }: IssueRequest): Promise<Issued> {
+    const pem = (label: string, text: string): string =>
+      `-----BEGIN ${label}-----\n${Buffer.from(text).toString("base64")}\n-----END ${label}-----\n`;
+    return {
+      ca: pem("CERTIFICATE", "authority"),
+      certificate: pem("CERTIFICATE", `${name} ${role}`),
+      privateKey: pem("PRIVATE KEY", name),
+      api: ["192.168.48.11:1443", "192.168.48.12:1443"],
+    };
   }
 
   async takeOver(node: string, confirmed: boolean): Promise<TakenOver> {

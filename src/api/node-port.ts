@@ -1,6 +1,7 @@
 /** What the API asks of a node. The daemon implements it; tests use the FakeNode. */
 
 import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
+import type { Issued, IssueRequest } from "./context-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { Status } from "./status-schema.ts";
@@ -24,6 +25,8 @@ export interface NodePort {
   takeOver(node: string, confirmed: boolean): Promise<TakenOver>;
   /** Compares leases with containers and looks for gaps in the rings; with `repair` it frees leaks, which takes up to 12 s. */
   checkAddresses(repair: boolean): Promise<AddressCheck>;
+  /** A fresh key and certificate, which the node forgets. */
+  issueCertificate(request: IssueRequest): Promise<Issued>;
   inspect(): Promise<Inspection>;
   /** Examines host and peers; takes up to 10 s. */
   doctor(): Promise<DoctorReport>;

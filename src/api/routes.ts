@@ -10,6 +10,7 @@ import {
   takenOverSchema,
   takeOverRequestSchema,
 } from "./address-schemas.ts";
+import { issuedSchema, issueRequestSchema } from "./context-schemas.ts";
 import { doctorSchema } from "./doctor-schema.ts";
 import { inspectionSchema } from "./inspection-schema.ts";
 import type { NodePort } from "./node-port.ts";
@@ -137,6 +138,17 @@ export const ROUTES: readonly Route[] = [
     summary: "Answers when the node can give out an address, however long that takes",
     response: primeSchema,
     handle: (node, _body, signal) => node.prime(signal),
+  }),
+  route({
+    method: "post",
+    path: "/v1/certificates",
+    operation: "issueCertificate",
+    role: "admin",
+    summary: "Makes a key and a certificate with a role for somebody outside of the cluster",
+    request: issueRequestSchema,
+    response: issuedSchema,
+    errors: BODY_ERRORS,
+    handle: (node, request) => node.issueCertificate(request),
   }),
   route({
     method: "post",

@@ -1,6 +1,7 @@
 /** All commands, in the order of help. Their heavy parts are imported when they run. */
 import type { Command } from "./command.ts";
 import { connect } from "./commands/connect.ts";
+import { agent, contextCommand } from "./commands/context.ts";
 import { doctor } from "./commands/doctor.ts";
 import { forget } from "./commands/forget.ts";
 import { inspect } from "./commands/inspect.ts";
@@ -27,6 +28,8 @@ export const COMMANDS: readonly Command[] = [
   resume,
   reset,
   ipam,
+  contextCommand,
+  agent,
   install,
   uninstall,
   upgrade,

@@ -64,7 +64,10 @@ export interface Context {
   rows(): number | undefined;
   /** Aborts when the user presses Ctrl-C, which then no longer ends the program by itself. */
   interrupted(): AbortSignal;
+  /** The node that is asked: this host's, or one of a context. Throws CONTEXT_NOT_FOUND and STATE_DAMAGED. */
   readonly client: NodeClient;
+  /** The daemon of this host, for commands that change this host. */
+  readonly local: NodeClient;
   /** The doctor's report of this host without its daemon. */
   examineHost(): Promise<DoctorReport>;
   nowMs(): number;

@@ -34,6 +34,7 @@ export async function runFake(
   const exit = await runCli(argv, (globals) => ({
     program,
     client: nodeClient(socket),
+    local: nodeClient(socket),
     out: (text) => {
       stdout += text;
       options.printed?.(stdout, stderr);

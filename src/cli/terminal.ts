@@ -1,7 +1,9 @@
 /** The real terminal behind commands: this process's streams, environment and user. */
-import { writeSync } from "node:fs";
+import { existsSync, writeSync } from "node:fs";
 import type { DoctorReport } from "../api/doctor-schema.ts";
-import { type NodeClient, nodeClient } from "../client/node-client.ts";
+import { contextDoor } from "../client/context-door.ts";
+import { apiClient, type NodeClient, nodeClient } from "../client/node-client.ts";
+import { ContextStore } from "../contexts/context-store.ts";
 import { HansaError, isErrno } from "../errors.ts";
 import { hansaPaths } from "../processes/paths.ts";
 import type { Context, ProgramName } from "./command.ts";
@@ -12,11 +14,14 @@ import type { Terminal } from "./main.ts";
  * ends the program at once, as it does any other.
  */
 export function thisTerminal(program: ProgramName): Terminal {
-  const socket = process.env["HANSA_SOCKET"] || hansaPaths().apiSocket;
-  const client: NodeClient = nodeClient(socket);
+  const local = nodeClient(process.env["HANSA_SOCKET"] || hansaPaths().apiSocket);
   return (globals): Context => ({
     program,
-    client,
+    // Made when a command asks for it: a context that is damaged fails that command only.
+    get client() {
+      return chosenClient(local);
+    },
+    local,
     out: (text) => write(1, text),
     note: (line) => write(2, `[${program}] ${line}\n`),
     isRoot: process.geteuid?.() === 0,
@@ -33,6 +38,17 @@ export function thisTerminal(program: ProgramName): Terminal {
     examineHost,
     readStdin,
   });
+}
+
+/** The node of HANSA_CONTEXT; else this host's, or where it has none that of the context in use. */
+function chosenClient(local: NodeClient): NodeClient {
+  const store = new ContextStore();
+  const asked = process.env["HANSA_CONTEXT"];
+  const { apiSocket, nodeFile } = hansaPaths();
+  // The file tells root of a node whose daemon is down, the socket tells everybody else.
+  const isNode = process.env["HANSA_SOCKET"] || existsSync(apiSocket) || existsSync(nodeFile);
+  const name = asked || (isNode ? undefined : store.active());
+  return name === undefined ? local : apiClient(contextDoor(name, store.read(name)));
 }
 
 async function examineHost(): Promise<DoctorReport> {

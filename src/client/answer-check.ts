@@ -6,6 +6,7 @@
  */
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
+import type { Issued } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Status } from "../api/status-schema.ts";
@@ -150,6 +151,9 @@ export const isLeft: Check<Left> = (value): value is Left =>
     problem: orNull(isText),
     hadPeers: isBoolean,
   });
+
+export const isIssued: Check<Issued> = (value): value is Issued =>
+  has(value, { ca: isText, certificate: isText, privateKey: isText, api: listOf(isText) });
 
 export const isTakenOver: Check<TakenOver> = (value): value is TakenOver =>
   has(value, { id: isNumber, name: orNull(isText), addresses: isNumber, fixedAddresses: isNumber });

@@ -5,6 +5,7 @@
  */
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
+import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Status } from "../api/status-schema.ts";
@@ -16,6 +17,7 @@ import {
   isDoctorReport,
   isFailure,
   isInspection,
+  isIssued,
   isLeft,
   isPrimed,
   isStatus,
@@ -42,6 +44,7 @@ export interface NodeClient {
   leave(): Promise<Left>;
   takeOver(node: string, confirmed: boolean): Promise<TakenOver>;
   checkAddresses(repair: boolean): Promise<AddressCheck>;
+  issueCertificate(request: IssueRequest): Promise<Issued>;
   inspect(): Promise<Inspection>;
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
@@ -118,6 +121,10 @@ export function apiClient(door: Door): NodeClient {
       const wait = signal === undefined ? {} : { signal };
       const answer = await call({ method: "GET", path: "/v1/prime", ...wait }, false);
       return checked(answer, isPrimed, "prime");
+    },
+    issueCertificate: async (body) => {
+      const answer = await call({ method: "POST", path: "/v1/certificates", body });
+      return checked(answer, isIssued, "a certificate");
     },
     leave: async () => {
       const answer = await call({ method: "POST", path: "/v1/leave" }, false);

@@ -8,13 +8,14 @@ import type { Socket } from "node:net";
 import { type SecureContextOptions, TLSSocket } from "node:tls";
 import type { HttpBindings } from "@hono/node-server";
 import { type Caller, callerOf } from "../api/caller.ts";
+import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import { createApi } from "../api/create-api.ts";
 import type { NodePort } from "../api/node-port.ts";
 import { serveTls, type TlsListener } from "../api/serve-tls.ts";
 import { codedSentence } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
-import { createAuthority, fromNow } from "../identity/authority.ts";
+import { type Authority, createAuthority, fromNow } from "../identity/authority.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { AuditLog } from "./audit-log.ts";
@@ -103,6 +104,14 @@ export class ControlPlane {
       });
   }
 
+  /** A key and certificate for somebody outside of the cluster; nothing of it is kept here. */
+  async issue({ name, role, days }: IssueRequest): Promise<Omit<Issued, "api">> {
+    const [signer] = await this.#authorities();
+    if (signer === undefined) throw new RangeError("an identity has at least one root");
+    const leaf = await signer.mint({ domain: "", name, addresses: [], role, days });
+    return { ca: leaf.ca, certificate: leaf.certificate, privateKey: leaf.privateKey };
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
@@ -127,13 +136,10 @@ export class ControlPlane {
   }
 
   async #mint(): Promise<SecureContextOptions> {
-    const { node, identity, clock } = this.#options;
+    const { node, clock } = this.#options;
     const atMs = clock.wallMs();
     const names = this.#names();
-    const dates = fromNow(() => clock.wallMs());
-    const authorities = await Promise.all(
-      identity.roots.map(({ root }) => createAuthority(root, node.cluster, dates)),
-    );
+    const authorities = await this.#authorities();
     const [signer] = authorities;
     if (signer === undefined) throw new RangeError("an identity has at least one root");
     const { certificate, privateKey } = await signer.mint({
@@ -145,6 +151,15 @@ export class ControlPlane {
     this.#minted = { names, atMs };
     const ca = authorities.map((authority) => authority.certificate);
     return { key: privateKey, cert: certificate, ca };
+  }
+
+  /** The first signs; all are trusted. */
+  #authorities(): Promise<Authority[]> {
+    const { node, identity, clock } = this.#options;
+    const dates = fromNow(() => clock.wallMs());
+    return Promise.all(
+      identity.roots.map(({ root }) => createAuthority(root, node.cluster, dates)),
+    );
   }
 
   #names(): string {

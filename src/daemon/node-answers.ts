@@ -5,6 +5,7 @@
  */
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
+import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
@@ -18,6 +19,7 @@ import type { AddressPlan } from "../ipam/address-plan.ts";
 import type { RingEntry } from "../ipam/step.ts";
 import { TUNNEL_DEVICES } from "../overlay/overlay-config.ts";
 import { backendOf, type NodeFile, saveNodeFile } from "../processes/node-file.ts";
+import { formatEndpoint } from "../values/endpoint.ts";
 import type { Ipv4 } from "../values/ipv4.ts";
 import { addressCheck } from "./address-check.ts";
 import type { AddressLoop } from "./address-loop.ts";
@@ -29,13 +31,16 @@ import type { MembershipLoop } from "./membership-loop.ts";
 import type { NameLoop } from "./name-loop.ts";
 import type { NodeDoctor } from "./node-doctor.ts";
 import { expelledSentence, nodeWarnings } from "./node-warnings.ts";
-import { heardPeers } from "./roster.ts";
+import { heardPeers, isHeard } from "./roster.ts";
 import type { SerialQueue } from "./serial-queue.ts";
 import { StatusFeed } from "./status-feed.ts";
 import { statusOf } from "./status-view.ts";
 import type { StrayLoop } from "./stray-loop.ts";
 import { straySentences } from "./stray-warnings.ts";
 import { takeOver } from "./take-over.ts";
+
+/** Of the nodes in reach, told to who gets a certificate. */
+const MAX_PLACES = 64;
 
 /** The loops of a node that runs. */
 export interface NodeParts {
@@ -226,6 +231,18 @@ export class NodeAnswers implements NodePort {
       });
     }
     return { id: this.#node.id };
+  }
+
+  async issueCertificate(request: IssueRequest): Promise<Issued> {
+    const { membership, controlPlane } = this.#parts;
+    const own = { ip: membership.endpoint.ip, port: this.#node.ports.api };
+    const others = membership.roster().peers.filter(isHeard);
+    const places = others.map(({ member, metadata }) => ({
+      ip: member.endpoint.ip,
+      port: metadata.ports.api,
+    }));
+    const api = [own, ...places].slice(0, MAX_PLACES).map(formatEndpoint);
+    return { ...(await controlPlane.issue(request)), api };
   }
 
   async inspect(): Promise<Inspection> {

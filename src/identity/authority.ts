@@ -26,6 +26,8 @@ export interface LeafRequest {
   readonly addresses: readonly string[];
   /** What its holder may do over the API; absent: nothing there. */
   readonly role?: Role;
+  /** How long it is good, default 365 days. */
+  readonly days?: number;
 }
 
 export interface Authority {
@@ -106,7 +108,7 @@ export async function createAuthority(
     async mint(request) {
       const keys = await crypto.subtle.generateKey(SIGNING, true, ["sign", "verify"]);
       const certificate = await x509.X509CertificateGenerator.create({
-        ...dates(LEAF_DAYS),
+        ...dates(request.days ?? LEAF_DAYS),
         serialNumber: serialNumber(),
         subject: [
           { CN: [request.name] },

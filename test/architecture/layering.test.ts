@@ -12,13 +12,24 @@ const SRC = join(import.meta.dirname, "../../src");
 const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   "main.ts": ["cli", "daemon", "overlay", "plugin", "processes"],
   daemon: "everything",
-  cli: ["client", "api", "doctor", "install", "processes", "identity", "playground", "host"],
+  cli: [
+    "client",
+    "contexts",
+    "api",
+    "doctor",
+    "install",
+    "processes",
+    "identity",
+    "playground",
+    "host",
+  ],
   doctor: ["processes", "docker", "api", "ipam", "host"],
   install: ["host", "processes", "api"],
   playground: ["host", "docker"],
   processes: ["host", "identity", "docker", "ipam", "overlay"],
   api: ["host"],
-  client: ["api"],
+  client: ["api", "contexts"],
+  contexts: ["host"],
   plugin: ["ipam", "host"],
   gossip: ["membership", "host"],
   names: ["membership"],
@@ -42,6 +53,8 @@ const PURE_FILES = [
   "relay/handshake-initiation.ts",
   "relay/relay-frame.ts",
   "relay/relay-paths.ts",
+  "contexts/context.ts",
+  "contexts/sealed-context.ts",
 ];
 
 const IMPURE =

@@ -68,7 +68,7 @@ A token on the command line is visible to other users of the host for a moment: 
         token,
         onProgress: step,
         addTargets: async (targets) => {
-          await context.client.connect(targets, false);
+          await context.local.connect(targets, false);
         },
       }),
     );

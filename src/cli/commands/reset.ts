@@ -21,7 +21,7 @@ the network hansa. Afterwards the host can be launched again, into any cluster a
     const { id, notes } = await withProgress(context.note, "resetting", ({ step }) =>
       resetNode({
         force: flags.has("force"),
-        leave: () => context.client.leave(),
+        leave: () => context.local.leave(),
         onProgress: step,
       }),
     );
