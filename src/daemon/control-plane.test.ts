@@ -41,17 +41,7 @@ before(async () => {
   const port = await freePort();
   const auditPath = join(folder, "audit.log");
   const state = { node, port, clock, logged, auditPath, addresses: ["192.0.2.1"] };
-  const plane = new ControlPlane({
-    node: {
-      ...{ version: 1, id: 1, name: "host1", cluster: "test", subnet: "10.32.0.0/12", targets: [] },
-      ...{ links: [], ports: { gossip: 1, overlay: 2, api: port }, encryption: "wireguard" },
-    },
-    identity: {
-      roots: [{ root: ROOT, since: "2026-01-01T00:00:00Z" }],
-      nodeKey: { privateKey: "", publicKey: "" },
-      wireguard: { privateKey: "", publicKey: "" },
-      binding: 0,
-    },
+  const plane = planeOf(port, {
     answers: () => node,
     audit: new AuditLog(auditPath, logger, () => clock.wallMs()),
     addresses: () => state.addresses,
@@ -65,6 +55,24 @@ after(async () => {
   await served.plane.close();
   await rm(folder, { recursive: true });
 });
+
+function planeOf(
+  api: number,
+  parts: Omit<ConstructorParameters<typeof ControlPlane>[0], "node" | "identity">,
+): ControlPlane {
+  const keys = { privateKey: "", publicKey: "" };
+  return new ControlPlane({
+    node: {
+      ...{ version: 1, id: 1, name: "host1", cluster: "test", subnet: "10.32.0.0/12", targets: [] },
+      ...{ links: [], ports: { gossip: 1, overlay: 2, api }, encryption: "wireguard" },
+    },
+    identity: {
+      roots: [{ root: ROOT, since: "2026-01-01T00:00:00Z" }],
+      ...{ nodeKey: keys, wireguard: keys, binding: 0 },
+    },
+    ...parts,
+  });
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0);
@@ -248,17 +256,7 @@ test("a port that is taken is a problem and no failure, and is served once it is
   const { port } = blocker.address() as { port: number };
   const clock = new ManualClock(Date.now());
   const logger = createLogger({ write: () => undefined });
-  const plane = new ControlPlane({
-    node: {
-      ...{ version: 1, id: 2, name: "host2", cluster: "test", subnet: "10.32.0.0/12", targets: [] },
-      ...{ links: [], ports: { gossip: 1, overlay: 2, api: port }, encryption: "wireguard" },
-    },
-    identity: {
-      roots: [{ root: ROOT, since: "2026-01-01T00:00:00Z" }],
-      nodeKey: { privateKey: "", publicKey: "" },
-      wireguard: { privateKey: "", publicKey: "" },
-      binding: 0,
-    },
+  const plane = planeOf(port, {
     answers: () => new FakeNode(),
     audit: new AuditLog(join(folder, "other.log"), logger),
     addresses: () => [],

@@ -2,9 +2,11 @@
  * The four cases in which an address may be given out twice, and a take-over in a split, each made on purpose: that they are noticed and the containers named,
  * that the rings converge, and that from then on nothing is given out twice any more, whatever fails.
  */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Ipv4 } from "../values/ipv4.ts";
+import { seeded } from "../values/seeded-random.ts";
 import { addressPlan, RING_NAMES } from "./address-plan.ts";
 import { rangeSet } from "./range-set.ts";
 import { birthRing } from "./ring.ts";
@@ -16,7 +18,6 @@ import {
   doubles,
   forSeeds,
   quiesce,
-  seeded,
   withSeed,
 } from "./simulated-churn.ts";
 import { SimulatedCluster } from "./simulated-cluster.ts";

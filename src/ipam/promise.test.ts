@@ -2,18 +2,12 @@
  * The promise, under loss, repetition, reordering, partial news, partitions and crashes at every step, while nodes hand over and
  * are taken over: no address is ever in the space of two nodes, and when all is quiet again every node has the same whole ring.
  */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seeded } from "../values/seeded-random.ts";
 import { addressPlan } from "./address-plan.ts";
-import {
-  checkPromise,
-  checkWhole,
-  churn,
-  forSeeds,
-  quiesce,
-  seeded,
-  withSeed,
-} from "./simulated-churn.ts";
+import { checkPromise, checkWhole, churn, forSeeds, quiesce, withSeed } from "./simulated-churn.ts";
 import { SimulatedCluster } from "./simulated-cluster.ts";
 
 const plan = addressPlan("192.168.16.0/20");

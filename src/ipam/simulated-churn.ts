@@ -11,17 +11,6 @@ import type { SimulatedCluster } from "./simulated-cluster.ts";
 
 const FORTY = [...Array(40).keys()];
 
-/** mulberry32: small, good enough, and the same everywhere. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /**
  * The seeds of one run, from the clock: as many as usual, and their names for the test's title. In the environment, IPAM_SEED repeats one
  * and IPAM_SEEDS tries more.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seeded } from "../values/seeded-random.ts";
 import { Membership } from "./machine.ts";
-import { seeded } from "./seeded-random.ts";
 import { messageSize } from "./wire/message-size.ts";
 
 const PEER = { ip: "10.0.0.2", port: 6783 };

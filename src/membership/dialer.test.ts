@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { seeded } from "../values/seeded-random.ts";
 import { backOffMs } from "./back-off.ts";
 import { Dialer, type DialerMember } from "./dialer.ts";
 import { type DialerState, readDialerState } from "./dialer-state.ts";
-import { seeded } from "./seeded-random.ts";
 
 const HOUR = 3_600_000;
 

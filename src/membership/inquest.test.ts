@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Endpoint } from "../values/endpoint.ts";
+import { seeded } from "../values/seeded-random.ts";
 import { Membership } from "./machine.ts";
 import type { Ack, Message } from "./message.ts";
-import { seeded } from "./seeded-random.ts";
 import type { MembershipOutput } from "./step.ts";
 import { messageSize } from "./wire/message-size.ts";
 

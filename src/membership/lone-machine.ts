@@ -1,8 +1,8 @@
 /** For tests: one machine without a network, what others say to it, and what it says. Invariant: the same inputs give the same outputs. */
 import type { Endpoint } from "../values/endpoint.ts";
+import { seeded } from "../values/seeded-random.ts";
 import { Membership, type MembershipOptions } from "./machine.ts";
 import type { Alive, Message, RemoteMember } from "./message.ts";
-import { seeded } from "./seeded-random.ts";
 import type { MembershipOutput } from "./step.ts";
 import { messageSize } from "./wire/message-size.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { seeded } from "../values/seeded-random.ts";
 import { type MemberFacts, MemberRegistry } from "./member-registry.ts";
 import { BYTES_PER_MEMBER, MemberTable } from "./member-table.ts";
 import type { MemberState } from "./message.ts";
-import { seeded } from "./seeded-random.ts";
 
 function facts(name: string, port = 1): MemberFacts {
   return {

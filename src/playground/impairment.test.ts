@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { seeded } from "../values/seeded-random.ts";
 import { deafTo, NO_IMPAIRMENTS, rulesOf, withCut, withDelay } from "./impairment.ts";
 import { hostsFile, portName } from "./layout.ts";
 import { tableOf } from "./listing.ts";
-import { seededRandom } from "./relay.ts";
 
 test("a split makes hosts deaf to other groups, both ways, and spares hosts in no group", () => {
   const parted = { ...NO_IMPAIRMENTS, groups: [[1, 2], [3]] };
@@ -110,7 +110,7 @@ test("the listing shows hosts, cut links and what is wrong between them", () => 
 });
 
 test("one seed loses the same packets, about as many as asked for", () => {
-  const [random, again] = [seededRandom(7), seededRandom(7)];
+  const [random, again] = [seeded(7), seeded(7)];
   const drawn = Array.from({ length: 10_000 }, () => random());
   assert.deepEqual(
     drawn.slice(0, 100),

@@ -3,8 +3,10 @@
  *
  * Invariant: packets of one direction leave in the order in which they came, and with one seed the same ones are lost.
  */
+
 import { createSocket, type Socket } from "node:dgram";
 import * as z from "zod";
+import { seeded } from "../values/seeded-random.ts";
 
 const settingsSchema = z.object({
   /** Loopback ports on which the packets of either side come in. */
@@ -20,22 +22,11 @@ const settingsSchema = z.object({
 /** A router's queue: what comes when this many packets are under way is dropped. */
 const MAX_UNDER_WAY = 20_000;
 
-/** Random numbers in [0, 1) from a seed: mulberry32 by Tommy Ettinger (public domain). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Runs until killed. `text` is the JSON of the settings; prints one line when both ports are bound. */
 export async function runRelay(text: string): Promise<void> {
   const { ports, peers, ms, loss, seed } = settingsSchema.parse(JSON.parse(text));
   const sockets = [await listen(ports[0]), await listen(ports[1])] as const;
-  const random = seededRandom(seed);
+  const random = seeded(seed);
   let underWay = 0;
   const carry = (from: Socket, to: Socket, port: number): void => {
     const send = (packet: Buffer): void => {

@@ -11,11 +11,11 @@ import { Membership, type MembershipOptions } from "../../src/membership/machine
 import { MemberRegistry } from "../../src/membership/member-registry.ts";
 import { MemberTable } from "../../src/membership/member-table.ts";
 import type { Message } from "../../src/membership/message.ts";
-import { seeded } from "../../src/membership/seeded-random.ts";
 import type { MemberEvent, MembershipInput, MembershipOutput } from "../../src/membership/step.ts";
 import type { MembershipTiming } from "../../src/membership/timing.ts";
 import { datagramSize, messageSize } from "../../src/membership/wire/message-size.ts";
 import { type Endpoint, formatEndpoint } from "../../src/values/endpoint.ts";
+import { seeded } from "../../src/values/seeded-random.ts";
 import { Beliefs } from "./beliefs.ts";
 import { arrivals, LAN, type Link, streamDelay } from "./link.ts";
 import { SimulatedMember, type SimulationObserver } from "./member.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seeded } from "../../src/membership/seeded-random.ts";
+import { seeded } from "../../src/values/seeded-random.ts";
 import { forSeeds } from "./for-seeds.ts";
 import type { SimulatedMember } from "./member.ts";
 import { SimulatedNetwork } from "./network.ts";

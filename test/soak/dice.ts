@@ -1,19 +1,12 @@
-/** Numbers that look random and are the same for the same seed. The generator is mulberry32 (public domain, Tommy Ettinger). */
+/** Numbers that look random and are the same for the same seed. */
+import { seeded } from "../../src/values/seeded-random.ts";
 
 export class Dice {
-  #state: number;
+  /** From 0 up to, not including, 1. */
+  readonly next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 up to, not including, 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    this.next = seeded(seed);
   }
 
   /** A whole number from `least` to `most`, both included. */
