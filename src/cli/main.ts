@@ -7,16 +7,16 @@ import type { Command, Context } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
 import { tableCommands } from "./commands/completion.ts";
 import { findCommand } from "./commands/help.ts";
-import { checkOperands, parseWords, splitCommandLine } from "./parse-words.ts";
+import { checkOperands, type Globals, parseWords, splitCommandLine } from "./parse-words.ts";
 import { reportError } from "./report-error.ts";
 import { commandHelp } from "./usage-text.ts";
 
 /** What the terminal gives: a context without what only the parsed command line tells. */
-export type Terminal = (globals: ReadonlySet<string>) => Context;
+export type Terminal = (globals: Globals) => Context;
 
 /** Runs the command that `argv` (without program and script) names. Never throws. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const globals = new Set<string>(argv.includes("--debug") ? ["debug"] : []);
+  const globals = new Map<string, string>(argv.includes("--debug") ? [["debug", ""]] : []);
   try {
     return await runCommand(argv, terminal, globals);
   } catch (error) {
@@ -30,10 +30,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
 async function runCommand(
   argv: readonly string[],
   terminal: Terminal,
-  globals: Set<string>,
+  globals: Map<string, string>,
 ): Promise<number> {
   const line = splitCommandLine(argv);
-  for (const name of line.globals) globals.add(name);
+  for (const [name, value] of line.globals) globals.set(name, value);
   const commands: readonly Command[] = [...COMMANDS, ...tableCommands(COMMANDS)];
   const isHelp = line.command === undefined;
   const command = findCommand(commands, line.command ?? "help");
@@ -42,7 +42,7 @@ async function runCommand(
     return command.run({ flags: new Set(), values: new Map(), operands }, terminal(globals));
   }
   const words = parseWords(command, line.rest);
-  for (const name of words.globals) globals.add(name);
+  for (const [name, value] of words.globals) globals.set(name, value);
   const context = terminal(globals);
   if (globals.has("help") && !isHelp) {
     context.out(commandHelp(command));

@@ -22,7 +22,7 @@ const SPEC: CommandSpec = {
 
 const parse = (...rest: string[]) => {
   const { flags, values, operands, globals } = parseWords(SPEC, rest);
-  return [[...flags], Object.fromEntries(values), operands, [...globals]];
+  return [[...flags], Object.fromEntries(values), operands, [...globals.keys()]];
 };
 
 test("options and operands may mix, values may stand apart or behind an equals sign", () => {
@@ -45,7 +45,7 @@ test("global flags are taken from anywhere, but not from behind two dashes", () 
   assert.deepEqual(parse("--debug", "a", "--no-color"), [[], {}, ["a"], ["debug", "no-color"]]);
   assert.deepEqual(parse("--", "--debug", "--id"), [[], {}, ["--debug", "--id"], []]);
   assert.deepEqual(splitCommandLine(["--debug", "status", "--ipam"]), {
-    globals: new Set(["debug"]),
+    globals: new Map([["debug", ""]]),
     command: "status",
     rest: ["--ipam"],
   });

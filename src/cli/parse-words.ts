@@ -12,10 +12,18 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { name: "debug", summary: "tell more, also where an error came from" },
   { name: "no-color", summary: "no colours, as with the environment variable NO_COLOR" },
   { name: "help", short: "h", summary: "explain the command" },
+  {
+    name: "context",
+    value: "NAME",
+    summary: "ask the cluster of that context, as with the environment variable HANSA_CONTEXT",
+  },
 ];
 
+/** Options of the whole program that were given, by name; a flag's value is empty. */
+export type Globals = ReadonlyMap<string, string>;
+
 export interface CommandLine {
-  readonly globals: ReadonlySet<string>;
+  readonly globals: Globals;
   /** Undefined when there is no command at all. */
   readonly command: string | undefined;
   /** What follows the command, with global flags still in it. */
@@ -24,17 +32,15 @@ export interface CommandLine {
 
 /** Splits off the command: the first word that is no option. Options before it must be global ones. */
 export function splitCommandLine(argv: readonly string[]): CommandLine {
-  const globals = new Set<string>();
-  for (const [index, word] of argv.entries()) {
-    if (!word.startsWith("-") || word === "-") {
-      return { globals, command: word, rest: argv.slice(index + 1) };
-    }
-    if (word === "--version" || word === "-v") {
-      return { globals, command: "version", rest: argv.slice(index + 1) };
-    }
-    const option = findOption(GLOBAL_OPTIONS, word);
-    if (option === undefined) throw unknownOption(word, GLOBAL_OPTIONS, "hansa help");
-    globals.add(option.name);
+  const globals = new Map<string, string>();
+  const queue = [...argv];
+  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
+    if (!word.startsWith("-") || word === "-") return { globals, command: word, rest: queue };
+    if (word === "--version" || word === "-v") return { globals, command: "version", rest: queue };
+    const { name, given } = nameOf(word);
+    const option = findOption(GLOBAL_OPTIONS, name);
+    if (option === undefined) throw unknownOption(name, GLOBAL_OPTIONS, "hansa help");
+    globals.set(option.name, optionValue(option, given, queue, "hansa help"));
   }
   return { globals, command: undefined, rest: [] };
 }
@@ -43,9 +49,9 @@ export function splitCommandLine(argv: readonly string[]): CommandLine {
 export function parseWords(
   spec: CommandSpec,
   rest: readonly string[],
-): Words & { readonly globals: ReadonlySet<string> } {
+): Words & { readonly globals: Globals } {
   const flags = new Set<string>();
-  const globals = new Set<string>();
+  const globals = new Map<string, string>();
   const values = new Map<string, string>();
   const operands: string[] = [];
   const queue = [...rest];
@@ -58,32 +64,24 @@ export function parseWords(
       operands.push(word);
       continue;
     }
-    const equals = word.startsWith("--") ? word.indexOf("=") : -1;
-    const name = equals < 0 ? word : word.slice(0, equals);
+    const { name, given } = nameOf(word);
+    const help = `hansa ${spec.name} --help`;
     const option = findOption(spec.options, name);
     if (option === undefined) {
-      const global = findOption(GLOBAL_OPTIONS, word);
+      const global = findOption(GLOBAL_OPTIONS, name);
       if (global === undefined) {
         const known = [...spec.options, ...GLOBAL_OPTIONS];
-        throw unknownOption(name, known, `hansa ${spec.name} --help`);
+        throw unknownOption(name, known, help);
       }
-      globals.add(global.name);
+      globals.set(global.name, optionValue(global, given, queue, help));
       continue;
     }
     if (flags.has(option.name) || values.has(option.name)) {
       throw usage(spec, `the option --${option.name} is given twice`);
     }
-    if (option.value === undefined) {
-      if (equals >= 0) throw usage(spec, `the option --${option.name} takes no value`);
-      flags.add(option.name);
-      continue;
-    }
-    // A value may begin with one dash, but two mean that it was left out.
-    const value = equals < 0 ? queue.shift() : word.slice(equals + 1);
-    if (value === undefined || (equals < 0 && value.startsWith("--"))) {
-      throw usage(spec, `the option --${option.name} needs a value: ${option.value}`);
-    }
-    values.set(option.name, value);
+    const value = optionValue(option, given, queue, help);
+    if (option.value === undefined) flags.add(option.name);
+    else values.set(option.name, value);
   }
   return { flags, globals, values, operands };
 }
@@ -99,6 +97,32 @@ export function checkOperands(spec: CommandSpec, { operands }: Words): void {
 /** A USAGE error of `spec` that points to its help. */
 export function usage(spec: CommandSpec, sentence: string): HansaError {
   return new HansaError("USAGE", sentence, { hint: `see hansa ${spec.name} --help` });
+}
+
+/** The option's name with its dashes, and what stands after its equals sign. */
+function nameOf(word: string): { readonly name: string; readonly given: string | undefined } {
+  const equals = word.startsWith("--") ? word.indexOf("=") : -1;
+  if (equals < 0) return { name: word, given: undefined };
+  return { name: word.slice(0, equals), given: word.slice(equals + 1) };
+}
+
+/** The option's value, taken off `queue` when it was not given with it; "" for a flag. */
+function optionValue(
+  { name, value }: OptionSpec,
+  given: string | undefined,
+  queue: string[],
+  help: string,
+): string {
+  const refuse = (sentence: string): never => {
+    throw new HansaError("USAGE", sentence, { hint: `see ${help}` });
+  };
+  if (value === undefined) {
+    return given === undefined ? "" : refuse(`the option --${name} takes no value`);
+  }
+  const found = given ?? queue.shift();
+  // A value may begin with one dash, but two mean that it was left out.
+  const isMissing = found === undefined || (given === undefined && found.startsWith("--"));
+  return isMissing ? refuse(`the option --${name} needs a value: ${value}`) : found;
 }
 
 function findOption(options: readonly OptionSpec[], word: string): OptionSpec | undefined {

@@ -19,7 +19,7 @@ export function thisTerminal(program: ProgramName): Terminal {
     program,
     // Made when a command asks for it: a context that is damaged fails that command only.
     get client() {
-      return chosenClient(local);
+      return chosenClient(local, globals.get("context"));
     },
     local,
     out: (text) => write(1, text),
@@ -40,10 +40,10 @@ export function thisTerminal(program: ProgramName): Terminal {
   });
 }
 
-/** The node of HANSA_CONTEXT; else this host's, or where it has none that of the context in use. */
-function chosenClient(local: NodeClient): NodeClient {
+/** The node of --context or HANSA_CONTEXT; else this host's, or where it has none that of the context in use. */
+function chosenClient(local: NodeClient, context: string | undefined): NodeClient {
   const store = new ContextStore();
-  const asked = process.env["HANSA_CONTEXT"];
+  const asked = context ?? process.env["HANSA_CONTEXT"];
   const { apiSocket, nodeFile } = hansaPaths();
   // The file tells root of a node whose daemon is down, the socket tells everybody else.
   const isNode = process.env["HANSA_SOCKET"] || existsSync(apiSocket) || existsSync(nodeFile);

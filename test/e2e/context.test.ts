@@ -95,12 +95,14 @@ test("a viewer's context reads and changes nothing; the audit log names who trie
   assert.match(log, /"who":"ada","role":"viewer","from":"[^"]*192\.168\.48\.13"/);
 });
 
-test("switched by name, or for one command by HANSA_CONTEXT; an unknown name changes nothing", async () => {
+test("switched by name, or for one command by HANSA_CONTEXT or --context; an unknown name changes nothing", async () => {
   assert.equal(await prints("context", "switch", "office"), "active context is office");
   assert.equal((await ran("context", "switch", "nowhere")).status, 3);
   assert.equal(await prints("context"), "office");
   const other = [...OURS, "HANSA_CONTEXT=ada", "hansa", "status", "-o", "json"];
   assert.equal(JSON.parse(await must(laptop, ...other)).node.name, "host2");
+  const flagged = await prints("--context", "ada", "status", "-o", "json");
+  assert.equal(JSON.parse(flagged).node.name, "host2");
   const list = JSON.parse(await prints("context", "list", "-o", "json"));
   assert.deepEqual(
     list.map(({ name, active }: { name: string; active: boolean }) => [name, active]),

@@ -44,7 +44,7 @@ export const contextCommand: Command = {
   summary: "reach the cluster from another machine",
   details: `Without a word it prints the context in use. export asks the cluster for a certificate and prints two words, a blob and its key: who has
 both has the role. import takes them on another machine (the key from standard input when it is left out), tries them, and
-takes them into use. A context is used where no node runs, and where HANSA_CONTEXT names one. It holds no key of the cluster.`,
+takes them into use. A context is used where no node runs, and where --context or HANSA_CONTEXT names one. It holds no key of the cluster.`,
   operands: {
     name: "export|import BLOB [KEY]|list|switch NAME|rm NAME",
     min: 0,

@@ -20,7 +20,7 @@ _hansa() {
     [[ $option ]] || [[ $word == -* ]] || [[ $word == "\${COMP_WORDS[0]}" ]] || command=\${command:-$word}
     option=
     case "$command $word" in
-${lines(commands.flatMap(takers), (pattern) => `      ${pattern}) option=$word ;;`)}
+${lines([...globalTakers(), ...commands.flatMap(takers)], (pattern) => `      ${pattern}) option=$word ;;`)}
     esac
   done
   if [[ $value == --*=* ]]; then
@@ -51,6 +51,13 @@ ${lines(commands.flatMap(operandAnswers), (answer) => `      ${answer}`)}
 }
 complete -F _hansa hansa overnode
 `;
+}
+
+/** The same of the whole program's options, which may stand anywhere. */
+function globalTakers(): string[] {
+  return GLOBAL_OPTIONS.filter(({ value }) => value !== undefined)
+    .flatMap(spelled)
+    .map((word) => `*" ${word}"`);
 }
 
 /** Options after which a value follows as a word of its own. */

@@ -73,7 +73,11 @@ test("bash offers commands, options, values, and what the daemon knows", () => {
     ["hansa x", []],
     ["hansa --d", ["--debug"]],
     ["hansa look --a", ["--all"]],
-    ["hansa look --", ["--output", "--from", "--all", "--id", "--debug", "--no-color", "--help"]],
+    ["hansa --context office loo", ["look"]],
+    [
+      "hansa look --",
+      ["--output", "--from", "--all", "--id", "--debug", "--no-color", "--help", "--context"],
+    ],
     ["hansa look -o ", ["table", "json"]],
     ["hansa look -o j", ["json"]],
     ["hansa look --output t", ["table"]],
