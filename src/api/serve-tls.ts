@@ -23,6 +23,8 @@ export interface TlsListenerOptions {
   readonly secureContext: () => Promise<SecureContextOptions>;
   /** Somebody was refused, in one sentence; `from` is an address. */
   readonly refused: (from: string, why: string) => void;
+  /** How long a client may take for a request's head, and for the whole of it; default 10 and 60 s. */
+  readonly patience?: { readonly headMs: number; readonly requestMs: number };
 }
 
 export interface TlsListener {
@@ -37,9 +39,8 @@ const MAX_CONNECTIONS = 1_024;
 const MAX_OF_AN_ADDRESS = 600;
 /** For the first byte and for the handshake, each. */
 const HANDSHAKE_MS = 10_000;
-const HEADERS_MS = 10_000;
-/** For a whole request; answers may take as long as they take. */
-const REQUEST_MS = 60_000;
+/** For the request; answers may take as long as they take. */
+const PATIENCE = { headMs: 10_000, requestMs: 60_000 };
 const IDLE_MS = 65_000;
 /** A record of TLS that holds a handshake begins so (RFC 8446, section 5.1). */
 const HANDSHAKE_RECORD = 0x16;
@@ -62,15 +63,19 @@ class Listener implements TlsListener {
     this.#options = options;
     this.#door = createServer((socket) => this.#admit(socket));
     this.#door.maxConnections = MAX_CONNECTIONS;
+    const { headMs, requestMs } = options.patience ?? PATIENCE;
     this.#http = createAdaptorServer({
       fetch: app.fetch,
       serverOptions: {
-        headersTimeout: HEADERS_MS,
-        requestTimeout: REQUEST_MS,
+        headersTimeout: headMs,
+        requestTimeout: requestMs,
+        connectionsCheckingInterval: headMs / 2,
         keepAliveTimeout: IDLE_MS,
         maxHeaderSize: 16 * 1024,
       },
     }) as HttpServer;
+    // It is handed its connections and never listens, and only from this event on node:http looks for slow ones.
+    this.#http.emit("listening");
   }
 
   listen(): Promise<void> {
@@ -95,6 +100,7 @@ class Listener implements TlsListener {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#door.close(() => resolve()));
     for (const socket of this.#open.keys()) socket.destroy();
+    this.#http.close();
     await closed;
   }
 
