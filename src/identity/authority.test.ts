@@ -64,6 +64,37 @@ test("openssl accepts a leaf of one peer under the CA certificate that another p
   await assert.rejects(run("openssl", ["verify", "-CAfile", stranger, certificate]));
 });
 
+test("the certificate of a person is a client's only, whatever name it has; a node's is both", async () => {
+  const ca = await save("ours.pem", ours.certificate);
+  for (const [role, purposes] of [
+    ["admin", ["sslclient"]],
+    ["node", ["sslclient", "sslserver"]],
+  ] as const) {
+    const { certificate } = await ours.mint({
+      domain: "hansa",
+      name: "host1",
+      addresses: [],
+      role,
+    });
+    const parsed = new X509Certificate(certificate);
+    assert.match(parsed.subject, new RegExp(`OU=${role}`));
+    assert.equal(parsed.subjectAltName === undefined, role === "admin");
+    const path = await save(`${role}.pem`, certificate);
+    const good: string[] = [];
+    for (const purpose of ["sslclient", "sslserver"]) {
+      const argv = ["verify", "-x509_strict", "-purpose", purpose, "-CAfile", ca, path];
+      if (
+        await run("openssl", argv).then(
+          () => true,
+          () => false,
+        )
+      )
+        good.push(purpose);
+    }
+    assert.deepEqual(good, purposes);
+  }
+});
+
 test("a leaf carries domain, name and addresses, an hour of grace, and no CA rights", () => {
   const parsed = new X509Certificate(leaf.certificate);
   assert.equal(parsed.ca, false);

@@ -24,7 +24,10 @@ export interface LeafRequest {
   readonly name: string;
   /** IPv4 and IPv6 literals under which the node is reached. */
   readonly addresses: readonly string[];
-  /** What its holder may do over the API; absent: nothing there. */
+  /**
+   * What its holder may do over the API; absent: nothing there. With another one than `node` it serves nobody: it has no names but its
+   * subject's, and is for clients only, so that who holds it cannot pass for a node.
+   */
   readonly role?: Role;
   /** How long it is good, default 365 days. */
   readonly days?: number;
@@ -107,6 +110,7 @@ export async function createAuthority(
     publicKeyHash: caPublicKeyHash(root),
     async mint(request) {
       const keys = await crypto.subtle.generateKey(SIGNING, true, ["sign", "verify"]);
+      const isServer = request.role === undefined || request.role === "node";
       const certificate = await x509.X509CertificateGenerator.create({
         ...dates(request.days ?? LEAF_DAYS),
         serialNumber: serialNumber(),
@@ -123,10 +127,12 @@ export async function createAuthority(
           new x509.BasicConstraintsExtension(false, undefined, true),
           new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
           new x509.ExtendedKeyUsageExtension([
-            x509.ExtendedKeyUsage.serverAuth,
             x509.ExtendedKeyUsage.clientAuth,
+            ...(isServer ? [x509.ExtendedKeyUsage.serverAuth] : []),
           ]),
-          new x509.SubjectAlternativeNameExtension(alternativeNames(request)),
+          ...(isServer
+            ? [new x509.SubjectAlternativeNameExtension(alternativeNames(request))]
+            : []),
           await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
           // By key id only: issuer and serial would tie the leaf to one peer's CA certificate.
           await x509.AuthorityKeyIdentifierExtension.create(publicKey),
