@@ -1,13 +1,14 @@
+/** What the API on 1443 does with clients that take their time. Here, because certificates are nothing that `api` knows how to make. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
+import { createApi } from "../api/create-api.ts";
+import { FakeNode } from "../api/fake-node.ts";
+import { serveTls, type TlsListener } from "../api/serve-tls.ts";
 import { createAuthority, type Leaf } from "../identity/authority.ts";
-import { createApi } from "./create-api.ts";
-import { FakeNode } from "./fake-node.ts";
-import { serveTls, type TlsListener } from "./serve-tls.ts";
 
 const PATIENCE = { headMs: 300, requestMs: 600 };
 
