@@ -147,13 +147,16 @@ for (const { pair, third } of TRIANGLES) {
 }
 
 test("a kill is found out by an inquest whose witnesses are memberlist's, and they believe it", async () => {
-  // A suspicion lasts 4 s at least, an inquest 1.2 s.
-  const timing = { ...TIMING, probeIntervalMs: 1_000, probeTimeoutMs: 300 };
+  // Only ours looks: memberlist's neither probe nor push and pull, by which it confirms too, so that our suspicion alone would last two minutes.
+  const timing = {
+    ...{ ...TIMING, probeIntervalMs: 1_000, probeTimeoutMs: 300, suspicionMaxTimeoutMult: 30 },
+    pushPullIntervalMs: 120_000,
+  };
   const inquest = { inquestRounds: 3, inquestExtraRounds: 0, inquestRoundMs: 400 };
   await using cluster = await MixedCluster.start(
     1,
     4,
-    { timing },
+    { timing: { ...timing, probeIntervalMs: 120_000 } },
     { timing: { ...timing, ...inquest } },
   );
   await cluster.join();
@@ -162,15 +165,11 @@ test("a kill is found out by an inquest whose witnesses are memberlist's, and th
   assert.ok(ours);
   await cluster.kill("m4");
   const state = () => ours.gossip.member("m4")?.state;
-  await eventually("suspected", () => state() !== "alive", 15_000);
-  const suspectedMs = performance.now();
-  await eventually("dead", () => state() === "dead", 15_000);
-  const tookMs = performance.now() - suspectedMs;
-  assert.ok(tookMs < 3_500, `${tookMs} ms`);
+  // A machine that is late for a round asks anew.
+  await eventually("dead", () => state() === "dead", 30_000);
   for (const node of cluster.theirs.slice(0, 3)) {
     await eventually("believed", () => node.events.includes("gone m4"));
   }
-  assert.ok(performance.now() - suspectedMs < 4_000);
 });
 
 test("both kinds ping for others: an ack when the target lives, a nack when it does not", async () => {
