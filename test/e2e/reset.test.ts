@@ -61,7 +61,7 @@ async function snapshot(host: Host): Promise<Record<string, string>> {
 async function remains(host: Host): Promise<string> {
   const script = [
     "pgrep -fa 'hansa (daemon|ipam-plugin|supervise|tunnel)|wireguard-go' | grep -v pgrep",
-    "ss -Hlntu | grep -E ':(6783|6784)'",
+    "ss -Hlntu | grep -E ':(1443|6783|6784)'",
     "ls -A /var/lib/hansa",
     "ls -d /run/hansa /etc/docker/plugins/hansa.spec 2>/dev/null",
     "ls -A /var/run/wireguard 2>/dev/null",

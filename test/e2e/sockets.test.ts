@@ -65,7 +65,7 @@ test("a node of another subnet is not let in, and says why; the others keep thei
   await renew(third);
 });
 
-test("6783 and 6784 by TCP and UDP are open, names inside the overlay, and nothing else", async () => {
+test("6783 and 6784 by TCP and UDP are open, the API's 1443, names inside the overlay, and nothing else", async () => {
   const listed = await must(first, "ss", "-Hltun");
   const { dns } = JSON.parse(await must(first, "hansa", "status", "-o", "json"));
   const open = listed.split("\n").map((line) => {
@@ -74,6 +74,7 @@ test("6783 and 6784 by TCP and UDP are open, names inside the overlay, and nothi
     return `${protocol} ${local.slice(local.lastIndexOf(":") + 1)}${isInside ? " inside" : ""}`;
   });
   assert.deepEqual([...new Set(open)].sort(), [
+    "tcp 1443",
     "tcp 53 inside",
     "tcp 6783",
     "tcp 6784",
@@ -97,7 +98,7 @@ def scan(ports):
       del waiting[s]; s.close()
   return found
 print(sum((scan(range(at,at+500)) for at in [*range(1,10000,500),49152]),[]))`;
-  assert.equal(await must(third, "python3", "-c", scan), "[6783, 6784]");
+  assert.equal(await must(third, "python3", "-c", scan), "[1443, 6783, 6784]");
 });
 
 test("sockets and secrets belong to root alone", async () => {
