@@ -8,6 +8,7 @@ import type { MembershipInput, MembershipOutput } from "../../src/membership/ste
 import { messageSize } from "../../src/membership/wire/message-size.ts";
 import { decodePacket } from "../../src/membership/wire/packet.ts";
 import { decodeStreamMessage } from "../../src/membership/wire/stream-message.ts";
+import { seeded } from "../../src/values/seeded-random.ts";
 import { CAPTURES } from "./corpus.ts";
 
 const FROM = { ip: "127.0.0.9", port: 9 };
@@ -133,18 +134,13 @@ function unchangedBy(machine: Membership, inputs: readonly MembershipInput[], no
 }
 
 function makeMachine(): Membership {
-  let state = 1;
   const machine = new Membership(
     {
       name: "self",
       endpoint: { ip: "127.0.0.1", port: 1 },
       meta: Buffer.alloc(0),
       incarnation: 0,
-      // A linear congruence: the same in each run.
-      random: () => {
-        state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-        return state / 2 ** 31;
-      },
+      random: seeded(1),
       packetBudget: 1_371,
       sizeOf: messageSize,
     },

@@ -37,18 +37,20 @@ export interface Scenario {
 
 const ANY_SIZE = 10_000;
 
+function killFew({ network, few }: Stage): void {
+  for (const member of few) {
+    network.kill(member);
+    network.run(network.random() * 1_000);
+  }
+}
+
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   kills: {
     title: "members are killed, one after the other",
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
     settleMs: 20_000,
-    script: ({ network, few }) => {
-      for (const member of few) {
-        network.kill(member);
-        network.run(network.random() * 1_000);
-      }
-    },
+    script: killFew,
   },
   loss: {
     title: "10 % of packets lost, some doubled or overtaken, 1 % of members starved, ten at most",
@@ -72,12 +74,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
     settleMs: 20_000,
-    script: ({ network, few }) => {
-      for (const member of few) {
-        network.kill(member);
-        network.run(network.random() * 1_000);
-      }
-    },
+    script: killFew,
   },
   "one-way": {
     title: "a few members are not heard by a third of the others",
