@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { systemClock } from "../../host/clock.ts";
-import { systemCommand } from "../../host/command.ts";
+import { type Command, systemCommand } from "../../host/command.ts";
 import { KernelWireguard } from "../kernel-wireguard.ts";
 import { LinuxOverlay } from "../linux-overlay.ts";
 import type { OverlayConfig, OverlaySecrets } from "../overlay-config.ts";
@@ -21,10 +21,18 @@ export type LabRequest =
   | { readonly op: "heal"; readonly config: OverlayConfig; readonly secrets: OverlaySecrets }
   /** `change` by way of the program wg, which speaks to wireguard-go as well; then what wg and the socket tell. */
   | { readonly op: "by-wg"; readonly change: DeviceChange }
-  | { readonly op: "cpu" };
+  /** The programs, as they were called, that the overlay started since this was asked last. */
+  | { readonly op: "programs" };
 
+let programs: string[] = [];
+const command: Command = {
+  run(argv, given) {
+    programs.push(argv.join(" "));
+    return systemCommand.run(argv, given);
+  },
+};
 const options = {
-  command: systemCommand,
+  command,
   clock: systemClock,
   bridge: "hansa0",
   // In the memory of this lab host: the machine's own state is not ours.
@@ -96,13 +104,10 @@ async function carryOut(request: LabRequest): Promise<unknown> {
       const states = await Promise.all([device.read(), uapi.read()]);
       return states.map((state) => state && { ...state, peers: [...state.peers] });
     }
-    case "cpu": {
-      const own = process.cpuUsage();
-      const children = await systemCommand.run(["cat", `/proc/${process.pid}/stat`]);
-      const fields = children.stdout.slice(children.stdout.lastIndexOf(")") + 2).split(" ");
-      // cutime and cstime, in ticks of 10 ms.
-      const waited = (Number(fields[13]) + Number(fields[14])) * 10;
-      return { ownMs: (own.user + own.system) / 1000, childrenMs: waited };
+    case "programs": {
+      const started = programs;
+      programs = [];
+      return started;
     }
   }
 }
