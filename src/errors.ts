@@ -32,6 +32,13 @@ export const ERRORS = {
     exit: 1,
     status: 401,
   },
+  API_FORWARDS_MANY: {
+    title: "too many requests are passed on",
+    cause: "a node passes a limited number of requests on to each other node at one time",
+    hint: "end some programs that watch that node through this one, or ask the node itself",
+    exit: 1,
+    status: 503,
+  },
   API_ROLE_MISSING: {
     title: "the role does not allow it",
     cause:
@@ -228,6 +235,14 @@ export const ERRORS = {
     hint: "reset one of the two and launch it with another id; where the other one is gone for good, run hansa ipam take-over with the id on a third node",
     exit: 1,
     status: 409,
+  },
+  NODE_UNREACHABLE: {
+    title: "another node cannot be asked",
+    cause:
+      "the node that was asked for is off, cut off, or nothing of its API's port gets through to this node",
+    hint: "see hansa status --peers here, ask another node, or see docs/troubleshooting/whole-cluster.md",
+    exit: 1,
+    status: 503,
   },
   INSTALL_REFUSED: {
     title: "install or uninstall cannot be done now",

@@ -1,6 +1,7 @@
 /** Who asks: named in the audit log, and held against the role that a route demands. */
 import type { PeerCertificate } from "node:tls";
 import { isRole, type Role } from "../values/role.ts";
+import { decodeCaller } from "./caller-header.ts";
 
 export interface Caller {
   /** The certificate's common name; "local" for the unix socket, which only root and the group hansa may open. */
@@ -10,6 +11,8 @@ export interface Caller {
   readonly from: string;
   /** The certificate's serial number, lower-case hex; undefined for the socket. */
   readonly serial: string | undefined;
+  /** The node that passed the request on and vouches for the rest; absent when nobody did. */
+  readonly via?: string;
 }
 
 export const LOCAL_CALLER: Caller = {
@@ -18,6 +21,16 @@ export const LOCAL_CALLER: Caller = {
   from: "unix",
   serial: undefined,
 };
+
+/**
+ * Who asks through `connection` with this CALLER_HEADER: a node may ask for somebody else, and nobody else may. Undefined when a node names nobody
+ * that it could ask for.
+ */
+export function callerThrough(connection: Caller, header: unknown): Caller | undefined {
+  if (connection.role !== "node" || header === undefined) return connection;
+  const told = typeof header === "string" ? decodeCaller(header) : undefined;
+  return told && { ...told, via: connection.name };
+}
 
 /** The caller behind a certificate that was verified already; undefined for one without a role of ours, which may do nothing. */
 export function callerOf(

@@ -38,7 +38,7 @@ export interface Route {
   /** `body` has been checked against `request`; `signal` aborts when the client is gone. */
   readonly handle: (node: NodePort, body: unknown, signal: AbortSignal) => Promise<unknown>;
   /** Present when the answer is a stream of server-sent events, `response` each; then it stands in for `handle`. */
-  readonly stream?: (node: NodePort, signal: AbortSignal) => AsyncIterable<unknown>;
+  readonly stream?: (node: NodePort, signal: AbortSignal) => AsyncIterable<object>;
 }
 
 /** Who reads changes nothing. */
@@ -78,7 +78,7 @@ function eventRoute<Event extends z.ZodType>(definition: {
   readonly summary: string;
   readonly response: Event;
   readonly errors: readonly ErrorCode[];
-  readonly stream: (node: NodePort, signal: AbortSignal) => AsyncIterable<z.input<Event>>;
+  readonly stream: (node: NodePort, signal: AbortSignal) => AsyncIterable<z.input<Event> & object>;
 }): Route {
   return { method: "get", role: "viewer", ...definition, handle: async () => undefined };
 }

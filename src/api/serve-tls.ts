@@ -12,15 +12,17 @@ import {
   type SecureContextOptions,
   type TLSSocket,
 } from "node:tls";
-import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
+import { createNodeServer, type NodeRouting } from "./node-routing.ts";
 
 export interface TlsListenerOptions {
   /** All addresses of both families where the host has IPv6. */
   readonly port: number;
   /** This node's key and certificate, and the authorities that clients are held against. */
   readonly secureContext: () => Promise<SecureContextOptions>;
+  /** Where requests for other nodes go; without it there are none. */
+  readonly routing?: NodeRouting;
   /** Somebody was refused, in one sentence; `from` is an address. */
   readonly refused: (from: string, why: string) => void;
   /** How long a client may take for a request's head, and for the whole of it; default 10 and 60 s. */
@@ -64,16 +66,13 @@ class Listener implements TlsListener {
     this.#door = createServer((socket) => this.#admit(socket));
     this.#door.maxConnections = MAX_CONNECTIONS;
     const { headMs, requestMs } = options.patience ?? PATIENCE;
-    this.#http = createAdaptorServer({
-      fetch: app.fetch,
-      serverOptions: {
-        headersTimeout: headMs,
-        requestTimeout: requestMs,
-        connectionsCheckingInterval: headMs / 2,
-        keepAliveTimeout: IDLE_MS,
-        maxHeaderSize: 16 * 1024,
-      },
-    }) as HttpServer;
+    this.#http = createNodeServer(app, options.routing, {
+      headersTimeout: headMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: headMs / 2,
+      keepAliveTimeout: IDLE_MS,
+      maxHeaderSize: 16 * 1024,
+    }).http;
     // It is handed its connections and never listens, and only from this event on node:http looks for slow ones.
     this.#http.emit("listening");
   }

@@ -4,16 +4,17 @@
  * Invariant: the socket is never open to others, not even between bind and chmod; a live socket is refused, never stolen.
  */
 import { chmodSync, chownSync, readFileSync } from "node:fs";
-import type { Server } from "node:http";
-import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
 import { isErrno } from "../errors.ts";
 import { listenUnix } from "../host/unix-listen.ts";
+import { createNodeServer, type NodeRouting } from "./node-routing.ts";
 
 export interface UnixOptions {
   readonly path: string;
   /** Members of this group may connect too, when the host has it and we may give the socket to it. Default "hansa". */
   readonly group?: string;
+  /** Where requests for other nodes go; without it there are none. */
+  readonly routing?: NodeRouting;
 }
 
 export interface UnixListener {
@@ -24,7 +25,7 @@ export interface UnixListener {
 /** Listens on `path`, mode 0660 root:group or else 0600. Throws NODE_ALREADY_RUNNING when somebody serves it already. */
 export async function serveUnix(app: Hono, options: UnixOptions): Promise<UnixListener> {
   const { path } = options;
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const { http: server, endConnections } = createNodeServer(app, options.routing);
   await listenUnix(server, path, { taken: "NODE_ALREADY_RUNNING" });
   shareWithGroup(path, options.group ?? "hansa");
   return {
@@ -32,7 +33,7 @@ export async function serveUnix(app: Hono, options: UnixOptions): Promise<UnixLi
       new Promise((resolve, reject) => {
         // Node unlinks the socket itself when it closes the listener.
         server.close((error) => (error ? reject(error) : resolve()));
-        server.closeAllConnections();
+        endConnections();
       }),
   };
 }

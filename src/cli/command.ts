@@ -3,10 +3,10 @@ import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { NodeClient } from "../client/node-client.ts";
 
 /**
- * What a shell offers for a word: these words, names of files, or what the running daemon knows: this node's targets, or peers that are none
- * of its targets yet.
+ * What a shell offers for a word: these words, names of files, or what the running daemon knows: this node's targets, peers that are none
+ * of its targets yet, or all nodes.
  */
-export type Completes = readonly string[] | "files" | "targets" | "peers";
+export type Completes = readonly string[] | "files" | "targets" | "peers" | "nodes";
 
 export interface OptionSpec {
   /** Long name without dashes. */
@@ -35,6 +35,8 @@ export interface CommandSpec {
     readonly completes?: Completes;
   };
   readonly options: readonly OptionSpec[];
+  /** May be asked of another node with --node; else that option is refused, for the command would be done here. */
+  readonly asksNode?: true;
   /** Complete command lines without the program's name. */
   readonly examples: readonly string[];
   /** All words go to `run` as they are, also --help. */
@@ -66,6 +68,8 @@ export interface Context {
   interrupted(): AbortSignal;
   /** The node that is asked: this host's, or one of a context. Throws CONTEXT_NOT_FOUND and STATE_DAMAGED. */
   readonly client: NodeClient;
+  /** The node of --node, which `client` asks through the one that it reaches. */
+  readonly node: string | undefined;
   /** The daemon of this host, for commands that change this host. */
   readonly local: NodeClient;
   /** The doctor's report of this host without its daemon. */

@@ -1,6 +1,7 @@
 /** A terminal that keeps what was printed, and runs the command line on it in this process. For tests. */
 import { exampleReport } from "../api/fake-node.ts";
-import { DEFAULT_SOCKET, nodeClient } from "../client/node-client.ts";
+import { unixDoor } from "../client/door.ts";
+import { apiClient, DEFAULT_SOCKET, nodeClient } from "../client/node-client.ts";
 import type { ProgramName } from "./command.ts";
 import { runCli } from "./main.ts";
 
@@ -33,7 +34,8 @@ export async function runFake(
   let stderr = "";
   const exit = await runCli(argv, (globals) => ({
     program,
-    client: nodeClient(socket),
+    client: apiClient(unixDoor(socket), globals.get("node")),
+    node: globals.get("node"),
     local: nodeClient(socket),
     out: (text) => {
       stdout += text;

@@ -3,6 +3,7 @@
  *
  * Invariant: whatever happens, standard error ends with one clear error block and never with a stack (except --debug).
  */
+import { HansaError } from "../errors.ts";
 import type { Command, Context } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
 import { tableCommands } from "./commands/completion.ts";
@@ -38,11 +39,13 @@ async function runCommand(
   const isHelp = line.command === undefined;
   const command = findCommand(commands, line.command ?? "help");
   if (command.raw === true) {
+    refuseNode(command, globals);
     const operands = globals.has("help") ? ["--help"] : line.rest;
     return command.run({ flags: new Set(), values: new Map(), operands }, terminal(globals));
   }
   const words = parseWords(command, line.rest);
   for (const [name, value] of words.globals) globals.set(name, value);
+  refuseNode(command, globals);
   const context = terminal(globals);
   if (globals.has("help") && !isHelp) {
     context.out(commandHelp(command));
@@ -50,4 +53,11 @@ async function runCommand(
   }
   checkOperands(command, words);
   return command.run(words, context);
+}
+
+/** What is done on this host must not be done here when another was meant. */
+function refuseNode(command: Command, globals: ReadonlyMap<string, string>): void {
+  if (!globals.has("node") || command.asksNode === true || globals.has("help")) return;
+  const text = `hansa ${command.name} cannot be asked of another node`;
+  throw new HansaError("USAGE", text, { hint: "run it there, without --node" });
 }

@@ -17,6 +17,12 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     value: "NAME",
     summary: "ask the cluster of that context, as with the environment variable HANSA_CONTEXT",
   },
+  {
+    name: "node",
+    value: "NODE",
+    summary: "ask that node of the cluster (name or id) through the one that is reached",
+    completes: "nodes",
+  },
 ];
 
 /** Options of the whole program that were given, by name; a flag's value is empty. */

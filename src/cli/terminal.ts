@@ -2,7 +2,8 @@
 import { existsSync, writeSync } from "node:fs";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import { contextDoor } from "../client/context-door.ts";
-import { apiClient, type NodeClient, nodeClient } from "../client/node-client.ts";
+import { type Door, unixDoor } from "../client/door.ts";
+import { apiClient, type NodeClient } from "../client/node-client.ts";
 import { ContextStore } from "../contexts/context-store.ts";
 import { HansaError, isErrno } from "../errors.ts";
 import { hansaPaths } from "../processes/paths.ts";
@@ -14,13 +15,15 @@ import type { Terminal } from "./main.ts";
  * ends the program at once, as it does any other.
  */
 export function thisTerminal(program: ProgramName): Terminal {
-  const local = nodeClient(process.env["HANSA_SOCKET"] || hansaPaths().apiSocket);
+  const door = unixDoor(process.env["HANSA_SOCKET"] || hansaPaths().apiSocket);
+  const local = apiClient(door);
   return (globals): Context => ({
     program,
     // Made when a command asks for it: a context that is damaged fails that command only.
     get client() {
-      return chosenClient(local, globals.get("context"));
+      return chosenClient(door, globals.get("context"), globals.get("node"));
     },
+    node: globals.get("node"),
     local,
     out: (text) => write(1, text),
     note: (line) => write(2, `[${program}] ${line}\n`),
@@ -40,15 +43,19 @@ export function thisTerminal(program: ProgramName): Terminal {
   });
 }
 
-/** The node of --context or HANSA_CONTEXT; else this host's, or where it has none that of the context in use. */
-function chosenClient(local: NodeClient, context: string | undefined): NodeClient {
+/** The node of --context or HANSA_CONTEXT; else this host's, or where it has none that of the context in use. `node`: asked through it. */
+function chosenClient(
+  local: Door,
+  context: string | undefined,
+  node: string | undefined,
+): NodeClient {
   const store = new ContextStore();
   const asked = context ?? process.env["HANSA_CONTEXT"];
   const { apiSocket, nodeFile } = hansaPaths();
   // The file tells root of a node whose daemon is down, the socket tells everybody else.
   const isNode = process.env["HANSA_SOCKET"] || existsSync(apiSocket) || existsSync(nodeFile);
   const name = asked || (isNode ? undefined : store.active());
-  return name === undefined ? local : apiClient(contextDoor(name, store.read(name)));
+  return apiClient(name === undefined ? local : contextDoor(name, store.read(name)), node);
 }
 
 async function examineHost(): Promise<DoctorReport> {

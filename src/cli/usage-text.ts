@@ -15,7 +15,8 @@ export function usageLine(spec: CommandSpec): string {
 
 /** What `hansa COMMAND --help` prints. */
 export function commandHelp(spec: CommandSpec): string {
-  const options = [...spec.options, ...GLOBAL_OPTIONS].filter(({ hidden }) => hidden !== true);
+  const globals = GLOBAL_OPTIONS.filter(({ name }) => name !== "node" || spec.asksNode === true);
+  const options = [...spec.options, ...globals].filter(({ hidden }) => hidden !== true);
   return [
     `Usage: ${usageLine(spec)}`,
     "",

@@ -23,6 +23,8 @@ export interface WatchView {
 
 /** How often a daemon that went away is looked for. */
 const RETRY_MS = 500;
+/** What is waited for once there was an answer: a daemon, another node or a whole cluster that is away. */
+const PASSING = ["NODE_NOT_RUNNING", "NODE_UNREACHABLE", "CONTEXT_UNREACHABLE"] as const;
 /** "retry: in 7s" counts down by itself. */
 const TICK_MS = 1000;
 
@@ -50,7 +52,7 @@ export async function watchStatus(
         await pause(intervalMs, signal);
       }
     } catch (error) {
-      if (!hasAnswered || !isHansaError(error, "NODE_NOT_RUNNING")) throw error;
+      if (!hasAnswered || !PASSING.some((code) => isHansaError(error, code))) throw error;
       await show(undefined);
       await pause(RETRY_MS, signal);
     }

@@ -4,6 +4,7 @@
  * Like `exchange` without node:http. The request is HTTP/1.0, to which a server answers without chunks: what follows the head is the
  * stream itself. Its length is not bounded, but that of each event is.
  */
+import { SILENT_MS } from "../api/event-stream.ts";
 import type { Door } from "./door.ts";
 import { parseResponse, type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
 
@@ -13,8 +14,8 @@ const LF = 0x0a;
 /**
  * The JSON values of the events at `path`, until `signal` aborts, which ends it without an error, or the server ends.
  *
- * Throws the system's error (ENOENT, ECONNREFUSED, ECONNRESET…), a ResponseSyntaxError for what is no stream of events, and `refused(answer)` for
- * another status than 200.
+ * Throws the system's error (ENOENT, ECONNREFUSED, ECONNRESET also after SILENT_MS without a sign of life), a ResponseSyntaxError for what is no
+ * stream of events, and `refused(answer)` for another status than 200 and for an event that is an error.
  */
 export async function* events(
   door: Door,
@@ -24,6 +25,8 @@ export async function* events(
 ): AsyncGenerator<unknown> {
   if (signal.aborted) return;
   const socket = await door.open();
+  // A node that is cut off ends no connection; one that runs tells at least that it does.
+  socket.setTimeout(SILENT_MS, () => socket.destroy(timedOut(door)));
   const abort = (): void => void socket.destroy();
   signal.addEventListener("abort", abort, { once: true });
   socket.write(
@@ -52,8 +55,12 @@ export async function* events(
       for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
         const event = text.toString("utf8", 0, end);
         text = text.subarray(end + 2);
-        const data = event.split("\n").filter((line) => line.startsWith("data: "));
-        if (data.length > 0) yield JSON.parse(data.map((line) => line.slice(6)).join("\n"));
+        const lines = event.split("\n");
+        const data = lines.filter((line) => line.startsWith("data: "));
+        const body = data.map((line) => line.slice(6)).join("\n");
+        // The node that we ask could not go on asking another one for us.
+        if (lines.includes("event: error")) throw refused({ status: 503, body });
+        if (data.length > 0) yield JSON.parse(body);
       }
       pieces = [text];
       bytes = text.length;
@@ -65,6 +72,11 @@ export async function* events(
     socket.destroy();
   }
   if (!isStream && !signal.aborted) throw refused(parseResponse(text));
+}
+
+function timedOut({ place }: Door): Error {
+  const text = `nothing came from ${place} for ${SILENT_MS / 1000} s`;
+  return Object.assign(new Error(text), { code: "ECONNRESET" });
 }
 
 /** Throws ResponseSyntaxError when the beginning is no HTTP at all. */

@@ -8,6 +8,7 @@ import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
+import { nodePath } from "../api/node-path.ts";
 import type { Status } from "../api/status-schema.ts";
 import { BUILD, type Version } from "../api/version.ts";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
@@ -64,20 +65,21 @@ export function nodeClient(socketPath: string): NodeClient {
   return apiClient(unixDoor(socketPath));
 }
 
-/** The client of the node behind `door`; throws what the door's failures are called, API_ANSWER_INVALID, and whatever code the node answers with. */
-export function apiClient(door: Door): NodeClient {
+/** The client of the node behind `door`, or of `node` (id or name) of its cluster, which that one asks for us; throws what the door's failures are called, API_ANSWER_INVALID, and whatever code the node answers with. */
+export function apiClient(door: Door, node?: string): NodeClient {
+  const placed = (path: string): string => (node === undefined ? path : nodePath(node, path));
   const call = async (
     request: Pick<Exchange, "method" | "path" | "body" | "signal">,
     limited = true,
   ): Promise<unknown> => {
     const timeout = limited ? { timeoutMs: TIMEOUT_MS } : {};
     try {
-      const response = await exchange({ door, ...request, ...timeout });
+      const response = await exchange({ door, ...request, path: placed(request.path), ...timeout });
       const answer: unknown = JSON.parse(response.body);
       if (response.status === 200) return answer;
       throw failureOf(answer, response.status, door);
     } catch (error) {
-      throw inOurWords(error, door);
+      throw inOurWords(error, door, node);
     }
   };
   const get = (path: string): Promise<unknown> => call({ method: "GET", path });
@@ -92,11 +94,11 @@ export function apiClient(door: Door): NodeClient {
       const refused = ({ body, status }: RawResponse): HansaError =>
         failureOf(JSON.parse(body), status, door);
       try {
-        for await (const answer of events(door, "/v1/status/watch", signal, refused)) {
+        for await (const answer of events(door, placed("/v1/status/watch"), signal, refused)) {
           yield await asStatus(answer);
         }
       } catch (error) {
-        throw inOurWords(error, door);
+        throw inOurWords(error, door, node);
       }
       if (!signal.aborted) throw new HansaError("NODE_NOT_RUNNING", "hansa stopped");
     },
@@ -162,7 +164,12 @@ function failureOf(answer: unknown, status: number, { place }: Door): HansaError
   return new HansaError(known, message, { hint });
 }
 
-function inOurWords(error: unknown, door: Door): unknown {
+function inOurWords(error: unknown, door: Door, node: string | undefined): unknown {
+  const isCut = error instanceof ResponseSyntaxError && error.message.includes("cut short");
+  if (isCut && node !== undefined) {
+    const text = `the answer of node ${node} was cut short`;
+    return new HansaError("NODE_UNREACHABLE", text, { cause: error });
+  }
   if (isErrno(error, "ECONNRESET") || isErrno(error, "EPIPE")) {
     return new HansaError("NODE_NOT_RUNNING", "hansa stopped before it answered", { cause: error });
   }
@@ -173,7 +180,7 @@ function inOurWords(error: unknown, door: Door): unknown {
       { hint: "see the daemon's log in /var/lib/hansa/log", cause: error },
     );
   }
-  if (error instanceof ResponseSyntaxError && error.message.includes("cut short")) {
+  if (isCut) {
     return new HansaError("NODE_NOT_RUNNING", "hansa stopped before it answered", { cause: error });
   }
   if (error instanceof ResponseSyntaxError || error instanceof SyntaxError) {

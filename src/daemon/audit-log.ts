@@ -21,9 +21,9 @@ export class AuditLog {
   }
 
   note({ caller, operation, result }: AuditEntry): void {
-    const { name: who, role, from, serial } = caller;
+    const { name: who, role, from, serial, via } = caller;
     const time = new Date(this.#wallMs()).toISOString();
-    const line = JSON.stringify({ time, who, role, from, serial, operation, result });
+    const line = JSON.stringify({ time, who, role, from, serial, via, operation, result });
     try {
       rotateLog(this.#path);
       appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });

@@ -30,6 +30,8 @@ import { MembershipLoop } from "./membership-loop.ts";
 import { NameLoop } from "./name-loop.ts";
 import { NodeAnswers } from "./node-answers.ts";
 import { NodeDoctor } from "./node-doctor.ts";
+import { NodeForwarding } from "./node-forwarding.ts";
+import { PeerRequests } from "./peer-requests.ts";
 import { RingRecords } from "./ring-records.ts";
 import { heardPeers } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
@@ -55,6 +57,8 @@ export class ClusterNode {
   #doctor!: NodeDoctor;
   #strays!: StrayLoop;
   #controlPlane!: ControlPlane;
+  #peers!: PeerRequests;
+  #forwarding!: NodeForwarding;
   /** Of all changes that anybody asks for. */
   readonly audit: AuditLog;
   /** Set when all parts are there. */
@@ -163,7 +167,18 @@ export class ClusterNode {
       },
     });
     this.#dataPath.begin();
+    this.#peers = new PeerRequests({
+      self: node.id,
+      roster: () => this.#membership.roster(),
+      remembered: () => this.#membership.remembered,
+      inside: (id) => this.#dataPath.inside(id)?.ip,
+      roundabout: (id) => this.#dataPath.roundabout(id, "stream")?.ip,
+      secureContext: () => this.#controlPlane.secureContext(),
+      nowMs: () => performance.now(),
+    });
+    this.#forwarding = new NodeForwarding({ self: node, peers: this.#peers });
     this.#controlPlane = new ControlPlane({
+      routing: (callerOf) => this.#forwarding.routing(callerOf),
       ...{ node, identity, audit: this.audit, clock: systemClock },
       logger: logger.child({ part: "api" }),
       answers: () => this.answers,
@@ -181,6 +196,11 @@ export class ClusterNode {
   get answers(): NodePort {
     if (!this.#answers) throw new Error("the node is not started yet");
     return this.#answers;
+  }
+
+  /** What passes requests for other nodes on. */
+  get forwarding(): NodeForwarding {
+    return this.#forwarding;
   }
 
   #makeAnswers(): NodeAnswers {
@@ -203,6 +223,7 @@ export class ClusterNode {
   async close(): Promise<void> {
     this.#doctor.close();
     await this.#controlPlane.close();
+    this.#peers.close();
     await this.#dataPath.close();
     await this.#strays.close();
     await Promise.all([this.#docker.close(), this.#names.close()]);
@@ -230,6 +251,7 @@ export class ClusterNode {
     this.#membership.knowledge.setConnections(this.#dataPath.connections());
     this.#dataPath.changed();
     this.#controlPlane.changed();
+    this.#peers.changed();
     this.#answers.changed();
   }
 

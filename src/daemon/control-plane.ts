@@ -4,13 +4,15 @@
  * Invariants: a port that somebody else holds is said and tried again, and costs the node nothing else; the certificate names every address under
  * which the node is known now, and is made anew long before it ends, by the clock that it is given.
  */
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type SecureContextOptions, TLSSocket } from "node:tls";
-import type { HttpBindings } from "@hono/node-server";
-import { type Caller, callerOf } from "../api/caller.ts";
+import { type Caller, callerOf, callerThrough } from "../api/caller.ts";
+import { CALLER_HEADER } from "../api/caller-header.ts";
 import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import { createApi } from "../api/create-api.ts";
 import type { NodePort } from "../api/node-port.ts";
+import type { NodeRouting } from "../api/node-routing.ts";
 import { serveTls, type TlsListener } from "../api/serve-tls.ts";
 import { codedSentence } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
@@ -26,11 +28,15 @@ export interface ControlPlaneOptions {
   /** There at `begin`. */
   readonly answers: () => NodePort;
   readonly audit: AuditLog;
+  /** Where requests for other nodes go; there at `begin`. */
+  readonly routing?: (callerOf: CallerOfRequest) => NodeRouting;
   /** Addresses under which this node is reached now, without loopback. */
   readonly addresses: () => readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+type CallerOfRequest = (request: IncomingMessage) => Caller | undefined;
 
 /** Between two tries for a port that is taken, and between two looks at the certificate's age. */
 const LISTEN_AGAIN_MS = 10_000;
@@ -45,6 +51,7 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #refusedMs = new Map<string, number>();
   readonly #callers = new WeakMap<Socket, Caller>();
+  #leaf: Promise<SecureContextOptions> | undefined;
   #listener: TlsListener | undefined;
   #problem: string | undefined;
   #minted: { readonly names: string; readonly atMs: number } | undefined;
@@ -63,15 +70,16 @@ export class ControlPlane {
 
   /** Serves from now on, or as soon as the port is free. Never rejects. */
   async begin(): Promise<void> {
-    const { node, answers, audit, logger, clock } = this.#options;
+    const { node, answers, routing, audit, logger, clock } = this.#options;
     const app = createApi(answers(), {
-      callerOf: (connection) => this.#callerOf(connection),
+      callerOf: (connection) => connection && this.#callerOf(connection.incoming),
       audit: (entry) => audit.note(entry),
       onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
     });
     try {
       const listener = await serveTls(app, {
         port: node.ports.api,
+        ...(routing && { routing: routing((request) => this.#callerOf(request)) }),
         secureContext: () => this.#mint(),
         refused: (from, why) => this.#refused(from, why),
       });
@@ -112,20 +120,25 @@ export class ControlPlane {
     return { ca: leaf.ca, certificate: leaf.certificate, privateKey: leaf.privateKey };
   }
 
+  /** This node's certificate and key, to ask other nodes with, and the authorities to hold them against. Made at the first need. */
+  secureContext(): Promise<SecureContextOptions> {
+    return this.#leaf ?? this.#mint();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
     await this.#listener?.close();
   }
 
-  #callerOf(connection: HttpBindings | undefined): Caller | undefined {
-    const socket = connection?.incoming.socket;
+  #callerOf({ socket, headers }: IncomingMessage): Caller | undefined {
     if (!(socket instanceof TLSSocket)) return undefined;
     const known = this.#callers.get(socket);
-    if (known) return known;
-    const caller = callerOf(socket.getPeerCertificate(), socket.remoteAddress ?? "unknown");
-    if (caller) this.#callers.set(socket, caller);
-    return caller;
+    const caller =
+      known ?? callerOf(socket.getPeerCertificate(), socket.remoteAddress ?? "unknown");
+    if (caller === undefined) return undefined;
+    if (!known) this.#callers.set(socket, caller);
+    return callerThrough(caller, headers[CALLER_HEADER]);
   }
 
   #lookLater(): void {
@@ -135,7 +148,16 @@ export class ControlPlane {
     });
   }
 
-  async #mint(): Promise<SecureContextOptions> {
+  #mint(): Promise<SecureContextOptions> {
+    const leaf = this.#mintAnew();
+    this.#leaf = leaf;
+    leaf.catch(() => {
+      if (this.#leaf === leaf) this.#leaf = undefined;
+    });
+    return leaf;
+  }
+
+  async #mintAnew(): Promise<SecureContextOptions> {
     const { node, clock } = this.#options;
     const atMs = clock.wallMs();
     const names = this.#names();

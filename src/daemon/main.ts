@@ -1,5 +1,6 @@
 /** The role `hansa daemon`: loads what launch wrote, runs the node, serves the API, and ends orderly on SIGTERM. */
 import { once } from "node:events";
+import { LOCAL_CALLER } from "../api/caller.ts";
 import { createApi } from "../api/create-api.ts";
 import { serveUnix } from "../api/serve-unix.ts";
 import { HansaError } from "../errors.ts";
@@ -32,7 +33,7 @@ export async function runDaemon(): Promise<number> {
       audit: (entry) => clusterNode.audit.note(entry),
       onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
     }),
-    { path: paths.apiSocket },
+    { path: paths.apiSocket, routing: clusterNode.forwarding.routing(() => LOCAL_CALLER) },
   );
   logger.info("the node runs", { id: node.id, cluster: node.cluster });
   const letGo = keepSupervised((error) =>

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { decodeCaller, encodeCaller } from "../../src/api/caller-header.ts";
 import { decodeDoctorMessage, encodeDoctorMessage } from "../../src/daemon/doctor-message.ts";
 import { decodeEnvelope, encodeEnvelope } from "../../src/daemon/envelope.ts";
 import { decodeSharedState, encodeSharedState } from "../../src/daemon/shared-state.ts";
@@ -125,6 +126,14 @@ const LZW = Object.entries(
   .map(([, hex]) => Buffer.from(hex, "hex"));
 
 export const DECODERS: readonly Decoder[] = [
+  {
+    name: "api/caller-header.ts decodeCaller",
+    seeds: [
+      { name: "ada", role: "viewer", from: "192.0.2.1", serial: "4a00ff" } as const,
+      { name: "local", role: "admin", from: "unix", serial: undefined } as const,
+    ].map((caller) => Buffer.from(encodeCaller(caller))),
+    decode: (bytes) => decodeCaller(Buffer.from(bytes).toString("latin1")),
+  },
   {
     name: "membership/wire/packet.ts decodePacket",
     seeds: PACKETS.map(({ plain }) => plain),

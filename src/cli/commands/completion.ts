@@ -12,6 +12,8 @@ const SHELLS = ["bash", "zsh", "fish"] as const;
 /** What scripts of shells ask for while a word is typed; not for people, so help does not list it. */
 const LIVE: Readonly<Record<string, (status: Status) => string[]>> = {
   targets: ({ targets }) => [...targets],
+  nodes: ({ peers }) =>
+    peers.filter(({ state }) => state !== "foreign" && state !== "twin").map(({ name }) => name),
   peers: ({ peers, targets }) =>
     peers
       .slice(1)

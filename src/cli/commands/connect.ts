@@ -10,6 +10,7 @@ export const connect: Command = {
 dialled at once. Connections that exist stay.`,
   operands: { name: "HOST", min: 1, max: 1024, completes: "peers" },
   options: [{ name: "replace", summary: "make these hosts the only targets" }],
+  asksNode: true,
   examples: ["connect host2", "connect --replace host1 host2 192.0.2.7:6783"],
   async run({ flags, operands }, context) {
     for (const target of operands) {

@@ -22,10 +22,12 @@ export const doctor: Command = {
 each peer is asked to try the paths back. On a host that does not run as a node yet, it tells whether it could.
 The exit status is 1 when there is an error among the findings.`,
   options: [OUTPUT_OPTION],
-  examples: ["doctor", "doctor -o json"],
+  asksNode: true,
+  examples: ["doctor", "doctor -o json", "doctor --node host2"],
   async run(words, context) {
     const format = formatOf(words);
-    const report = await withProgress(context.note, "examining this host", (progress) =>
+    const doing = `examining ${context.node === undefined ? "this host" : `node ${context.node}`}`;
+    const report = await withProgress(context.note, doing, (progress) =>
       reportOf(context, () =>
         progress.step("the daemon cannot be asked: examining the host alone"),
       ),
@@ -41,6 +43,8 @@ async function reportOf(context: Context, alone: () => void): Promise<DoctorRepo
   try {
     return await context.client.doctor();
   } catch (error) {
+    // Of another node our own host tells nothing.
+    if (context.node !== undefined) throw error;
     if (!WITHOUT_DAEMON.some((code) => isHansaError(error, code))) throw error;
     alone();
     return await context.examineHost();

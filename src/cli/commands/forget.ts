@@ -8,6 +8,7 @@ export const forget: Command = {
 no target is no error.`,
   operands: { name: "HOST", min: 1, max: 1024, completes: "targets" },
   options: [],
+  asksNode: true,
   examples: ["forget host3"],
   async run({ operands }, context) {
     const { targets } = await context.client.forget(operands);

@@ -9,6 +9,7 @@ export const inspect: Command = {
   details: `The table shows the address ring only; json, the default, and yaml show everything: Router, IPAM, and
 under Hansa what hansa status -o json shows.`,
   options: [OUTPUT_OPTION],
+  asksNode: true,
   examples: ["inspect", "inspect -o yaml"],
   async run(words, context) {
     const format = formatOf(words, "json");

@@ -18,6 +18,7 @@ while any node hears it. If it still runs somewhere, its addresses are given out
     { name: "yes", summary: "with take-over: the node is off for good" },
     OUTPUT_OPTION,
   ],
+  asksNode: true,
   examples: ["ipam check", "ipam check --repair", "ipam take-over host3 --yes"],
   async run(words, context) {
     const [what, node] = words.operands;

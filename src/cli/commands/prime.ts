@@ -11,6 +11,7 @@ export const prime: Command = {
   details: `Waits as long as it takes. Nodes 1 to 4 own addresses from birth; others get theirs from a node that
 they are connected to.`,
   options: [],
+  asksNode: true,
   examples: ["prime"],
   async run(_words, context) {
     const waiting = "waiting for addresses: a node with free ones must be connected";

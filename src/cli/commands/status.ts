@@ -49,9 +49,11 @@ document more for each change, in json one on each line. Ctrl-C ends it; a daemo
     { name: "interval", value: "S", summary: "with --watch: at most once in so many seconds" },
     OUTPUT_OPTION,
   ],
+  asksNode: true,
   examples: [
     "status",
     "status --connections",
+    "status --node host2",
     "status -o json",
     "status --watch",
     "status --watch -o json",

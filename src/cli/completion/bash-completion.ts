@@ -28,7 +28,7 @@ ${lines([...globalTakers(), ...commands.flatMap(takers)], (pattern) => `      ${
   fi
   if [[ $option ]]; then
     case "$command $option" in
-${lines(commands.flatMap(optionAnswers), (answer) => `      ${answer}`)}
+${lines([...commands.flatMap(optionAnswers), ...globalAnswers()], (answer) => `      ${answer}`)}
     esac
   elif [[ $value == -* ]]; then
     case $command in
@@ -68,14 +68,19 @@ function takers({ name, options }: CommandSpec): string[] {
 }
 
 function optionAnswers({ name, options }: CommandSpec): string[] {
+  return answers(options, (word) => `"${name} ${word}"`);
+}
+
+/** After those of commands, which may have an option of the same name. */
+function globalAnswers(): string[] {
+  return answers(GLOBAL_OPTIONS, (word) => `*" ${word}"`);
+}
+
+function answers(options: readonly OptionSpec[], pattern: (word: string) => string): string[] {
   return options.flatMap((option) =>
     option.completes === undefined
       ? []
-      : [
-          `${spelled(option)
-            .map((word) => `"${name} ${word}"`)
-            .join("|")}) ${answer(option.completes)} ;;`,
-        ],
+      : [`${spelled(option).map(pattern).join("|")}) ${answer(option.completes)} ;;`],
   );
 }
 

@@ -76,8 +76,13 @@ test("bash offers commands, options, values, and what the daemon knows", () => {
     ["hansa --context office loo", ["look"]],
     [
       "hansa look --",
-      ["--output", "--from", "--all", "--id", "--debug", "--no-color", "--help", "--context"],
+      [
+        ...["--output", "--from", "--all", "--id"],
+        ...["--debug", "--no-color", "--help", "--context", "--node"],
+      ],
     ],
+    ["hansa look --node h", ["host1", "host2"]],
+    ["hansa --node host", ["host1", "host2"]],
     ["hansa look -o ", ["table", "json"]],
     ["hansa look -o j", ["json"]],
     ["hansa look --output t", ["table"]],

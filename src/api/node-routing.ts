@@ -1,0 +1,62 @@
+/**
+ * Where a request is answered: here, or on the node that its path names. Below the application, on node:http itself, so that bodies and answers
+ * of any length and kind go through as they come.
+ */
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import { splitNodePath } from "./node-path.ts";
+
+export interface NodeRouting {
+  /** True when the request is for another node, or refused, and is being answered. Else it is ours, and its `url` no longer names a node. */
+  takes(request: IncomingMessage, response: ServerResponse): boolean;
+  /** The same of a request that leaves HTTP (`Upgrade`), whose connection is `socket` from now on. */
+  takesUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+}
+
+export interface NodeServer {
+  /** Listens nowhere yet. */
+  readonly http: Server;
+  /** Ends all connections, also those that left HTTP, of which `http` knows no more. */
+  endConnections(): void;
+}
+
+/** A server of `app`, and of what `routing` takes before it. */
+export function createNodeServer(
+  app: Hono,
+  routing: NodeRouting | undefined,
+  options: ServerOptions = {},
+): NodeServer {
+  const answer = getRequestListener(app.fetch);
+  // Whoever offers another protocol in passing, as curl --http2 does, is answered as if it had not.
+  const shouldUpgradeCallback = ({ url }: IncomingMessage): boolean =>
+    routing !== undefined && splitNodePath(url ?? "") !== undefined;
+  const server = createServer({ ...options, shouldUpgradeCallback }, (request, response) => {
+    if (routing?.takes(request, response) !== true) void answer(request, response);
+  });
+  const upgraded = new Set<Duplex>();
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    if (routing?.takesUpgrade(request, socket, head) !== true) refuseUpgrade(socket);
+  });
+  return {
+    http: server,
+    endConnections() {
+      server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
+    },
+  };
+}
+
+function refuseUpgrade(socket: Duplex): void {
+  socket.on("error", () => socket.destroy());
+  socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+}

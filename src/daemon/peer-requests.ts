@@ -1,0 +1,170 @@
+/**
+ * Requests to the APIs of other nodes: finds them in the roster, keeps connections, and gives up what a node cannot answer any more.
+ *
+ * Invariant: a request to a node that gossip holds dead is not made, and those under way end when it comes to be held so: TCP alone would wait a
+ * quarter of an hour for a host whose cable was pulled.
+ */
+import { type ClientRequest, type OutgoingHttpHeaders, request } from "node:http";
+import type { SecureContextOptions } from "node:tls";
+import { HansaError } from "../errors.ts";
+import type { Endpoint } from "../values/endpoint.ts";
+import type { NodeId } from "../values/node-id.ts";
+import { shortAge } from "../values/short-age.ts";
+import type { RememberedNode } from "./membership-file.ts";
+import { PeerDoor } from "./peer-door.ts";
+import { isHeard, type Roster, type RosterNode } from "./roster.ts";
+
+/** At one node at one time; its own bound for one address is above that (api/serve-tls.ts). */
+const MAX_AT_ONCE = 512;
+
+/** A node of the cluster that is not this one. */
+export interface OtherNode {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly isHeard: boolean;
+  /** Since when, on the monotonic clock, it is as it is; undefined for one that was not met in this life of the daemon. */
+  readonly sinceMs: number | undefined;
+}
+
+export interface PeerRequestsOptions {
+  readonly self: NodeId;
+  readonly roster: () => Roster;
+  readonly remembered: () => readonly RememberedNode[];
+  /** Where a node is reached inside of the overlay, and when it must be. */
+  readonly inside: (id: NodeId) => string | undefined;
+  readonly roundabout: (id: NodeId) => string | undefined;
+  readonly secureContext: () => Promise<SecureContextOptions>;
+  readonly nowMs: () => number;
+}
+
+export interface Asking {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: OutgoingHttpHeaders;
+  /** The node came to be held dead while it was asked. */
+  readonly failed: (reason: string) => void;
+}
+
+interface Door {
+  readonly name: string;
+  readonly kept: PeerDoor;
+  readonly asked: Set<Asking["failed"]>;
+}
+
+export class PeerRequests {
+  readonly #options: PeerRequestsOptions;
+  readonly #doors = new Map<NodeId, Door>();
+
+  constructor(options: PeerRequestsOptions) {
+    this.#options = options;
+  }
+
+  /** All nodes but this one: those in the roster, and those met in a former life. */
+  nodes(): OtherNode[] {
+    const { self, roster, remembered } = this.#options;
+    const met = roster().peers.map(otherNode);
+    const ids = new Set(met.map(({ id }) => id));
+    const former = remembered().filter(({ id }) => id !== self && !ids.has(id));
+    return [
+      ...met,
+      ...former.map(({ id, name }) => ({ id, name, isHeard: false, sinceMs: undefined })),
+    ];
+  }
+
+  /**
+   * A request that the caller ends, and whose "error" it hears; NODE_UNREACHABLE when the node is not heard, API_FORWARDS_MANY when it is asked too
+   * much at once already.
+   */
+  request(
+    { id, name }: Pick<OtherNode, "id" | "name">,
+    { method, path, headers, failed }: Asking,
+  ): ClientRequest | HansaError {
+    const node = this.nodes().find((each) => each.id === id) ?? neverMet(id, name);
+    if (!node.isHeard) return this.unreachable(node, "it is not heard");
+    const door = this.#door(node);
+    if (door.asked.size >= MAX_AT_ONCE) {
+      const text = `${MAX_AT_ONCE} requests to node ${id} (${name}) are under way already`;
+      return new HansaError("API_FORWARDS_MANY", text);
+    }
+    // What changes something is sent once: a connection that is used again may have been closed just now.
+    const isKept = method === "GET" && headers["upgrade"] === undefined;
+    const agent = isKept ? door.kept : this.#newDoor(node, false);
+    const made = request({ agent, host: "localhost", method, path, headers });
+    const release = this.hold(node, failed);
+    made.on("close", release);
+    return made;
+  }
+
+  /** `failed` is told when the node comes to be held dead, until the function that is returned is called. */
+  hold(node: OtherNode, failed: Asking["failed"]): () => void {
+    const { asked } = this.#door(node);
+    asked.add(failed);
+    return () => asked.delete(failed);
+  }
+
+  /** The roster may be another: who waits for a node that is held dead now waits no more. */
+  changed(): void {
+    for (const [id, door] of this.#doors) {
+      const peer = this.#peer(id);
+      if (peer && isHeard(peer) && peer.metadata.name === door.name) continue;
+      this.#doors.delete(id);
+      for (const failed of [...door.asked]) failed("it is not heard any more");
+      door.kept.destroy();
+    }
+  }
+
+  /** That the node cannot be asked, and what is known of it. */
+  unreachable({ id, name }: Pick<OtherNode, "id" | "name">, reason: unknown): HansaError {
+    const peer = this.#peer(id);
+    const words = reason instanceof Error ? reason.message : `${reason}`;
+    const state =
+      peer === undefined
+        ? "it was not met since this daemon started"
+        : isHeard(peer)
+          ? "gossip hears it"
+          : `not heard for ${shortAge((this.#options.nowMs() - peer.member.sinceMs) / 1000)}`;
+    const text = `node ${id} (${name}) cannot be asked: ${words}; ${state}`;
+    return new HansaError("NODE_UNREACHABLE", text);
+  }
+
+  close(): void {
+    for (const { kept } of this.#doors.values()) kept.destroy();
+    this.#doors.clear();
+  }
+
+  #peer(id: NodeId): RosterNode | undefined {
+    return this.#options.roster().peers.find(({ metadata }) => metadata.id === id);
+  }
+
+  #door(node: OtherNode): Door {
+    const known = this.#doors.get(node.id);
+    if (known && known.name === node.name) return known;
+    const door = { name: node.name, kept: this.#newDoor(node, true), asked: new Set<() => void>() };
+    this.#doors.set(node.id, door);
+    return door;
+  }
+
+  #newDoor({ id, name }: OtherNode, keepAlive: boolean): PeerDoor {
+    const { secureContext } = this.#options;
+    return new PeerDoor({ name, secureContext, places: () => this.#places(id) }, keepAlive);
+  }
+
+  /** Where gossip has it, and its address inside of the overlay, which may be reached where the other is not. */
+  #places(id: NodeId): Endpoint[] {
+    const { inside, roundabout } = this.#options;
+    const peer = this.#peer(id);
+    if (!peer) return [];
+    const ips = [roundabout(id), peer.member.endpoint.ip, inside(id)];
+    const { api: port } = peer.metadata.ports;
+    return [...new Set(ips)].flatMap((ip) => (ip === undefined ? [] : [{ ip, port }]));
+  }
+}
+
+function otherNode(node: RosterNode): OtherNode {
+  const { id, name } = node.metadata;
+  return { id, name, isHeard: isHeard(node), sinceMs: node.member.sinceMs };
+}
+
+function neverMet(id: NodeId, name: string): OtherNode {
+  return { id, name, isHeard: false, sinceMs: undefined };
+}
