@@ -66,6 +66,9 @@ test("the other node checks the role of who asked first, and its audit log names
   assert.ok(targets.targets.includes("host9"));
   const log = await must(three, "cat", "/var/lib/hansa/log/audit.log");
   assert.match(log, /"who":"ada","role":"viewer","from":"[^"]*192\.168\.48\.14".*"via":"host1"/);
-  assert.match(log, /"who":"boss","role":"admin".*"via":"host1","operation":"connect","result":"ok"/);
+  assert.match(
+    log,
+    /"who":"boss","role":"admin".*"via":"host1","operation":"connect","result":"ok"/,
+  );
   await outside("--context", "boss", "--node", "host3", "forget", "host9");
 });
