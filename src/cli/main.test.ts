@@ -169,9 +169,8 @@ test("connect adds, --replace replaces, forget takes away; nothing but notes is 
 
 test("prime waits, tells so after a second, and names the node", async () => {
   node.setReady(false);
-  const waiting = run("prime");
-  setTimeout(() => node.setReady(true), 1200);
-  assert.deepEqual(await waiting, {
+  const printed = (_stdout: string, stderr: string) => node.setReady(stderr !== "");
+  assert.deepEqual(await run("prime", { printed }), {
     exit: 0,
     stdout: "[1] Node ready\n",
     stderr: "[hansa] waiting for addresses: a node with free ones must be connected …\n",

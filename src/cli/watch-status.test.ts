@@ -69,15 +69,15 @@ test("json is one document on each line, a new one for each change, and Ctrl-C e
 });
 
 test("a daemon that restarts is waited for, with one line", async () => {
-  const restart = async (): Promise<void> => {
-    await listener.close();
-    setTimeout(() => {
-      targets("again");
-      void serve();
-    }, 700);
-  };
   const { exit, stdout, stderr } = await watched("status --watch --targets", [
-    [/host9/, restart],
+    [/host9/, () => listener.close()],
+    [
+      /waiting for it/,
+      () => {
+        targets("again");
+        return serve();
+      },
+    ],
     [/again/, () => undefined],
   ]);
   assert.equal(exit, 0);

@@ -31,10 +31,10 @@ test("a program that does not read its input still answers", async () => {
 
 test("a program that hangs is killed at its deadline", async () => {
   const begin = performance.now();
-  await assert.rejects(run(["sleep", "60"], { timeoutMs: 100 }), (error) => {
+  await assert.rejects(run(["sleep", "120"], { timeoutMs: 100 }), (error) => {
     return isHansaError(error, "COMMAND_TIMEOUT") && error.message.includes("sleep");
   });
-  assert.ok(performance.now() - begin < 5000);
+  assert.ok(performance.now() - begin < 60_000);
 });
 
 test("a program that prints without end is killed", async () => {
@@ -44,12 +44,12 @@ test("a program that prints without end is killed", async () => {
 });
 
 test("a program whose own child holds the pipes is given up at its deadline all the same", async () => {
-  const line = ["sh", "-c", "sleep 30; true"];
+  const line = ["sh", "-c", "sleep 120; true"];
   const started = performance.now();
   await assert.rejects(systemCommand.run(line, { timeoutMs: 100 }), (error) =>
     isHansaError(error, "COMMAND_TIMEOUT"),
   );
-  assert.ok(performance.now() - started < 10_000);
+  assert.ok(performance.now() - started < 60_000);
 });
 
 test("a program that is killed has status -1", async () => {

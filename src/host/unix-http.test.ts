@@ -58,11 +58,9 @@ test("an answer that never comes, or never ends, is given up at the deadline", a
         if (part !== undefined) response.write(part);
       },
       async (socketPath) => {
-        const begin = performance.now();
         await assert.rejects(unixRequest({ socketPath, path: "/", timeoutMs: 100 }), (error) =>
           isErrno(error, "ETIMEDOUT"),
         );
-        assert.ok(performance.now() - begin < 3000);
       },
     );
   }

@@ -1,7 +1,7 @@
 /** Two real hosts with wireguard-go between them, and an outsider who is their switch: what holds on the kernel itself. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
+import { fairNow } from "../../test/fair-time.ts";
 import { LabHost } from "./lab/lab-host.ts";
 import {
   assertArrival,
@@ -11,6 +11,7 @@ import {
 } from "./lab/single-segment.ts";
 import {
   cabledHosts,
+  changesDuring,
   configOf,
   endpoint,
   failsToPing,
@@ -59,12 +60,11 @@ test("containers of two hosts, and the hosts, reach one another", async () => {
   await a.must("ping", "-c1", "-W3", "10.40.0.5");
 });
 
-test("the first packet does not wait for proxy ARP", async (t) => {
+test("the first packet does not wait for proxy ARP", async () => {
+  // Else the kernel answers after a random time of up to 0.8 s.
+  assert.equal(await a.must("cat", "/proc/sys/net/ipv4/neigh/hansa0/proxy_delay"), "0\n");
   await a.inside("c1", "ip", "neighbour", "flush", "dev", "eth0");
-  const { stdout } = await a.inside("c1", "ping", "-c1", "-W3", "10.44.0.5");
-  const rtt = Number(/time=([\d.]+) ms/.exec(stdout)?.[1]);
-  t.diagnostic(`first ping took ${rtt} ms`);
-  assert.ok(rtt < 60, `first ping took ${rtt} ms`);
+  await pings(a, "c1", "10.44.0.5");
 });
 
 test("64 MiB by TCP arrive, also from a container with too large an MTU", async () => {
@@ -129,10 +129,11 @@ test("a container cannot send under an address that is not its host's", async ()
 });
 
 test("what nobody holds is refused at once", async () => {
-  const started = performance.now();
   const { stdout, stderr } = await a.run("ping", "-c1", "-W3", "10.47.0.1");
   assert.match(stdout + stderr, /unreachable|no route to host/i);
-  assert.ok(performance.now() - started < 1500);
+  // By the route, and not by ARP, which gives up after three seconds with the same words.
+  const asked = await a.run("ip", "route", "get", "10.47.0.1");
+  assert.match(asked.stderr, /No route to host/);
 });
 
 test("a published port is reached from outside through its translation", async () => {
@@ -148,15 +149,15 @@ test("a published port is reached from outside through its translation", async (
 });
 
 test("a second equal set changes nothing, in this process and after a restart of the daemon", async () => {
-  const monitor = a.run("timeout", "1", "ip", "monitor", "link", "address", "route");
-  await delay(200);
   const before = await snapshot(a);
-  for (let round = 0; round < 2; round += 1) {
-    assert.deepEqual((await set(a, configOf("a"))).changed, []);
-    await a.ask({ op: "restart-daemon" });
-  }
+  const seen = await changesDuring(a, async () => {
+    for (let round = 0; round < 2; round += 1) {
+      assert.deepEqual((await set(a, configOf("a"))).changed, []);
+      await a.ask({ op: "restart-daemon" });
+    }
+  });
   assert.equal(await snapshot(a), before);
-  assert.equal((await monitor).stdout, "");
+  assert.deepEqual(seen, []);
 });
 
 test("TCP takes the fast path once the host's rules let its connection through", async () => {
@@ -263,14 +264,14 @@ test("when wireguard-go is killed and started again, the tunnel is restored at o
     "the interface",
     async () => (await a.run("ip", "link", "show", "hansa-wg")).status === 0,
   );
-  const started = performance.now();
+  const started = fairNow();
   await until(
     "traffic",
     async () => (await a.inside("c1", "ping", "-c1", "-W1", "10.44.0.5")).status === 0,
   );
-  const took = performance.now() - started;
+  const took = fairNow() - started;
   t.diagnostic(`traffic again ${took.toFixed(0)} ms after the interface`);
-  assert.ok(took < 3000);
+  assert.ok(took < 3000, `${took} ms`);
 });
 
 test("observe tells traffic and the age of the handshake", async () => {

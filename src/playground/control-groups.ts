@@ -18,7 +18,7 @@ export async function removeControlGroups(name: string, i?: number): Promise<voi
     // A group stays busy until the kernel has let go of its last dead process.
     await until(
       () => isRemoved(group),
-      10_000,
+      60_000,
       () => `the control group ${group} stays busy`,
     );
     if (i === undefined) isRemovedEmpty(join(hierarchy, CGROUP_PARENT));

@@ -67,7 +67,7 @@ async function attach(name: string, i: number, j: number): Promise<void> {
   const show = ["ip", "-n", netns, "link", "show", "dev", device];
   await until(
     async () => (await systemCommand.run(show)).status === 0,
-    5_000,
+    60_000,
     () => `the tunnel ${device} does not appear`,
   );
   if (!hasNetns(hostNetns(name, i))) return;
@@ -86,7 +86,7 @@ async function startRelay(name: string, delay: Delay, seed: number): Promise<voi
   };
   const child = start(name, pairName(a, b), [...relayProgram(), JSON.stringify(settings)], "pipe");
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error("it said nothing")), 10_000);
+  const timer = setTimeout(() => reject(new Error("it said nothing")), 60_000);
   child.stdout?.once("data", () => resolve());
   child.once("exit", (code) => reject(new Error(`it ended with ${code}`)));
   try {

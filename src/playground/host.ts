@@ -194,7 +194,7 @@ export class Host {
   }
 
   /** Waits until the Docker Engine answers. Throws PLAYGROUND_FAILED with the end of its log otherwise. */
-  async waitForDocker(timeoutMs = 60_000): Promise<void> {
+  async waitForDocker(timeoutMs = 180_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!(await this.#dockerAnswers())) {
       if (!this.isOn || performance.now() > deadline) {

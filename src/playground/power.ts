@@ -144,7 +144,7 @@ async function startInit(name: string, i: number, binary: string): Promise<Proce
     init = first === undefined ? undefined : identify(first);
     return init !== undefined || child.exitCode !== null;
   };
-  await until(isStarted, 10_000, () => `host${i} does not start`);
+  await until(isStarted, 60_000, () => `host${i} does not start`);
   if (init !== undefined) return init;
   throw new HansaError("PLAYGROUND_FAILED", `host${i} ended as it started: see ${disk}/log`);
 }

@@ -47,7 +47,7 @@ export function processesIn(netns: readonly string[]): readonly ProcessId[] {
   });
 }
 
-/** Kills these processes and waits until they are gone. Throws PLAYGROUND_FAILED when one still runs after 10 s. */
+/** Kills these processes and waits until they are gone. Throws PLAYGROUND_FAILED when one still runs after a minute. */
 export async function killAll(processes: readonly ProcessId[]): Promise<void> {
   for (const each of processes) {
     if (isAlive(each)) ifThere(() => process.kill(each.pid, "SIGKILL"));
@@ -55,7 +55,7 @@ export async function killAll(processes: readonly ProcessId[]): Promise<void> {
   const survivor = (): ProcessId | undefined => processes.find(isAlive);
   await until(
     () => survivor() === undefined,
-    10_000,
+    60_000,
     () => {
       return `process ${survivor()?.pid} does not end`;
     },

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { fairNow } from "../../test/fair-time.ts";
 import { isHansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
@@ -76,7 +77,7 @@ class FakeDaemon {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   while (!condition()) {
     assert.ok(performance.now() < deadline, "the condition did not come true");
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -165,10 +166,10 @@ test("the client comes back by itself within a second of the plugin", async () =
   stage.server.close();
   await until(() => daemon.disconnects === 1);
   assert.equal(daemon.client.connected, false);
-  const begin = performance.now();
+  const began = fairNow();
   await stage.listen();
   await until(() => daemon.hellos.length === 2);
-  assert.ok(performance.now() - begin < 1500);
+  assert.ok(fairNow() - began < 1500);
 });
 
 test("an order whose connection is lost is refused, not left hanging", async () => {
@@ -252,7 +253,7 @@ function closedAfter(path: string, bytes: string | Uint8Array): Promise<boolean>
     const timer = setTimeout(() => {
       resolve(false);
       socket.destroy();
-    }, 5000);
+    }, 30_000);
     socket.resume();
     // Being cut off while writing counts as closed.
     socket.on("error", () => socket.destroy());

@@ -72,7 +72,7 @@ export function pidOf(paths: Paths, name: string): number | undefined {
 export async function eventually<T>(
   what: string,
   ask: () => T | Promise<T>,
-  withinMs = 10_000,
+  withinMs = 60_000,
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = performance.now() + withinMs;
   for (;;) {

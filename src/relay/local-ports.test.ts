@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { LATE_MS, LocalPorts } from "./local-ports.ts";
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 
 async function until(what: string, condition: () => boolean): Promise<void> {
   const end = performance.now() + DEADLINE_MS;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Playground } from "../../src/playground/playground.ts";
+import { fairNow } from "../fair-time.ts";
 import {
   allReachAll,
   eventually,
@@ -26,11 +27,11 @@ after(() => playground?.down());
 test("node 5 alone gives no address: docker run fails within 10 s in one sentence, and prime waits", async () => {
   const host = playground.host(5);
   await launch(host, 5, "host5");
-  const started = performance.now();
+  const started = fairNow();
   const run = await host.exec(["docker", "run", "--rm", ...NETWORK, "busybox", "true"], {
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
   });
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = (fairNow() - started) / 1000;
   assert.notEqual(run.status, 0);
   assert.match(run.stderr, /IPAM_NOT_READY: .*node 5/);
   assert.ok(seconds <= 10, `failed after ${seconds.toFixed(1)} s`);
@@ -58,11 +59,11 @@ test("a seed node alone gives addresses, also with targets that are absent", asy
 
 test("once node 5 is connected prime returns within 5 s, and it goes on alone with what it was given", async () => {
   const host = playground.host(5);
-  const prime = host.exec(["hansa", "prime"], { timeoutMs: 20_000 });
-  const started = performance.now();
+  const prime = host.exec(["hansa", "prime"], { timeoutMs: 120_000 });
+  const started = fairNow();
   await must(host, "hansa", "connect", "host1");
   assert.equal((await prime).stdout.trim(), "[5] Node ready");
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = (fairNow() - started) / 1000;
   assert.ok(seconds <= 5, `prime returned after ${seconds.toFixed(1)} s`);
   await eventually("node 5 owns space", 10_000, async () =>
     (await status(host)).ipam.entries.some((entry) => entry.id === 5 && entry.addresses > 0)
@@ -95,7 +96,7 @@ test("five nodes, and each half of a split goes on starting containers; after th
   const refused = await playground
     .host(3)
     .exec(["docker", "run", "--rm", ...NETWORK, "--ip", "10.33.0.9", "busybox", "true"], {
-      timeoutMs: 20_000,
+      timeoutMs: 120_000,
     });
   assert.notEqual(refused.status, 0, "10.33.0.9 belongs to node 1, which is on the other side");
   assert.match(refused.stderr, /IPAM_OWNER_UNREACHABLE/);

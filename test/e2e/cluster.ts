@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow, slowness } from "../fair-time.ts";
 
 /** The executable under test; HANSA_BINARY names another than the one built here. */
 export const HANSA = process.env["HANSA_BINARY"] ?? join(import.meta.dirname, "../../dist/hansa");
@@ -68,12 +69,12 @@ export async function hosts(name: string, count: number, links = 1): Promise<Pla
 
 /** Runs `hansa …` on a host. */
 export function hansa(host: Host, ...args: string[]): Promise<Answer> {
-  return host.exec(["hansa", ...args], { timeoutMs: 60_000 });
+  return host.exec(["hansa", ...args], { timeoutMs: 120_000 });
 }
 
 /** The same, and fails the test with the command's own words when it did not exit 0. */
 export async function must(host: Host, ...argv: string[]): Promise<string> {
-  const answer = await host.exec(argv, { timeoutMs: 120_000 });
+  const answer = await host.exec(argv, { timeoutMs: 300_000 });
   assert.equal(answer.status, 0, `${argv.join(" ")}: ${answer.stdout}${answer.stderr}`);
   return answer.stdout.trim();
 }
@@ -102,13 +103,17 @@ export async function status(host: Host): Promise<StatusDocument> {
   return JSON.parse(await must(host, "hansa", "status", "-o", "json"));
 }
 
-/** Polls `probe` until it returns a value, for at most `deadlineMs`; fails with the last reason otherwise. */
+/**
+ * Polls `probe` until it returns a value, for at most `deadlineMs` of a machine at rest (test/fair-time.ts); fails with the last reason
+ * otherwise.
+ */
 export async function eventually<T>(
   what: string,
   deadlineMs: number,
   probe: () => Promise<T | undefined>,
 ): Promise<T> {
-  const end = performance.now() + deadlineMs;
+  const began = performance.now();
+  const end = fairNow() + deadlineMs;
   let last: unknown = "no answer";
   for (;;) {
     try {
@@ -117,10 +122,11 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    if (performance.now() > end) {
-      throw new Error(
-        `${what}: not within ${deadlineMs} ms (${last instanceof Error ? last.message : last})`,
-      );
+    if (fairNow() > end) {
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      const pace = `${seconds} s by the clock, the machine ${slowness().toFixed(1)} times slower than at rest`;
+      const why = last instanceof Error ? last.message : last;
+      throw new Error(`${what}: not within ${deadlineMs} ms (${pace}): ${why}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

@@ -146,7 +146,7 @@ test("addresses that cannot be had are refused in one sentence: a node's, the ne
   ] as const) {
     const run = await first.exec(
       ["docker", "run", "--rm", ...NETWORK, "--ip", address, "busybox", "true"],
-      { timeoutMs: 20_000 },
+      { timeoutMs: 120_000 },
     );
     assert.notEqual(run.status, 0, address);
     assert.match(run.stderr, reason, address);

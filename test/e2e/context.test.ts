@@ -29,7 +29,7 @@ const FOLDER = "/tmp/contexts";
 const OURS = ["env", `HANSA_CONTEXTS=${FOLDER}`] as const;
 
 function ran(...words: string[]): Promise<Answer> {
-  return laptop.exec([...OURS, "hansa", ...words], { timeoutMs: 60_000 });
+  return laptop.exec([...OURS, "hansa", ...words], { timeoutMs: 120_000 });
 }
 
 function prints(...words: string[]): Promise<string> {

@@ -93,7 +93,7 @@ test("a node whose disk fills up refuses what it cannot write down, and loses no
   assertOneSentence(connect.stderr);
   assert.match(connect.stderr, /no space left|disk .*full/i);
   const run = await host.exec(["docker", "run", "--rm", ...NETWORK, "busybox", "true"], {
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
   });
   if (run.status !== 0) assert.match(run.stderr, /no space left|disk .*full/i);
   // Still in the cluster, and crash-proof.

@@ -185,7 +185,7 @@ test("--ip works, and is refused when taken", async () => {
   assert.equal(await serve(second.host, "fixed", ...fixed), "10.33.0.7");
   const inUse = await first.host.exec(
     ["docker", "run", "--rm", ...NETWORK, ...fixed, "busybox", "true"],
-    { timeoutMs: 15_000 },
+    { timeoutMs: 120_000 },
   );
   assert.notEqual(inUse.status, 0);
   assert.match(inUse.stderr, /IPAM_ADDRESS_IN_USE/);

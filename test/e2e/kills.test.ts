@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow } from "../fair-time.ts";
 import {
   addressOf,
   allReachAll,
@@ -62,11 +63,11 @@ async function whileTrafficFlows(
   const url = `http://${to.address}/`;
   const loop = `while :; do wget -qO- -T 1 ${url} >/dev/null && echo heard; usleep 50000; done`;
   const traffic = await from.host.spawn(["docker", "exec", from.name, "sh", "-c", loop]);
-  let last = performance.now();
+  let last = fairNow();
   let longest = 0;
   let count = 0;
   traffic.stdout.on("data", () => {
-    const now = performance.now();
+    const now = fairNow();
     if (count > 0) longest = Math.max(longest, now - last);
     last = now;
     count += 1;

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow } from "../fair-time.ts";
 import {
   type ConnectionRow,
   eventually,
@@ -87,7 +88,7 @@ function containerOn(host: number): Served {
 /** The container on `a` asks the one on `b` by TCP ten times a second. */
 class Traffic {
   readonly pair: Pair;
-  #last = performance.now();
+  #last = fairNow();
   #longest = 0;
   #count = 0;
   readonly #process: Awaited<ReturnType<Host["spawn"]>>;
@@ -106,7 +107,7 @@ class Traffic {
     this.pair = pair;
     this.#process = process;
     process.stdout.on("data", () => {
-      const now = performance.now();
+      const now = fairNow();
       if (this.#count > 0) this.#longest = Math.max(this.#longest, now - this.#last);
       this.#last = now;
       this.#count += 1;

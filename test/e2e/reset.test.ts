@@ -96,12 +96,12 @@ async function noTrace(members: readonly Host[], id: number, deadlineMs: number)
 }
 
 function overnode(host: Host, ...words: string[]): Promise<Answer> {
-  return host.exec(["overnode", ...words], { timeoutMs: 60_000 });
+  return host.exec(["overnode", ...words], { timeoutMs: 120_000 });
 }
 
 async function says(host: Host, line: string, words: string): Promise<void> {
   const [program = "", ...rest] = line.split(" ");
-  const answer = await host.exec([program, ...rest], { timeoutMs: 60_000 });
+  const answer = await host.exec([program, ...rest], { timeoutMs: 120_000 });
   assert.deepEqual([answer.status, answer.stdout.trim()], [0, words], answer.stderr);
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { parse } from "yaml";
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow } from "../fair-time.ts";
 import { eventually, fullMesh, hansa, hosts, must, serve, status, TOKEN } from "./cluster.ts";
 
 let playground: Playground;
@@ -174,14 +175,14 @@ test("prime that is interrupted ends at once, and the node answers on", async ()
   for (const host of [first, second]) await must(host, "hansa", "forget", third.ip(0));
   const words = ["--id", "9", "--token", TOKEN, "--subnet", SUBNET];
   await must(third, "hansa", "launch", ...words);
-  const started = performance.now();
+  const started = fairNow();
   const prime = await third.exec(["timeout", "-s", "INT", "1", "hansa", "prime"]);
-  assert.ok(performance.now() - started < 3_000);
+  assert.ok(fairNow() - started < 3_000);
   assert.equal(prime.status, 124, "it was ready, or deaf");
   assert.equal(prime.stdout, "");
   assert.doesNotMatch(prime.stderr, /\bat .*[.:]\d+:\d+/, "a stack trace");
   assert.equal((await status(third)).node.id, 9);
-  const waiting = third.exec(["hansa", "prime"], { timeoutMs: 20_000 });
+  const waiting = third.exec(["hansa", "prime"], { timeoutMs: 120_000 });
   await must(third, "hansa", "connect", "host1");
   assert.equal((await waiting).stdout.trim(), "[9] Node ready");
 });

@@ -185,12 +185,10 @@ test("a stranger's VXLAN does not arrive, whatever it claims inside", async () =
 
 test("a deleted device comes back, and so does the traffic", async () => {
   await must(member(1), "ip", "link", "delete", "hansa-vx");
-  const started = performance.now();
-  await eventually("the device", 12_000, async () => {
+  await eventually("the device", 6_000, async () => {
     const { status: code } = await member(1).exec(["ip", "link", "show", "hansa-vx"]);
     return code === 0 ? true : undefined;
   });
-  assert.ok(performance.now() - started < 6_000, `${performance.now() - started} ms`);
   await allReachAll(containers);
   await fullMesh(members(), 10_000);
 });

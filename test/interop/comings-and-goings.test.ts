@@ -11,7 +11,7 @@ test("a graceful leave of either kind is held as a leave by the other", async ()
   const [ours, member] = [cluster.ours[2], cluster.theirs[2]];
   assert.ok(ours && member);
   await member.leave();
-  await ours.gossip.leave(2_000);
+  await ours.gossip.leave(20_000);
   await ours.gossip.close();
   await cluster.agree(["o1", "o2", "m1", "m2"]);
   for (const node of cluster.theirs.slice(0, 2)) {

@@ -105,7 +105,7 @@ export class MixedCluster implements AsyncDisposable {
   }
 
   /** Resolves when every node holds all of `names` alive and nobody else. */
-  async agree(names: Iterable<string> = this.#names, withinMs = 20_000): Promise<void> {
+  async agree(names: Iterable<string> = this.#names, withinMs = 60_000): Promise<void> {
     const wanted = [...names].sort().join(" ");
     const living = new Set(names);
     for (const node of this.ours.filter((each) => living.has(nameOf(each)))) {
@@ -182,7 +182,7 @@ export async function whenHeld(
   at: Endpoint,
   name: string,
   fits: (held: Held) => boolean,
-  withinMs = 15_000,
+  withinMs = 60_000,
 ): Promise<Held> {
   let last: Held | undefined;
   await eventually(

@@ -190,7 +190,7 @@ export class ReferenceNode {
     return members.map((each) => ({ ...each, meta: Buffer.from(each.meta ?? "", "base64") }));
   }
 
-  async announce(meta: string, ms = 5_000): Promise<void> {
+  async announce(meta: string, ms = 30_000): Promise<void> {
     await this.#ask("announce", { payload: base64(Buffer.from(meta)), ms });
   }
 
@@ -220,7 +220,7 @@ export class ReferenceNode {
     return (await this.#ask("counts")).health ?? 0;
   }
 
-  async leave(ms = 5_000): Promise<void> {
+  async leave(ms = 30_000): Promise<void> {
     await this.#ask("leave", { ms });
   }
 

@@ -67,11 +67,9 @@ test("up without root is refused", () => {
   assert.equal(answer.stdout, "ROOT_REQUIRED\n", answer.stderr);
 });
 
-test("setup-host.sh installs nothing and is quick when nothing is missing", () => {
+test("setup-host.sh installs nothing when nothing is missing", () => {
   const script = join(import.meta.dirname, "../../scripts/setup-host.sh");
-  const start = performance.now();
   const { status, stdout, stderr } = spawnSync("sh", [script], { encoding: "utf8" });
   assert.deepEqual([status, stdout], [0, ""], stderr);
   assert.doesNotMatch(stderr, /installing/);
-  assert.ok(performance.now() - start < 5_000);
 });

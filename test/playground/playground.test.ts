@@ -53,15 +53,15 @@ async function isDeaf(from: Host, to: string): Promise<boolean> {
 
 /** Round trip times in milliseconds of the pings that were answered. */
 async function roundTrips(from: Host, to: string, count: number): Promise<number[]> {
-  const argv = ["ping", "-c", `${count}`, "-i", "0.01", "-W", "0.5", to];
+  const argv = ["ping", "-c", `${count}`, "-i", "0.01", "-W", "3", to];
   const { stdout } = await from.exec(argv);
   return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
 }
 
 async function eventually(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 60_000;
   while (!(await isSo())) {
-    if (performance.now() > deadline) assert.fail(`not within 15 s: ${what}`);
+    if (performance.now() > deadline) assert.fail(`not within a minute: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -91,7 +91,7 @@ test("docker run busybox works, with the applets that people use", async () => {
   const format = "{{.NetworkSettings.IPAddress}}";
   const url = `http://${await out(one, "docker", "inspect", "-f", format, "web")}/`;
   const fetch = `until wget -qO- -T 2 ${url}; do usleep 10000; done`;
-  const argv = ["docker", "exec", "web", "timeout", "10", "sh", "-c", fetch];
+  const argv = ["docker", "exec", "web", "timeout", "60", "sh", "-c", fetch];
   assert.equal(await out(one, ...argv), "hi");
   await out(one, "docker", "rm", "-f", "web");
 });
@@ -120,8 +120,8 @@ test("exec passes input, environment, output and status, and a late program is k
 
 test("exec returns when a program has ended, though a daemon of its holds the output open", async () => {
   const start = performance.now();
-  assert.equal(await out(one, "sh", "-c", "sleep 30 & echo started"), "started");
-  assert.ok(performance.now() - start < 5_000);
+  assert.equal(await out(one, "sh", "-c", "sleep 120 & echo started"), "started");
+  assert.ok(performance.now() - start < 60_000);
 });
 
 test("a cut link is dead, the others live, and mend brings it back", async () => {
@@ -199,12 +199,12 @@ test("a blocked port is blocked between two hosts only, and other ports are not"
 test("a delay makes the round trip longer by twice as much, and a cut link stays cut", async () => {
   await playground.delay(1, 2, 30);
   for (const name of ["host2", "host2-b"]) {
-    const times = await roundTrips(one, name, 5);
-    assert.equal(times.length, 5);
+    const times = await roundTrips(one, name, 20);
+    assert.equal(times.length, 20);
     const fastest = Math.min(...times);
     assert.ok(fastest > 58 && fastest < 100, `${fastest} ms`);
   }
-  assert.ok(Math.min(...(await roundTrips(one, "host3", 3))) < 10);
+  assert.ok(Math.min(...(await roundTrips(one, "host3", 20))) < 10);
   await playground.cut(2, 0);
   assert.ok(await isDeaf(one, "host2"));
   assert.ok(await hears(one, "host2-b"));
@@ -212,9 +212,9 @@ test("a delay makes the round trip longer by twice as much, and a cut link stays
   await playground.part([[1], [2]]);
   assert.ok(await isDeaf(one, "host2-b"));
   await playground.heal();
-  assert.ok(Math.min(...(await roundTrips(two, "host1", 3))) > 58);
+  assert.ok(Math.min(...(await roundTrips(two, "host1", 20))) > 58);
   await playground.delay(2, 1, 0);
-  assert.ok(Math.min(...(await roundTrips(one, "host2", 3))) < 10);
+  assert.ok(Math.min(...(await roundTrips(one, "host2", 20))) < 10);
   assert.doesNotMatch(await out(one, "ip", "link"), /delay/);
 });
 

@@ -6,11 +6,11 @@
  */
 import type { Status } from "../../src/api/status-schema.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import type { Slowness } from "../slowness.ts";
 import type { Disturbance } from "./disturbance.ts";
 import { PROCESSES, type ProcessName } from "./event.ts";
 import type { Journal } from "./journal.ts";
 import { attachedTo, processOf, statusOf } from "./outside-view.ts";
-import type { Slowness } from "./slowness.ts";
 import { Traffic } from "./traffic.ts";
 
 const EVERY_MS = 1_000;

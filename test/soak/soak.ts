@@ -8,6 +8,7 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Playground } from "../../src/playground/playground.ts";
+import { Slowness } from "../slowness.ts";
 import { type CalmCheck, calmChecks } from "./calm-checks.ts";
 import { Disturbance } from "./disturbance.ts";
 import type { Planned } from "./event.ts";
@@ -17,7 +18,6 @@ import { Journal, type Outcome } from "./journal.ts";
 import { type Abilities, nextEvent } from "./planner.ts";
 import { probeName } from "./probe-container.ts";
 import { Sampler } from "./sampler.ts";
-import { Slowness } from "./slowness.ts";
 import type { CheckFigures, SoakFigures } from "./summary.ts";
 import { afterEvent, allTargets, newWorld, type World } from "./world.ts";
 
@@ -83,7 +83,6 @@ class Soak {
 
   async run(): Promise<SoakResult> {
     const { name, hosts, binary, minutes } = this.#options;
-    await this.#slowness.calibrate();
     await using playground = await Playground.up({ name, hosts, binary });
     const shared = {
       playground,

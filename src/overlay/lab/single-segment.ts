@@ -49,7 +49,7 @@ async function counted(
 
 /**
  * Sends the segment by failing attempts to connect, from the container or the host itself, until one left by `device`. More than one may leave: an attempt
- * that was slow is repeated.
+ * that was slow is repeated, with twice the time.
  */
 export async function sendSegment(
   host: LabHost,
@@ -65,12 +65,14 @@ export async function sendSegment(
   const way = [`${to}/32`, "dev", device, "src", source];
   // A container's way is by its host, whatever the source; a host has its own routes.
   if (container !== undefined) await host.must(...inside, "ip", "route", "add", ...way);
+  let seconds = 0.3;
   try {
     await withTable(host, container, ["ip change", out], () =>
       withTable(host, container, ["netdev leaves", leaves], () =>
         until(`the segment to leave ${host.name}`, async () => {
-          const connect = ["timeout", "0.3", "bash", "-c", `: >/dev/tcp/${to}/${PORT}`];
+          const connect = ["timeout", `${seconds}`, "bash", "-c", `: >/dev/tcp/${to}/${PORT}`];
           await host.run(...inside, ...connect);
+          seconds *= 2;
           return (await counted(host, container, "netdev leaves")) > 0;
         }),
       ),

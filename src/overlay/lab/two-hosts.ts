@@ -188,10 +188,44 @@ export async function endpoint(host: LabHost): Promise<string | null | undefined
 }
 
 export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 60_000;
   while (!(await condition())) {
-    assert.ok(performance.now() < end, `waited 30 s for ${what}`);
+    assert.ok(performance.now() < end, `waited a minute for ${what}`);
     await delay(20);
+  }
+}
+
+/** What the kernel tells of links, addresses and routes that change while `act` runs, one line each. */
+export async function changesDuring(host: LabHost, act: () => Promise<void>): Promise<string[]> {
+  const file = "/run/changes";
+  await host.must("touch", file);
+  // Whoever waits for the end of the shell waits for its outputs, which must not be held open.
+  const watch = `ip monitor link address route > ${file} 2>&1 & echo $!`;
+  const pid = (await host.must("sh", "-c", watch)).trim();
+  const lines = async (): Promise<string[]> =>
+    (await host.must("cat", file)).split("\n").filter(Boolean);
+  // Seen when it listens, and again once all before it was told.
+  const mark = async (word: "add" | "delete"): Promise<void> => {
+    await host.run("ip", "route", word, "unreachable", "198.51.100.7");
+  };
+  const isMark = (line: string): boolean => line.includes("198.51.100.7");
+  try {
+    await until("the monitor to listen", async () => {
+      await mark("add");
+      await mark("delete");
+      return (await lines()).some(isMark);
+    });
+    const before = (await lines()).length;
+    await act();
+    await mark("add");
+    await until("the last change to be told", async () => {
+      const last = (await lines()).at(-1) ?? "";
+      return isMark(last) && !last.startsWith("Deleted");
+    });
+    await mark("delete");
+    return (await lines()).slice(before).filter((line) => !isMark(line));
+  } finally {
+    await host.must("kill", pid);
   }
 }
 
