@@ -36,6 +36,11 @@ export interface Scenario {
 }
 
 const ANY_SIZE = 10_000;
+/**
+ * Starved members times all members: each is accused several times a minute, and every accusation and every answer to it costs every
+ * member some twenty messages.
+ */
+const STARVED_BUDGET = 30_000;
 
 function killFew({ network, few }: Stage): void {
   for (const member of few) {
@@ -53,13 +58,15 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     script: killFew,
   },
   loss: {
-    title: "10 % of packets lost, some doubled or overtaken, 1 % of members starved, ten at most",
+    title:
+      "10 % of packets lost, some doubled or overtaken, 1 % of members starved, of thousands a few",
     link: { loss: 0.1, duplication: 0.02, reordering: 0.05, reorderMs: 100 },
     noFalseDeaths: true,
     maxMembers: ANY_SIZE,
     settleMs: 15_000,
     script: ({ network, members, few, deaths }) => {
-      const share = Math.max(1, Math.round(members.length / 100));
+      const bound = Math.min(10, STARVED_BUDGET / members.length);
+      const share = Math.max(1, Math.round(Math.min(members.length / 100, bound)));
       for (const member of few.slice(0, share)) {
         network.starve(member, STARVED_STILL_MS, STARVED_RUN_MS);
         deaths.impaired.add(member.name);
