@@ -15,7 +15,7 @@ import type { OptionSpec } from "../src/cli/command.ts";
 import { COMMANDS } from "../src/cli/command-table.ts";
 import { tableCommands } from "../src/cli/commands/completion.ts";
 import { GLOBAL_OPTIONS } from "../src/cli/parse-words.ts";
-import { optionText, usageLine } from "../src/cli/usage-text.ts";
+import { isShown, optionText, usageLine } from "../src/cli/usage-text.ts";
 import { CHECKS } from "../src/doctor/examine.ts";
 import { FINDINGS, SEVERITIES } from "../src/doctor/finding-table.ts";
 import { ERRORS } from "../src/errors.ts";
@@ -48,7 +48,7 @@ ${sections.join("\n")}`;
 
 function cliPage(): string {
   const commands = [...COMMANDS, ...tableCommands(COMMANDS)].map((command) => {
-    const options = command.options.filter(({ hidden }) => hidden !== true);
+    const options = command.options.filter(isShown);
     const examples = command.examples.map((line) => `hansa ${line}`);
     return [
       `## hansa ${command.name}`,

@@ -178,6 +178,13 @@ export const ERRORS = {
     exit: 1,
     status: 403,
   },
+  ROOT_REFUSED: {
+    title: "not to be run as root",
+    cause: "hansa start is for plain users, so that what they made is theirs to reach",
+    hint: "run it as a user who is a member of the group hansa; root has hansa launch",
+    exit: 1,
+    status: 403,
+  },
   NODE_ALREADY_RUNNING: {
     title: "hansa is already running",
     cause: "another daemon serves the same socket",
@@ -205,6 +212,13 @@ export const ERRORS = {
     cause:
       "the node left the cluster in a reset that did not end, or its addresses were taken over because nobody heard it; its key is let in no more",
     hint: "on that node: hansa reset, then hansa launch, with the same id if you like",
+    exit: 1,
+    status: 409,
+  },
+  NODE_NAME_TAKEN: {
+    title: "another node has the name",
+    cause: "names of nodes are unique in a cluster, also those of nodes that are not in reach now",
+    hint: "choose another name with -n; when that node is gone for good, run hansa ipam take-over with its id first",
     exit: 1,
     status: 409,
   },
@@ -243,6 +257,14 @@ export const ERRORS = {
     hint: "see hansa status --peers here, ask another node, or see docs/troubleshooting/whole-cluster.md",
     exit: 1,
     status: 503,
+  },
+  GROUP_REQUIRED: {
+    title: "only members of the group hansa may",
+    cause:
+      "a node is started for a plain user by the starter, which serves the members of the group hansa only",
+    hint: "have root run usermod -aG hansa USER, then log in anew",
+    exit: 1,
+    status: 403,
   },
   INSTALL_REFUSED: {
     title: "install or uninstall cannot be done now",
@@ -411,6 +433,14 @@ export const ERRORS = {
     exit: 1,
     status: 409,
   },
+  STARTER_UNREACHABLE: {
+    title: "the starter does not answer",
+    cause:
+      "a node is started for a plain user by a small process of root's, which hansa install sets up, and that does not run",
+    hint: "have root run hansa install once on this host",
+    exit: 1,
+    status: 503,
+  },
   STATE_DAMAGED: {
     title: "a file of hansa is damaged",
     cause: "a file under /var/lib/hansa was changed by hand or by a failing disk",
@@ -462,6 +492,13 @@ export const ERRORS = {
     hint: "launch with the same token and cluster name, or start over with hansa reset",
     exit: 1,
     status: 409,
+  },
+  TOKEN_NOT_KEPT: {
+    title: "the token is kept nowhere",
+    cause: "of a token that a person chose a node keeps only what is derived from it",
+    hint: "ask who launched the cluster, or let hosts join by a context: hansa start -j",
+    exit: 3,
+    status: 404,
   },
   TOOL_MISSING: {
     title: "a program is missing",

@@ -28,7 +28,12 @@ const ROLES: Readonly<Record<string, (argv: readonly string[]) => Promise<number
   tunnel: async ([name = "hansa-wg"]) =>
     (await import("./overlay/tunnel-process.ts")).runTunnel(name),
   supervise: async () => (await import("./processes/run-supervisor.ts")).runSupervisor(),
-  boot: async ([stage]) => (await import("./processes/boot.ts")).runBoot(bootStage(stage)),
+  starter: async () => (await import("./starter/run-starter.ts")).runStarter(),
+  boot: async ([stage]) => {
+    const exit = await (await import("./processes/boot.ts")).runBoot(bootStage(stage));
+    if (stage === "early") await (await import("./install/starter-at-boot.ts")).starterAtBoot();
+    return exit;
+  },
 };
 
 const role = ROLES[argv[0] ?? ""];

@@ -6,6 +6,7 @@ import type { Issued, IssueRequest } from "./context-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
+import type { Joined, JoinRequest } from "./join-schemas.ts";
 import type { NodePort } from "./node-port.ts";
 import type { Status } from "./status-schema.ts";
 import { BUILD, VERSION, type Version } from "./version.ts";
@@ -270,6 +271,15 @@ export class FakeNode implements NodePort {
       certificate: pem("CERTIFICATE", `${name} ${role}`),
       privateKey: pem("PRIVATE KEY", name),
       api: ["192.168.48.11:1443", "192.168.48.12:1443"],
+    };
+  }
+
+  async admit({ name }: JoinRequest): Promise<Joined> {
+    this.#mayFail();
+    const { cluster } = this.current;
+    return {
+      ...{ id: 3, name, cluster: cluster.name, subnet: cluster.subnet, encryption: "wireguard" },
+      ...{ gossipPort: 6783, targets: ["192.168.48.11:6783"], sealed: { publicKey: "", box: "" } },
     };
   }
 

@@ -4,6 +4,7 @@ import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
 import type { Issued, IssueRequest } from "./context-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import type { Inspection } from "./inspection-schema.ts";
+import type { Joined, JoinRequest } from "./join-schemas.ts";
 import type { Status } from "./status-schema.ts";
 import type { Version } from "./version.ts";
 
@@ -27,6 +28,8 @@ export interface NodePort {
   checkAddresses(repair: boolean): Promise<AddressCheck>;
   /** A fresh key and certificate, which the node forgets. */
   issueCertificate(request: IssueRequest): Promise<Issued>;
+  /** Gives a host a place in the cluster and the cluster's keys. Throws NODE_NAME_TAKEN, NODE_DEPARTED, IPAM_ID_OUTSIDE_SUBNET, NODE_TWIN and USAGE. */
+  admit(request: JoinRequest): Promise<Joined>;
   inspect(): Promise<Inspection>;
   /** Examines host and peers; takes up to 10 s. */
   doctor(): Promise<DoctorReport>;

@@ -13,6 +13,7 @@ import {
 import { issuedSchema, issueRequestSchema } from "./context-schemas.ts";
 import { doctorSchema } from "./doctor-schema.ts";
 import { inspectionSchema } from "./inspection-schema.ts";
+import { joinedSchema, joinRequestSchema } from "./join-schemas.ts";
 import type { NodePort } from "./node-port.ts";
 import {
   connectRequestSchema,
@@ -149,6 +150,24 @@ export const ROUTES: readonly Route[] = [
     response: issuedSchema,
     errors: BODY_ERRORS,
     handle: (node, request) => node.issueCertificate(request),
+  }),
+  route({
+    method: "post",
+    path: "/v1/join",
+    operation: "join",
+    role: "admin",
+    summary:
+      "Takes a host into the cluster as a full peer: its id, and the cluster's keys sealed for it",
+    request: joinRequestSchema,
+    response: joinedSchema,
+    errors: [
+      ...BODY_ERRORS,
+      "IPAM_ID_OUTSIDE_SUBNET",
+      "NODE_DEPARTED",
+      "NODE_NAME_TAKEN",
+      "NODE_TWIN",
+    ],
+    handle: (node, request) => node.admit(request),
   }),
   route({
     method: "post",

@@ -3,9 +3,8 @@
  *
  * Invariant: the socket is never open to others, not even between bind and chmod; a live socket is refused, never stolen.
  */
-import { chmodSync, chownSync, readFileSync } from "node:fs";
 import type { Hono } from "hono";
-import { isErrno } from "../errors.ts";
+import { shareWithGroup } from "../host/share-with-group.ts";
 import { listenUnix } from "../host/unix-listen.ts";
 import { createNodeServer, type NodeRouting } from "./node-routing.ts";
 
@@ -36,25 +35,4 @@ export async function serveUnix(app: Hono, options: UnixOptions): Promise<UnixLi
         endConnections();
       }),
   };
-}
-
-function shareWithGroup(path: string, group: string): void {
-  const gid = groupId(group);
-  if (gid === undefined) return;
-  try {
-    chownSync(path, -1, gid);
-  } catch (error) {
-    // Only root may give files to a group it is not in; then the socket stays ours alone.
-    if (isErrno(error, "EPERM")) return;
-    throw error;
-  }
-  chmodSync(path, 0o660);
-}
-
-function groupId(name: string): number | undefined {
-  const line = readFileSync("/etc/group", "utf8")
-    .split("\n")
-    .find((entry) => entry.startsWith(`${name}:`));
-  const gid = line?.split(":")[2];
-  return gid === undefined ? undefined : Number(gid);
 }

@@ -12,7 +12,9 @@ import { playground } from "./commands/playground.ts";
 import { prime } from "./commands/prime.ts";
 import { reset } from "./commands/reset.ts";
 import { resume } from "./commands/resume.ts";
+import { start, stop } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
+import { token } from "./commands/token.ts";
 import { uninstall } from "./commands/uninstall.ts";
 import { upgrade } from "./commands/upgrade.ts";
 import { version } from "./commands/version.ts";
@@ -30,6 +32,9 @@ export const COMMANDS: readonly Command[] = [
   ipam,
   contextCommand,
   agent,
+  start,
+  stop,
+  token,
   install,
   uninstall,
   upgrade,

@@ -18,6 +18,8 @@ export interface OptionSpec {
   readonly summary: string;
   /** In help it stands with the option before it. */
   readonly hidden?: boolean;
+  /** An option of a predecessor that means nothing here, and what there is instead: told to who gives it, and shown nowhere. */
+  readonly refused?: string;
   /** What its value may be; nothing is offered by default. */
   readonly completes?: Completes;
 }
@@ -66,6 +68,8 @@ export interface Context {
   rows(): number | undefined;
   /** Aborts when the user presses Ctrl-C, which then no longer ends the program by itself. */
   interrupted(): AbortSignal;
+  /** The context that --context or HANSA_CONTEXT names. */
+  readonly contextName: string | undefined;
   /** The node that is asked: this host's, or one of a context. Throws CONTEXT_NOT_FOUND and STATE_DAMAGED. */
   readonly client: NodeClient;
   /** The node of --node, which `client` asks through the one that it reaches. */
@@ -79,7 +83,7 @@ export interface Context {
   readStdin(maxBytes: number): Promise<string>;
 }
 
-export const PROGRAM_NAMES = ["hansa", "overnode"] as const;
+export const PROGRAM_NAMES = ["hansa", "overnode", "smr", "smrctl", "smrmgr"] as const;
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 export interface Command extends CommandSpec {

@@ -36,6 +36,7 @@ export async function runFake(
     program,
     client: apiClient(unixDoor(socket), globals.get("node")),
     node: globals.get("node"),
+    contextName: globals.get("context"),
     local: nodeClient(socket),
     out: (text) => {
       stdout += text;

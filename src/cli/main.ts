@@ -4,7 +4,7 @@
  * Invariant: whatever happens, standard error ends with one clear error block and never with a stack (except --debug).
  */
 import { HansaError } from "../errors.ts";
-import type { Command, Context } from "./command.ts";
+import type { Command, Context, ProgramName } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
 import { tableCommands } from "./commands/completion.ts";
 import { findCommand } from "./commands/help.ts";
@@ -23,7 +23,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   } catch (error) {
     const { lines, exit } = reportError(error, globals.has("debug"));
     const context = terminal(globals);
-    for (const line of lines) context.note(line);
+    for (const line of lines) context.note(inWordsOf(context.program, line));
     return exit;
   }
 }
@@ -48,7 +48,7 @@ async function runCommand(
   refuseNode(command, globals);
   const context = terminal(globals);
   if (globals.has("help") && !isHelp) {
-    context.out(commandHelp(command));
+    context.out(commandHelp(command, context.program));
     return 0;
   }
   checkOperands(command, words);
@@ -60,4 +60,11 @@ function refuseNode(command: Command, globals: ReadonlyMap<string, string>): voi
   if (!globals.has("node") || command.asksNode === true || globals.has("help")) return;
   const text = `hansa ${command.name} cannot be asked of another node`;
   throw new HansaError("USAGE", text, { hint: "run it there, without --node" });
+}
+
+/** A command that a message names, as whoever called us by another name types it. */
+function inWordsOf(program: ProgramName, line: string): string {
+  if (program === "hansa") return line;
+  const names = COMMANDS.map(({ name }) => name).join("|");
+  return line.replaceAll(new RegExp(`\\bhansa (?=(?:${names}|help)\\b)`, "g"), `${program} `);
 }

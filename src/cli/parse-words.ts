@@ -82,6 +82,9 @@ export function parseWords(
       globals.set(global.name, optionValue(global, given, queue, help));
       continue;
     }
+    if (option.refused !== undefined) {
+      throw usage(spec, `the option ${word} does nothing here: ${option.refused}`);
+    }
     if (flags.has(option.name) || values.has(option.name)) {
       throw usage(spec, `the option --${option.name} is given twice`);
     }

@@ -1,4 +1,4 @@
-/** The name that the program was called by: through the symlink `overnode` it speaks as that. Pure. */
+/** The name that the program was called by: through a symlink of a predecessor's name it speaks as that. Pure. */
 import { basename } from "node:path";
 import { PROGRAM_NAMES, type ProgramName } from "./command.ts";
 

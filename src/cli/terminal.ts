@@ -19,9 +19,10 @@ export function thisTerminal(program: ProgramName): Terminal {
   const local = apiClient(door);
   return (globals): Context => ({
     program,
+    contextName: globals.get("context") || process.env["HANSA_CONTEXT"] || undefined,
     // Made when a command asks for it: a context that is damaged fails that command only.
     get client() {
-      return chosenClient(door, globals.get("context"), globals.get("node"));
+      return chosenClient(door, this.contextName, globals.get("node"));
     },
     node: globals.get("node"),
     local,
@@ -46,11 +47,10 @@ export function thisTerminal(program: ProgramName): Terminal {
 /** The node of --context or HANSA_CONTEXT; else this host's, or where it has none that of the context in use. `node`: asked through it. */
 function chosenClient(
   local: Door,
-  context: string | undefined,
+  asked: string | undefined,
   node: string | undefined,
 ): NodeClient {
   const store = new ContextStore();
-  const asked = context ?? process.env["HANSA_CONTEXT"];
   const { apiSocket, nodeFile } = hansaPaths();
   // The file tells root of a node whose daemon is down, the socket tells everybody else.
   const isNode = process.env["HANSA_SOCKET"] || existsSync(apiSocket) || existsSync(nodeFile);

@@ -1,24 +1,24 @@
 /** Help: of the whole program and of one command. Pure; docs/reference/cli.md is made from the same. */
-import type { CommandSpec, OptionSpec } from "./command.ts";
+import type { CommandSpec, OptionSpec, ProgramName } from "./command.ts";
 import { alignColumns } from "./output/align-columns.ts";
 import { GLOBAL_OPTIONS } from "./parse-words.ts";
 
 /** "hansa connect [OPTIONS] HOST…" */
-export function usageLine(spec: CommandSpec): string {
+export function usageLine(spec: CommandSpec, program: ProgramName = "hansa"): string {
   const { name = "", min = 0, max = 0 } = spec.operands ?? {};
   // A name of several words tells by itself what follows.
   const many = max > 1 && !name.includes(" ") ? `${name}…` : name;
   const operand = min > 0 ? many : `[${many}]`;
   const options = spec.options.length > 0 ? " [OPTIONS]" : "";
-  return `hansa ${spec.name}${options}${spec.operands ? ` ${operand}` : ""}`;
+  return `${program} ${spec.name}${options}${spec.operands ? ` ${operand}` : ""}`;
 }
 
-/** What `hansa COMMAND --help` prints. */
-export function commandHelp(spec: CommandSpec): string {
+/** What `hansa COMMAND --help` prints, called by the name `program`. */
+export function commandHelp(spec: CommandSpec, program: ProgramName = "hansa"): string {
   const globals = GLOBAL_OPTIONS.filter(({ name }) => name !== "node" || spec.asksNode === true);
-  const options = [...spec.options, ...globals].filter(({ hidden }) => hidden !== true);
+  const options = [...spec.options, ...globals].filter(isShown);
   return [
-    `Usage: ${usageLine(spec)}`,
+    `Usage: ${usageLine(spec, program)}`,
     "",
     `${capital(spec.summary)}.`,
     ...(spec.details === undefined ? [] : ["", spec.details]),
@@ -27,15 +27,18 @@ export function commandHelp(spec: CommandSpec): string {
     indent(alignColumns(options.map((option) => [optionText(option), option.summary]))),
     ...(spec.examples.length === 0
       ? []
-      : ["", "Examples:", indent(spec.examples.map((line) => `hansa ${line}`).join("\n"))]),
+      : ["", "Examples:", indent(spec.examples.map((line) => `${program} ${line}`).join("\n"))]),
     "",
   ].join("\n");
 }
 
-/** What `hansa help` prints. */
-export function programHelp(commands: readonly CommandSpec[]): string {
+/** What `hansa help` prints, called by the name `program`. */
+export function programHelp(
+  commands: readonly CommandSpec[],
+  program: ProgramName = "hansa",
+): string {
   return [
-    "Usage: hansa COMMAND",
+    `Usage: ${program} COMMAND`,
     "",
     "Turns plain Docker hosts into one cluster with no master.",
     "",
@@ -45,9 +48,14 @@ export function programHelp(commands: readonly CommandSpec[]): string {
     "Options, before or after the command:",
     indent(alignColumns(GLOBAL_OPTIONS.map((option) => [optionText(option), option.summary]))),
     "",
-    "See hansa COMMAND --help for one command.",
+    `See ${program} COMMAND --help for one command.`,
     "",
   ].join("\n");
+}
+
+/** Whether help and reference have a line for it. */
+export function isShown({ hidden, refused }: OptionSpec): boolean {
+  return hidden !== true && refused === undefined;
 }
 
 /** "-o, --output FORMAT" */

@@ -9,6 +9,7 @@ import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { Issued } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
+import type { Joined } from "../api/join-schemas.ts";
 import type { Status } from "../api/status-schema.ts";
 
 /** A function that tells whether a decoded JSON value has a certain shape. */
@@ -154,6 +155,18 @@ export const isLeft: Check<Left> = (value): value is Left =>
 
 export const isIssued: Check<Issued> = (value): value is Issued =>
   has(value, { ca: isText, certificate: isText, privateKey: isText, api: listOf(isText) });
+
+export const isJoined: Check<Joined> = (value): value is Joined =>
+  has(value, {
+    id: isNumber,
+    name: isText,
+    cluster: isText,
+    subnet: isText,
+    encryption: isText,
+    gossipPort: isNumber,
+    targets: listOf(isText),
+    sealed: (sealed) => has(sealed, { publicKey: isText, box: isText }),
+  });
 
 export const isTakenOver: Check<TakenOver> = (value): value is TakenOver =>
   has(value, { id: isNumber, name: orNull(isText), addresses: isNumber, fixedAddresses: isNumber });

@@ -8,6 +8,7 @@ import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
+import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import { nodePath } from "../api/node-path.ts";
 import type { Status } from "../api/status-schema.ts";
 import { BUILD, type Version } from "../api/version.ts";
@@ -19,6 +20,7 @@ import {
   isFailure,
   isInspection,
   isIssued,
+  isJoined,
   isLeft,
   isPrimed,
   isStatus,
@@ -46,6 +48,7 @@ export interface NodeClient {
   takeOver(node: string, confirmed: boolean): Promise<TakenOver>;
   checkAddresses(repair: boolean): Promise<AddressCheck>;
   issueCertificate(request: IssueRequest): Promise<Issued>;
+  join(request: JoinRequest): Promise<Joined>;
   inspect(): Promise<Inspection>;
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
@@ -127,6 +130,10 @@ export function apiClient(door: Door, node?: string): NodeClient {
     issueCertificate: async (body) => {
       const answer = await call({ method: "POST", path: "/v1/certificates", body });
       return checked(answer, isIssued, "a certificate");
+    },
+    join: async (body) => {
+      const answer = await call({ method: "POST", path: "/v1/join", body });
+      return checked(answer, isJoined, "a join");
     },
     leave: async () => {
       const answer = await call({ method: "POST", path: "/v1/leave" }, false);

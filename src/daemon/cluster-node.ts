@@ -26,6 +26,7 @@ import { ControlPlane } from "./control-plane.ts";
 import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
 import type { Envelope } from "./envelope.ts";
+import { JoinDesk } from "./join-desk.ts";
 import { MembershipLoop } from "./membership-loop.ts";
 import { NameLoop } from "./name-loop.ts";
 import { NodeAnswers } from "./node-answers.ts";
@@ -59,6 +60,7 @@ export class ClusterNode {
   #controlPlane!: ControlPlane;
   #peers!: PeerRequests;
   #forwarding!: NodeForwarding;
+  #joins!: JoinDesk;
   /** Of all changes that anybody asks for. */
   readonly audit: AuditLog;
   /** Set when all parts are there. */
@@ -187,6 +189,11 @@ export class ClusterNode {
         return [this.#membership.endpoint.ip, ...node.links, ...(inside ? [inside.ip] : [])];
       },
     });
+    this.#joins = new JoinDesk({
+      ...{ node, identity, keys, clock: systemClock, maxId: this.#plan.maxNodeId },
+      membership: this.#membership,
+      owners: () => this.#addresses.view().entries.filter(({ born }) => born),
+    });
     this.#answers = this.#makeAnswers();
     await this.#controlPlane.begin();
     this.#changed();
@@ -215,6 +222,7 @@ export class ClusterNode {
         strays: this.#strays,
         doctor: this.#doctor,
         controlPlane: this.#controlPlane,
+        joins: this.#joins,
       },
       ...{ plan: this.#plan, node, nodePath: paths.nodeFile, writes: this.#writes, logger },
     });

@@ -91,7 +91,7 @@ function authority(
 
 async function leaf(role?: Role, of?: Promise<Authority>): Promise<Leaf> {
   const by = await (of ?? authority());
-  return by.mint({ domain: "", name: "ada", addresses: [], ...(role && { role }) });
+  return by.mint({ names: [], name: "ada", addresses: [], ...(role && { role }) });
 }
 
 interface Answer {

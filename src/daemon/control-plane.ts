@@ -47,6 +47,11 @@ const RENEW_MS = 180 * 86_400_000;
 const REFUSAL_EVERY_MS = 60_000;
 const MAX_REFUSALS = 1_024;
 
+/** A node that was started for a domain is asked by that, and by no other name. */
+function certificateNames({ name, domain }: NodeFile): string[] {
+  return domain === undefined ? ["localhost", name] : [domain, "localhost"];
+}
+
 export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #refusedMs = new Map<string, number>();
@@ -116,7 +121,7 @@ export class ControlPlane {
   async issue({ name, role, days }: IssueRequest): Promise<Omit<Issued, "api">> {
     const [signer] = await this.#authorities();
     if (signer === undefined) throw new RangeError("an identity has at least one root");
-    const leaf = await signer.mint({ domain: "", name, addresses: [], role, days });
+    const leaf = await signer.mint({ names: [], name, addresses: [], role, days });
     return { ca: leaf.ca, certificate: leaf.certificate, privateKey: leaf.privateKey };
   }
 
@@ -165,8 +170,8 @@ export class ControlPlane {
     const [signer] = authorities;
     if (signer === undefined) throw new RangeError("an identity has at least one root");
     const { certificate, privateKey } = await signer.mint({
-      domain: "localhost",
       name: node.name,
+      names: certificateNames(node),
       addresses: names.split(" "),
       role: "node",
     });
@@ -185,7 +190,9 @@ export class ControlPlane {
   }
 
   #names(): string {
-    return [...new Set(["127.0.0.1", "::1", ...this.#options.addresses()])].join(" ");
+    const { node, addresses } = this.#options;
+    const given = node.certificateAddresses ?? [];
+    return [...new Set(["127.0.0.1", "::1", ...addresses(), ...given])].join(" ");
   }
 
   #refused(from: string, why: string): void {

@@ -170,6 +170,11 @@ export class MembershipLoop {
     return this.#met.departures.get(name) !== undefined;
   }
 
+  /** Who is gone for good. */
+  get departures(): readonly Departure[] {
+    return this.#met.departures.list();
+  }
+
   /** Nodes met in this or a former life of the daemon and not heard to have left. */
   get remembered(): readonly RememberedNode[] {
     return this.#met.nodes;

@@ -9,6 +9,7 @@ import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
+import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import type { NodePort } from "../api/node-port.ts";
 import type { Status } from "../api/status-schema.ts";
 import { BUILD, VERSION, type Version } from "../api/version.ts";
@@ -27,6 +28,7 @@ import type { ControlPlane } from "./control-plane.ts";
 import type { DataPath } from "./data-path.ts";
 import type { DockerLoop } from "./docker-loop.ts";
 import { Farewell } from "./farewell.ts";
+import type { JoinDesk } from "./join-desk.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { NameLoop } from "./name-loop.ts";
 import type { NodeDoctor } from "./node-doctor.ts";
@@ -52,6 +54,7 @@ export interface NodeParts {
   readonly strays: StrayLoop;
   readonly doctor: NodeDoctor;
   readonly controlPlane: ControlPlane;
+  readonly joins: JoinDesk;
 }
 
 export interface NodeAnswersOptions {
@@ -243,6 +246,10 @@ export class NodeAnswers implements NodePort {
     }));
     const api = [own, ...places].slice(0, MAX_PLACES).map(formatEndpoint);
     return { ...(await controlPlane.issue(request)), api };
+  }
+
+  admit(request: JoinRequest): Promise<Joined> {
+    return this.#parts.joins.admit(request);
   }
 
   async inspect(): Promise<Inspection> {

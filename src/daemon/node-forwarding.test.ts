@@ -124,7 +124,7 @@ async function member(id: number): Promise<Member> {
 
 async function leaf(name: string, role: "viewer" | "admin" | "node"): Promise<Leaf> {
   const authority = await createAuthority(ROOT, "test");
-  return authority.mint({ domain: "", name, addresses: ["127.0.0.1"], role });
+  return authority.mint({ names: [], name, addresses: ["127.0.0.1"], role });
 }
 
 interface Answer {
@@ -295,7 +295,7 @@ test("another node under that address, and a stranger's authority, are not asked
   );
   assert.equal(three.node.waiting, 0);
   const authority = await createAuthority(randomBytes(32), "test");
-  const other = await authority.mint({ domain: "", name: "host2", addresses: [], role: "node" });
+  const other = await authority.mint({ names: [], name: "host2", addresses: [], role: "node" });
   const port = await served(
     createTls({ key: other.privateKey, cert: other.certificate }, (socket) => socket.end()),
   );

@@ -19,7 +19,7 @@ let port: number;
 before(async () => {
   const root = createHash("sha256").update("a root").digest();
   const authority = await createAuthority(root, "test");
-  leaf = await authority.mint({ domain: "localhost", name: "host1", addresses: [], role: "node" });
+  leaf = await authority.mint({ names: ["localhost"], name: "host1", addresses: [], role: "node" });
   const probe = createServer().listen(0);
   await once(probe, "listening");
   ({ port } = probe.address() as { port: number });

@@ -34,7 +34,7 @@ before(async () => {
   );
   foreign = await createAuthority(new Uint8Array(32).fill(8), "hansa");
   leaf = await ours.mint({
-    domain: "hansa",
+    names: ["hansa", "host1"],
     name: "host1",
     addresses: ["10.32.0.1", "127.0.0.1", "fd00::1", "not an address"],
   });
@@ -71,7 +71,7 @@ test("the certificate of a person is a client's only, whatever name it has; a no
     ["node", ["sslclient", "sslserver"]],
   ] as const) {
     const { certificate } = await ours.mint({
-      domain: "hansa",
+      names: ["hansa", "host1"],
       name: "host1",
       addresses: [],
       role,
@@ -95,7 +95,7 @@ test("the certificate of a person is a client's only, whatever name it has; a no
   }
 });
 
-test("a leaf carries domain, name and addresses, an hour of grace, and no CA rights", () => {
+test("a leaf carries its names and addresses, an hour of grace, and no CA rights", () => {
   const parsed = new X509Certificate(leaf.certificate);
   assert.equal(parsed.ca, false);
   assert.equal(
@@ -117,7 +117,7 @@ test("the hash of the CA's public key is that of every peer's certificate and of
 });
 
 test("texts of certificate and CA can be joined, and peers speak TLS 1.3 both ways authenticated", async () => {
-  const other = await theirs.mint({ domain: "hansa", name: "host2", addresses: [] });
+  const other = await theirs.mint({ names: ["hansa"], name: "host2", addresses: [] });
   const server = tls.createServer({
     key: leaf.privateKey,
     cert: leaf.certificate + leaf.ca,

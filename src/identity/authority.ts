@@ -7,6 +7,7 @@
  */
 import { createHash, createPublicKey, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
+import { isDnsName } from "../values/dns-name.ts";
 import type { Role } from "../values/role.ts";
 import { caKey } from "./derived-keys.ts";
 
@@ -18,10 +19,10 @@ export interface Leaf {
 }
 
 export interface LeafRequest {
-  /** The name by which any peer may be addressed, for example "hansa"; first of the DNS names. */
-  readonly domain: string;
-  /** The node's own name: the subject, and a DNS name when it is one. */
+  /** The subject. */
   readonly name: string;
+  /** The DNS names that it is valid for, best first; a text that is none is left out. */
+  readonly names: readonly string[];
   /** IPv4 and IPv6 literals under which the node is reached. */
   readonly addresses: readonly string[];
   /**
@@ -65,8 +66,6 @@ const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;
 /** Browsers refuse leaves of more than 398 days. */
 const LEAF_DAYS = 365;
-const DNS_NAME =
-  /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
 
 /** "sha256:" and the hex SHA-256 of the CA's public key (DER SubjectPublicKeyInfo), from the root alone. */
 export function caPublicKeyHash(root: Uint8Array): string {
@@ -146,7 +145,7 @@ export async function createAuthority(
 }
 
 function alternativeNames(request: LeafRequest): { type: "dns" | "ip"; value: string }[] {
-  const names = [...new Set([request.domain, request.name])].filter((name) => DNS_NAME.test(name));
+  const names = [...new Set(request.names)].filter(isDnsName);
   const addresses = [...new Set(request.addresses)].filter((address) => isIP(address) !== 0);
   return [
     ...names.map((value) => ({ type: "dns" as const, value })),

@@ -13,6 +13,7 @@ import { isKeyText, type KeyPair } from "./node-key.ts";
 export const IDENTITY_FILE = "identity.json";
 
 const VERSION = 1;
+const MAX_TOKEN = 4096;
 
 /** The identity in the state directory `dir`, or undefined when there is none. Throws STATE_DAMAGED when it cannot be trusted. */
 export async function loadIdentity(dir: string): Promise<Identity | undefined> {
@@ -33,6 +34,7 @@ export async function saveIdentity(dir: string, identity: Identity): Promise<voi
     nodeKey: identity.nodeKey,
     wireguard: identity.wireguard,
     binding: identity.binding,
+    ...(identity.token !== undefined && { token: identity.token }),
   };
   await atomicWrite(join(dir, IDENTITY_FILE), `${JSON.stringify(value, null, 2)}\n`, 0o600);
 }
@@ -48,11 +50,15 @@ function decode(path: string, value: unknown): Identity {
   if (!Array.isArray(roots) || roots.length === 0 || roots.length > 64) damaged(path, "roots");
   const binding = file["binding"];
   if (!Number.isSafeInteger(binding) || Number(binding) < 0) damaged(path, "binding");
+  const { token } = file;
+  const isToken = typeof token === "string" && token.length > 0 && token.length <= MAX_TOKEN;
+  if (token !== undefined && !isToken) damaged(path, "token");
   return {
     roots: roots.map((entry) => decodeRoot(path, entry)),
     nodeKey: decodePair(path, file["nodeKey"], "nodeKey"),
     wireguard: decodePair(path, file["wireguard"], "wireguard"),
     binding: Number(binding),
+    ...(token !== undefined && { token }),
   };
 }
 

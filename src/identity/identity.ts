@@ -1,8 +1,8 @@
 /**
  * Who a node is and which cluster it belongs to: a list of roots, its own keys, and what the daemon derives from them.
  *
- * Invariant: the token is not part of it and cannot be had from it; the first root is the one in force, those after it are still
- * accepted while a `rekey` goes through the cluster.
+ * Invariant: a token that a person chose is not part of it and cannot be had from it; one that Hansa made is, being worth no more than the root
+ * beside it. The first root is the one in force, those after it are still accepted while a `rekey` goes through the cluster.
  */
 import { timingSafeEqual } from "node:crypto";
 import type { NodeId } from "../values/node-id.ts";
@@ -24,6 +24,8 @@ export interface Identity {
   readonly wireguard: KeyPair;
   /** How often this installation had to give way to a twin of its id; with the key it decides which twin is the node. */
   readonly binding: number;
+  /** The cluster's token, where Hansa made it: then nobody else knows it, and more nodes may be launched with it. */
+  readonly token?: string;
 }
 
 /** What the daemon works with; see `identityKeys`. */

@@ -1,5 +1,6 @@
 /** What `hansa install` puts on a host, and where. The only place in which these paths are spelled. Pure. */
 import { join } from "node:path";
+import { hansaPaths } from "../processes/paths.ts";
 
 /** The names of the predecessors whose command lines are understood. */
 export const LINK_NAMES = ["overnode", "kontena", "smr", "smrctl", "smrmgr", "pvecm"] as const;
@@ -16,6 +17,8 @@ export interface InstallPaths {
   readonly completion: string;
   /** What install made on this host, so that uninstall removes that and nothing else. */
   readonly record: string;
+  /** Where members of the group ask for a start. */
+  readonly starterSocket: string;
 }
 
 /** The paths under `prefix`, which is "" on a real host. */
@@ -27,5 +30,6 @@ export function installPaths(prefix: string): InstallPaths {
     binDir,
     completion: join(prefix, "/etc/bash_completion.d/hansa"),
     record: join(prefix, "/etc/hansa/install.json"),
+    starterSocket: hansaPaths({ HANSA_ROOT: prefix }).starterSocket,
   };
 }

@@ -19,18 +19,19 @@ const FRESH: InstallFacts = {
   links: {},
   completion: "absent",
   groupExists: false,
+  hasStarter: false,
   missingFolders: ["/etc/hansa"],
   missingPackages: ["nftables", "wireguard-go"],
   canInstallPackages: true,
 };
 
-test("a fresh host gets packages, folder, executable, six links, group and completion, in this order", () => {
+test("a fresh host gets packages, folder, executable, six links, group, starter and completion, in this order", () => {
   const steps = planInstall(FRESH);
   assert.deepEqual(
     steps.map(({ step }) => step),
     [
       ...["packages", "folder", "executable", "link", "link", "link", "link", "link", "link"],
-      ...["group", "completion"],
+      ...["group", "starter", "completion"],
     ],
   );
   assert.ok(changesHost(steps));
@@ -46,6 +47,7 @@ test("a host that is as it should be has nothing to do", () => {
     executable: "same",
     completion: "same",
     groupExists: true,
+    hasStarter: true,
     missingFolders: [],
     missingPackages: [],
   });

@@ -19,6 +19,8 @@ export interface InstallFacts {
   /** Undefined where this program cannot print one. */
   readonly completion: Found | undefined;
   readonly groupExists: boolean;
+  /** The starter serves its socket, or systemd does for it. */
+  readonly hasStarter: boolean;
   /** Folders that must be made first, outermost first. */
   readonly missingFolders: readonly string[];
   /** Debian packages whose programs are missing. */
@@ -40,6 +42,7 @@ export type InstallStep =
   | { readonly step: "executable"; readonly path: string; readonly from: string }
   | { readonly step: "link"; readonly path: string; readonly to: string }
   | { readonly step: "group"; readonly name: string }
+  | { readonly step: "starter"; readonly path: string }
   | { readonly step: "completion"; readonly path: string }
   | { readonly step: "leave"; readonly path: string; readonly why: string };
 
@@ -66,6 +69,7 @@ export function planInstall(facts: InstallFacts): InstallStep[] {
     if (found === "foreign") steps.push({ step: "leave", path, why: "it is another program" });
   }
   if (!facts.groupExists) steps.push({ step: "group", name: GROUP });
+  if (!facts.hasStarter) steps.push({ step: "starter", path: paths.starterSocket });
   if (facts.completion === "absent" || facts.completion === "older") {
     steps.push({ step: "completion", path: paths.completion });
   }
@@ -96,6 +100,8 @@ export interface InstallRecord {
   readonly files: readonly string[];
   readonly links: readonly string[];
   readonly group: boolean;
+  /** Absent in records of builds that had none. */
+  readonly starter?: boolean;
   readonly packages: readonly string[];
 }
 
@@ -125,6 +131,8 @@ export function recorded(record: InstallRecord, step: InstallStep): InstallRecor
       return { ...record, links: add(record.links, step.path) };
     case "group":
       return { ...record, group: true };
+    case "starter":
+      return { ...record, starter: true };
     case "leave":
       return record;
   }
@@ -132,6 +140,7 @@ export function recorded(record: InstallRecord, step: InstallStep): InstallRecor
 
 export type UninstallStep =
   | { readonly step: "remove"; readonly path: string }
+  | { readonly step: "remove-starter"; readonly path: string }
   | { readonly step: "remove-group"; readonly name: string }
   | { readonly step: "remove-folder"; readonly path: string }
   | { readonly step: "leave"; readonly path: string; readonly why: string };
@@ -151,6 +160,9 @@ export function planUninstall(
     if (path !== paths.previous && !isOurs(path)) {
       steps.push({ step: "leave", path, why: "it was changed or is gone" });
     }
+  }
+  if (record.starter === true) {
+    steps.unshift({ step: "remove-starter", path: paths.starterSocket });
   }
   if (record.group) steps.push({ step: "remove-group", name: GROUP });
   steps.push({ step: "remove", path: paths.record });

@@ -70,7 +70,18 @@ beforeEach(async () => {
     kernelHasWireguard: false,
     isRoot: true,
   };
-  on = { host, command, source: join(root, "hansa") };
+  let isThere = false;
+  const starter = {
+    isThere: async () => isThere,
+    ensure: async () => {
+      isThere = true;
+    },
+    remove: async () => {
+      isThere = false;
+    },
+    renew: async () => undefined,
+  };
+  on = { host, command, source: join(root, "hansa"), starter };
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
@@ -87,7 +98,9 @@ test("install makes everything, again it does nothing, and uninstall leaves the 
   assert.deepEqual(await installSteps(on), []);
   const { steps, record } = await uninstallSteps(on);
   assert.deepEqual(record.packages, ["nftables", "wireguard-go"]);
+  assert.ok(await on.starter.isThere());
   await carryOutRemoval(steps, on, silent);
+  assert.ok(!(await on.starter.isThere()));
   assert.equal(readFileSync(join(root, "etc/group"), "utf8"), before);
   for (const gone of [
     "usr/local/bin/hansa",

@@ -21,6 +21,12 @@ import { type Command, systemCommand } from "../host/command.ts";
 import { atomicWrite, readJson, syncDirectory } from "../host/files.ts";
 import { findTool } from "../processes/host-tools.ts";
 import { type ThisHost, thisHost } from "../processes/this-host.ts";
+import {
+  ensureStarter,
+  isStarterThere,
+  removeStarter,
+  renewStarter,
+} from "../starter/starter-process.ts";
 import { installPackages, missingPackages } from "./host-packages.ts";
 import { GROUP, type InstallPaths, installPaths, LINK_NAMES } from "./install-paths.ts";
 import {
@@ -39,6 +45,16 @@ export interface InstallHost {
   readonly command: Command;
   /** The executable to be installed. */
   readonly source: string;
+  readonly starter: StarterOfHost;
+}
+
+/** The starter of the installed executable. */
+export interface StarterOfHost {
+  isThere(): Promise<boolean>;
+  ensure(): Promise<void>;
+  remove(): Promise<void>;
+  /** After the executable was replaced. */
+  renew(): Promise<void>;
 }
 
 /** This host, and the running executable. Throws INSTALL_REFUSED when Hansa runs from its sources. */
@@ -50,7 +66,17 @@ export function thisInstallHost(): InstallHost {
       hint: "build it with npm run build, then run dist/hansa install",
     });
   }
-  return { host, command: systemCommand, source };
+  return { host, command: systemCommand, source, starter: starterOf(host, systemCommand) };
+}
+
+function starterOf({ paths }: ThisHost, command: Command): StarterOfHost {
+  const { executable } = installPaths(paths.prefix);
+  return {
+    isThere: () => isStarterThere(executable, paths),
+    ensure: () => ensureStarter(executable, paths, command),
+    remove: () => removeStarter(executable, paths, command),
+    renew: () => renewStarter(executable, paths),
+  };
 }
 
 /** What would be done here. Changes nothing and needs no root. */
@@ -98,7 +124,7 @@ export async function loadRecord(paths: InstallPaths): Promise<InstallRecord> {
   );
 }
 
-async function observe({ host, command, source }: InstallHost): Promise<InstallFacts> {
+async function observe({ host, command, source, starter }: InstallHost): Promise<InstallFacts> {
   const paths = installPaths(host.paths.prefix);
   const record = await loadRecord(paths);
   const links = LINK_NAMES.map((name) => [name, foundLink(join(paths.binDir, name))] as const);
@@ -113,6 +139,7 @@ async function observe({ host, command, source }: InstallHost): Promise<InstallF
         ? undefined
         : await foundText(paths.completion, completion, record.files.includes(paths.completion)),
     groupExists: await groupExists(host.paths.prefix),
+    hasStarter: await starter.isThere(),
     missingFolders: await missingFolders([paths.executable, paths.completion, paths.record]),
     missingPackages: missingPackages(host.folders, host.kernelHasWireguard),
     canInstallPackages: host.isRoot && findTool("apt-get", host.folders) !== undefined,
@@ -121,7 +148,7 @@ async function observe({ host, command, source }: InstallHost): Promise<InstallF
 
 async function perform(
   step: Exclude<InstallStep, { step: "leave" }>,
-  { command, source }: InstallHost,
+  { command, source, starter }: InstallHost,
   paths: InstallPaths,
 ): Promise<void> {
   switch (step.step) {
@@ -145,6 +172,8 @@ async function perform(
         `the group ${step.name} could not be made: ${stderr.trim()}`,
       );
     }
+    case "starter":
+      return starter.ensure();
     case "completion":
       await atomicWrite(paths.completion, (await completionText(source, command)) ?? "", 0o644);
   }

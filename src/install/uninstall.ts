@@ -50,11 +50,12 @@ export async function uninstallSteps({ host }: InstallHost): Promise<Uninstall> 
 /** Carries out `steps`, and tells each one before it. */
 export async function carryOutRemoval(
   steps: readonly UninstallStep[],
-  { command }: InstallHost,
+  { command, starter }: InstallHost,
   tell: (step: UninstallStep) => void,
 ): Promise<void> {
   for (const step of steps) {
     tell(step);
+    if (step.step === "remove-starter") await starter.remove();
     if (step.step === "remove") await rm(step.path, { force: true });
     if (step.step === "remove-folder") removeEmpty(step.path);
     if (step.step !== "remove-group") continue;

@@ -53,7 +53,9 @@ test("a build that cannot be run, or hangs, is taken back like one that ends wit
         return { status: 0, stdout: "", stderr: "" };
       },
     };
-    const on = { host: thisHost([executable]), command, source: file };
+    const nothing = async (): Promise<void> => undefined;
+    const starter = { isThere: async () => true, ensure: nothing, remove: nothing, renew: nothing };
+    const on = { host: thisHost([executable]), command, source: file, starter };
     const tell = (): void => undefined;
     await assert.rejects(upgrade(plan, on, { withinMs: 5_000, tell }), (error) => {
       assert.ok(isHansaError(error, "UPGRADE_ROLLED_BACK"), `${error}`);

@@ -8,13 +8,13 @@ import fc from "fast-check";
 import { fairNow } from "../../test/fair-time.ts";
 import { isHansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
+import { MAX_LINE_BYTES } from "../host/line-channel.ts";
 import { silentLogger } from "../host/logger.ts";
 import { AddressDesk, type ClaimResult } from "./address-desk.ts";
 import { ControlClient, type PluginState } from "./control-client.ts";
 import type { Usage } from "./control-codec.ts";
 import { ControlServer } from "./control-server.ts";
 import { LeaseJournal } from "./lease-journal.ts";
-import { MAX_LINE_BYTES } from "./line-channel.ts";
 
 const START = 0x0a280000;
 const SPACE = {

@@ -7,6 +7,7 @@
 import { connect, type Socket } from "node:net";
 import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
 import { backoffMs, LOCAL_BACKOFF } from "../host/backoff.ts";
+import { type Fields, LineChannel } from "../host/line-channel.ts";
 import type { Space } from "../ipam/lease-record.ts";
 import type { Cession } from "../ipam/step.ts";
 import type { Range } from "../values/cidr.ts";
@@ -24,7 +25,6 @@ import {
   type LeaseRow,
   type Usage,
 } from "./control-codec.ts";
-import { type Fields, LineChannel } from "./line-channel.ts";
 
 /** What the plugin holds when a connection begins. */
 export interface PluginState {

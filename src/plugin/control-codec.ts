@@ -1,11 +1,11 @@
 /** The fields of the control channel, written and read. Invariant: what is read is checked; throws USAGE otherwise. */
 import { HansaError } from "../errors.ts";
+import type { Fields } from "../host/line-channel.ts";
 import type { Lease } from "../ipam/lease-book.ts";
 import type { Space } from "../ipam/lease-record.ts";
 import type { Cession } from "../ipam/step.ts";
 import type { Range } from "../values/cidr.ts";
 import type { Ipv4 } from "../values/ipv4.ts";
-import type { Fields } from "./line-channel.ts";
 
 /** A lease as the daemon sees it. */
 export interface LeaseRow extends Lease {

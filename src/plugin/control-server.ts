@@ -6,6 +6,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { HansaError } from "../errors.ts";
+import { type Fields, LineChannel } from "../host/line-channel.ts";
 import type { Logger } from "../host/logger.ts";
 import { listenUnix } from "../host/unix-listen.ts";
 import type { Ipv4 } from "../values/ipv4.ts";
@@ -19,7 +20,6 @@ import {
   encodeSpace,
   type Usage,
 } from "./control-codec.ts";
-import { type Fields, LineChannel } from "./line-channel.ts";
 
 /** At most one note of the counts in this time. */
 const USAGE_EVERY_MS = 1000;

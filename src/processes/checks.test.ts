@@ -112,8 +112,7 @@ test("a proposed subnet never overlaps what is used", () => {
 });
 
 test("a host name becomes a node name, whatever the host is called", () => {
-  const name = (host: string): string =>
-    requestedNode({ id: 9, token: "t", targets: [] }, host).name;
+  const name = (host: string): string => requestedNode({ id: 9, targets: [] }, host).name;
   assert.equal(name("host1.example"), "host1.example");
   assert.equal(name("my_host."), "my-host");
   assert.equal(name("(none)"), "none");
@@ -273,7 +272,7 @@ test("a route that refuses packets is in nobody's way, as our own unreachable on
 });
 
 test("a subnet that hosts cannot use, or without an address for the id, is refused before anything runs", () => {
-  const asked = { token: "t", targets: [] };
+  const asked = { targets: [] };
   const refused = (code: string) => (error: unknown) =>
     error instanceof HansaError && error.code === code;
   for (const subnet of ["127.0.0.0/8", "224.0.0.0/8", "10.0.0.0/21", "10.32.0.1/12"]) {

@@ -4,9 +4,10 @@ import type { NetworkInterfaceInfo } from "node:os";
 import { HansaError } from "../errors.ts";
 import { isClusterName } from "../identity/roots.ts";
 import { addressPlan, DEFAULT_SUBNET } from "../ipam/address-plan.ts";
+import { isDnsName } from "../values/dns-name.ts";
 import { parseTarget } from "../values/endpoint.ts";
 import { MAX_NODE_ID } from "../values/node-id.ts";
-import type { LaunchOptions } from "./launch.ts";
+import type { LaunchOptions, NodeRequest } from "./launch.ts";
 import { DEFAULT_CLUSTER, DEFAULT_PORTS, MAX_LINKS, type NodeFile } from "./node-file.ts";
 
 /** Node names are shown, gossiped and served as DNS names. */
@@ -17,8 +18,9 @@ const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
  *
  * When no name is given it is `hostName`, with what a node name may not contain replaced by hyphens.
  */
-export function requestedNode(options: LaunchOptions, hostName: string): NodeFile {
+export function requestedNode(options: NodeRequest, hostName: string): NodeFile {
   const { id, targets, links = [], encryption = "wireguard" } = options;
+  const { domain, certificateAddresses = [] } = options;
   const name = options.name ?? nodeName(hostName, id);
   const cluster = options.cluster ?? DEFAULT_CLUSTER;
   const subnet = options.subnet ?? DEFAULT_SUBNET;
@@ -26,7 +28,6 @@ export function requestedNode(options: LaunchOptions, hostName: string): NodeFil
   if (!isPositive(id, MAX_NODE_ID)) {
     bad("id", `number [1-${MAX_NODE_ID}]`, String(id));
   }
-  if (options.token === "") throw new HansaError("USAGE", "missing required parameter: token");
   if (!isClusterName(cluster)) bad("cluster", "letters, digits, dots and hyphens", cluster);
   if (!NODE_NAME.test(name)) bad("name", "a host name of at most 63 characters", name);
   requireRoom(subnet, id);
@@ -36,6 +37,10 @@ export function requestedNode(options: LaunchOptions, hostName: string): NodeFil
   if (links.length > MAX_LINKS) bad("links", `at most ${MAX_LINKS}`, String(links.length));
   for (const link of links) {
     if (isIP(link) === 0) bad("link", "an address of this host", link);
+  }
+  if (domain !== undefined && !isDnsName(domain)) bad("domain", "a DNS name", domain);
+  for (const address of certificateAddresses) {
+    if (isIP(address) === 0) bad("address", "an IP address", address);
   }
   for (const [which, port] of Object.entries(ports)) {
     if (!isPositive(port, 65535)) bad(`${which} port`, "number [1-65535]", String(port));
@@ -54,6 +59,8 @@ export function requestedNode(options: LaunchOptions, hostName: string): NodeFil
     links: [...new Set(links)],
     ports,
     encryption,
+    ...(domain !== undefined && { domain }),
+    ...(certificateAddresses.length > 0 && { certificateAddresses }),
   };
 }
 

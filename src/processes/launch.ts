@@ -34,18 +34,23 @@ import { requireFreeSubnet, usedByDocker, usedByRoutes } from "./subnet-collisio
 import { requireFreePorts } from "./taken-ports.ts";
 import { type ThisHost, thisHost } from "./this-host.ts";
 
-export interface LaunchOptions {
+/** What a node is to be. What is left out has its default at the first launch, and its stored value later. */
+export interface NodeRequest {
   readonly id: NodeId;
-  readonly token: string;
-  /** What is left out has its default at the first launch, and its stored value later. */
   readonly cluster?: string | undefined;
   readonly subnet?: string | undefined;
   readonly name?: string | undefined;
   readonly links?: readonly string[] | undefined;
   readonly ports?: Partial<Ports> | undefined;
   readonly encryption?: Encryption | undefined;
+  readonly domain?: string | undefined;
+  readonly certificateAddresses?: readonly string[] | undefined;
   /** HOST[:PORT] each; added to those of earlier launches. */
   readonly targets: readonly string[];
+}
+
+export interface LaunchOptions extends NodeRequest {
+  readonly token: string;
   /** Told what takes time, in a few words each. */
   readonly onProgress?: ((text: string) => void) | undefined;
   /** Hands the targets to the running daemon, which owns them; not called while it does not run. */
@@ -72,26 +77,33 @@ export async function launch(
     throw new HansaError("ROOT_REQUIRED", "launch needs root privileges: it sets up the network");
   }
   const requested = requestedNode(options, hostname());
+  if (options.token === "") throw new HansaError("USAGE", "missing required parameter: token");
   const stored = await loadNodeFile(host.paths.nodeFile);
-  if (stored === undefined) return launchFirst(options, requested, host);
-  return launchAgain(options, stored, host);
+  if (stored !== undefined) return launchAgain(options, stored, host);
+  const identity = (): Promise<Identity> => firstIdentity(options, requested, host);
+  await launchFirst(requested, identity, host, options.onProgress);
+  return { already: false, node: requested };
 }
 
-async function launchFirst(
-  options: LaunchOptions,
+/**
+ * Makes a host that is no node the node `node`, with the identity that `identityOf` makes while the host is looked at, and starts it. Throws as
+ * `launch` does.
+ */
+export async function launchFirst(
   node: NodeFile,
+  identityOf: () => Promise<Identity>,
   host: ThisHost,
-): Promise<LaunchResult> {
+  onProgress: (text: string) => void = () => undefined,
+): Promise<void> {
   requireTools(neededTools(node.encryption, host.kernelHasWireguard), host.folders);
-  options.onProgress?.("deriving the cluster's keys");
-  const [identity] = await Promise.all([firstIdentity(options, node, host), checkHost(node, host)]);
+  onProgress("deriving the cluster's keys");
+  const [identity] = await Promise.all([identityOf(), checkHost(node, host)]);
   await makeDirectories(host.paths);
   await saveIdentity(host.paths.stateDir, identity);
   await saveNodeFile(host.paths.nodeFile, node);
   await writePluginSpec(host);
-  options.onProgress?.("starting");
-  await startNode(node, host, options.onProgress);
-  return { already: false, node };
+  onProgress("starting");
+  await startNode(node, host, onProgress);
 }
 
 async function launchAgain(
@@ -141,10 +153,18 @@ async function firstIdentity(
   return createIdentity({ token, cluster });
 }
 
+/** What a host must have for its first launch, whatever its cluster is like. Writes nothing. */
+export async function checkPlace(
+  { ports, links }: Pick<NodeFile, "ports" | "links">,
+  host: ThisHost,
+): Promise<void> {
+  await requireFreePorts(ports, ourPids(host));
+  requireOwnLinks(links, networkInterfaces());
+}
+
 /** What a host must have for its first launch. Writes nothing. */
 async function checkHost(node: NodeFile, host: ThisHost): Promise<void> {
-  await requireFreePorts(node.ports, ourPids(host));
-  requireOwnLinks(node.links, networkInterfaces());
+  await checkPlace(node, host);
   const subnet = parseCidr(node.subnet);
   if (subnet === undefined) throw new HansaError("INTERNAL", "a checked subnet is malformed");
   requireFreeSubnet(subnet, usedByRoutes(await readFile("/proc/net/route", "latin1")));

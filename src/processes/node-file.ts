@@ -3,10 +3,12 @@
  *
  * Invariant: what is read back is complete and in range, or refused as STATE_DAMAGED naming the field; it holds no secret.
  */
+import { isIP } from "node:net";
 import { HansaError } from "../errors.ts";
 import { atomicWrite, readJson } from "../host/files.ts";
 import { isClusterName } from "../identity/roots.ts";
 import { parseCidr } from "../values/cidr.ts";
+import { isDnsName } from "../values/dns-name.ts";
 import { parseTarget } from "../values/endpoint.ts";
 import { MAX_NODE_ID, type NodeId } from "../values/node-id.ts";
 
@@ -43,6 +45,10 @@ export interface NodeFile {
   readonly links: readonly string[];
   readonly ports: Ports;
   readonly encryption: Encryption;
+  /** The DNS name that the API's certificate is valid for, beside those of loopback; absent: the node's name. */
+  readonly domain?: string;
+  /** More addresses in that certificate, for example that of a router before the node. */
+  readonly certificateAddresses?: readonly string[];
 }
 
 /** The node file at `path`, or undefined when the host was never launched. Throws STATE_DAMAGED. */
@@ -69,6 +75,7 @@ function decode(path: string, value: unknown): NodeFile {
     });
   }
   const { id, name, cluster, subnet, targets, links, ports, encryption } = file;
+  const { domain, certificateAddresses } = file;
   check("id", isWhole(id, MAX_NODE_ID));
   check("name", typeof name === "string" && name.length > 0 && name.length <= 253);
   check("cluster", typeof cluster === "string" && isClusterName(cluster));
@@ -76,6 +83,12 @@ function decode(path: string, value: unknown): NodeFile {
   check("targets", isTexts(targets) && targets.every((each) => parseTarget(each) !== undefined));
   check("links", isTexts(links) && links.length <= MAX_LINKS);
   check("encryption", encryption === "wireguard" || encryption === "none");
+  check("domain", domain === undefined || (typeof domain === "string" && isDnsName(domain)));
+  check(
+    "certificateAddresses",
+    certificateAddresses === undefined ||
+      (isTexts(certificateAddresses) && certificateAddresses.every((each) => isIP(each) !== 0)),
+  );
   check("ports", typeof ports === "object" && ports !== null);
   // Earlier builds knew two ports.
   const { gossip, overlay, api = DEFAULT_PORTS.api } = ports as Record<string, unknown>;
@@ -93,6 +106,10 @@ function decode(path: string, value: unknown): NodeFile {
     links: links as string[],
     ports: { gossip: gossip as number, overlay: overlay as number, api: api as number },
     encryption: encryption as Encryption,
+    ...(domain !== undefined && { domain: domain as string }),
+    ...(certificateAddresses !== undefined && {
+      certificateAddresses: certificateAddresses as string[],
+    }),
   };
 }
 

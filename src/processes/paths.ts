@@ -28,6 +28,12 @@ export interface Paths {
   readonly systemdMark: string;
   /** Exists while the node was stopped on purpose: nothing is started again. */
   readonly stoppedMark: string;
+  /** The starter's socket and pid file: apart from the node's, which a reset takes away; 0755. */
+  readonly starterDir: string;
+  /** Members of the group ask for a start here; 0660. */
+  readonly starterSocket: string;
+  /** What was asked of the starter; 0750. */
+  readonly starterLogDir: string;
 }
 
 /** The paths under `env.HANSA_ROOT`, which defaults to the real root. */
@@ -49,6 +55,9 @@ export function hansaPaths(env: Readonly<NodeJS.ProcessEnv> = process.env): Path
     unitDir: at("/etc/systemd/system"),
     systemdMark: at("/run/systemd/system"),
     stoppedMark: join(runDir, "stopped"),
+    starterDir: at("/run/hansa-starter"),
+    starterSocket: at("/run/hansa-starter/start.sock"),
+    starterLogDir: at("/var/log/hansa"),
   };
 }
 

@@ -54,6 +54,11 @@ function tunnelSpecs(tunnel: ProcessListOptions["tunnel"], role: ProcessSpec): P
   return [{ name: role.name, argv, env: { LOG_LEVEL: "error" } }];
 }
 
+/** What starts a node for members of the group; no part of a node. */
+export function starterSpec(program: readonly string[]): ProcessSpec {
+  return { name: "starter", argv: [...program, "starter"], env: SMALL_ROLE };
+}
+
 /** The supervisor itself, started the same way. */
 export function supervisorSpec(program: readonly string[]): ProcessSpec {
   return { name: "supervise", argv: [...program, "supervise"], env: SMALL_ROLE };

@@ -7,7 +7,7 @@ import { type Command, systemCommand } from "../host/command.ts";
 import { atomicWrite } from "../host/files.ts";
 import type { Paths } from "./paths.ts";
 import type { ProcessSpec } from "./process-list.ts";
-import { IPAM_SOCKET_UNIT, UNIT_OF, unitFiles } from "./units.ts";
+import { IPAM_SOCKET_UNIT, STARTER_UNITS, starterUnitFiles, UNIT_OF, unitFiles } from "./units.ts";
 
 /** True where systemd is the init system. */
 export function hasSystemd(paths: Paths): boolean {
@@ -25,6 +25,38 @@ export async function startUnits(
   command: Command = systemCommand,
 ): Promise<void> {
   const files = unitFiles(processes, paths.ipamSocket);
+  await writeUnits(files, paths, command);
+  await systemctl(command, "enable", "--now", ...files.keys());
+}
+
+/** Installs the starter's units and has systemd listen for it; idempotent. Throws SYSTEMD_FAILED. */
+export async function startStarterUnits(
+  program: readonly string[],
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<void> {
+  await writeUnits(starterUnitFiles(program, paths.starterSocket), paths, command);
+  await systemctl(command, "enable", "--now", STARTER_UNITS.socket);
+}
+
+/** Undoes `startStarterUnits`. */
+export async function removeStarterUnits(
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<void> {
+  const { socket, service } = STARTER_UNITS;
+  const units = [socket, service].filter((unit) => existsSync(join(paths.unitDir, unit)));
+  if (units.length === 0) return;
+  await systemctl(command, "disable", "--now", ...units);
+  for (const unit of units) await rm(join(paths.unitDir, unit), { force: true });
+  await systemctl(command, "daemon-reload");
+}
+
+async function writeUnits(
+  files: ReadonlyMap<string, string>,
+  paths: Paths,
+  command: Command,
+): Promise<void> {
   await mkdir(paths.unitDir, { recursive: true });
   let changed = false;
   for (const [name, text] of files) {
@@ -34,7 +66,6 @@ export async function startUnits(
     changed = true;
   }
   if (changed) await systemctl(command, "daemon-reload");
-  await systemctl(command, "enable", "--now", ...files.keys());
 }
 
 /** Stops all units in the order daemon, tunnel, plugin, socket. They stay enabled: the next boot starts them. */

@@ -31,6 +31,57 @@ export function unitFiles(
   return files;
 }
 
+/** The starter's units: `hansa install` makes them, no launch and no reset touches them. */
+export const STARTER_UNITS = { socket: "hansa-starter.socket", service: "hansa-starter.service" };
+
+/** File name → text, for the starter of `program` behind `socket`, which members of the group may use. */
+export function starterUnitFiles(
+  program: readonly string[],
+  socket: string,
+): ReadonlyMap<string, string> {
+  return new Map([
+    [
+      STARTER_UNITS.socket,
+      lines(
+        "[Unit]",
+        "Description=Hansa starter, socket",
+        "",
+        "[Socket]",
+        `ListenStream=${socket.replaceAll("%", "%%")}`,
+        "SocketMode=0660",
+        "SocketGroup=hansa",
+        "DirectoryMode=0755",
+        `Service=${STARTER_UNITS.service}`,
+        "",
+        "[Install]",
+        "WantedBy=sockets.target",
+      ),
+    ],
+    [
+      STARTER_UNITS.service,
+      lines(
+        "[Unit]",
+        "Description=Hansa starter: starts the node for members of the group hansa",
+        `Requires=${STARTER_UNITS.socket}`,
+        `After=${STARTER_UNITS.socket}`,
+        "",
+        // It launches what root launches, so little can be closed to it; it ends by itself when nobody asks.
+        "[Service]",
+        `ExecStart=${[...program, "starter"].map(quote).join(" ")}`,
+        "Type=simple",
+        "ProtectHome=read-only",
+        "ProtectHostname=yes",
+        "ProtectClock=yes",
+        "RestrictRealtime=yes",
+        "RestrictSUIDSGID=yes",
+        "NoNewPrivileges=yes",
+        "LockPersonality=yes",
+        "MemoryMax=512M",
+      ),
+    ],
+  ]);
+}
+
 interface Own {
   readonly description: string;
   readonly unit: readonly string[];

@@ -22,7 +22,7 @@ export async function relayTls(roots: readonly Uint8Array[]): Promise<SecureCont
   );
   const [signer] = authorities;
   if (signer === undefined) throw new RangeError("an identity has at least one root");
-  const leaf = await signer.mint({ domain: "relay", name: "relay", addresses: [] });
+  const leaf = await signer.mint({ names: ["relay"], name: "relay", addresses: [] });
   return {
     key: leaf.privateKey,
     cert: leaf.certificate,

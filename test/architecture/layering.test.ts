@@ -10,7 +10,7 @@ const SRC = join(import.meta.dirname, "../../src");
 
 /** What each folder may import, besides itself, `values` and `errors.ts`. */
 const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
-  "main.ts": ["cli", "daemon", "overlay", "plugin", "processes"],
+  "main.ts": ["cli", "daemon", "install", "overlay", "plugin", "processes", "starter"],
   daemon: "everything",
   cli: [
     "client",
@@ -21,10 +21,12 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
     "processes",
     "identity",
     "playground",
+    "starter",
     "host",
   ],
   doctor: ["processes", "docker", "api", "ipam", "host"],
-  install: ["host", "processes", "api"],
+  install: ["host", "processes", "starter", "api"],
+  starter: ["processes", "identity", "client", "host"],
   playground: ["host", "docker"],
   processes: ["host", "identity", "docker", "ipam", "overlay"],
   api: ["host"],
@@ -55,6 +57,8 @@ const PURE_FILES = [
   "relay/relay-paths.ts",
   "contexts/context.ts",
   "contexts/sealed-context.ts",
+  "starter/admission.ts",
+  "starter/start-request.ts",
 ];
 
 const IMPURE =

@@ -34,7 +34,7 @@ async function certificate(role: Role): Promise<string> {
   const identity = await loadIdentity(join(one.stateDir, "hansa"));
   assert.ok(identity?.roots[0]);
   const authority = await createAuthority(identity.roots[0].root, "hansa");
-  const leaf = await authority.mint({ domain: "", name: `a-${role}`, addresses: [], role });
+  const leaf = await authority.mint({ names: [], name: `a-${role}`, addresses: [], role });
   const path = join(folder, `${role}.json`);
   await writeFile(path, JSON.stringify(leaf), { mode: 0o600 });
   return path;

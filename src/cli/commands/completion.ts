@@ -32,7 +32,11 @@ export function tableCommands(commands: readonly Command[]): readonly Command[] 
         for (const word of live(await context.client.status())) context.out(`${word}\n`);
         return 0;
       }
-      const specs: CommandSpec[] = [...commands, COMPLETION, helpFor([...commands, COMPLETION])];
+      const specs: CommandSpec[] = [
+        ...commands.map(offered),
+        COMPLETION,
+        helpFor([...commands, COMPLETION]),
+      ];
       if (asked === "bash") {
         context.out((await import("../completion/bash-completion.ts")).bashCompletion(specs));
       } else if (asked === "zsh") {
@@ -47,6 +51,11 @@ export function tableCommands(commands: readonly Command[]): readonly Command[] 
     },
   };
   return [completion, helpFor([...commands, completion])];
+}
+
+/** What is only refused is not offered. */
+function offered(spec: CommandSpec): CommandSpec {
+  return { ...spec, options: spec.options.filter(({ refused }) => refused === undefined) };
 }
 
 const COMPLETION: CommandSpec = {

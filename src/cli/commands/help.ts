@@ -19,8 +19,8 @@ export function helpFor(commands: readonly CommandSpec[]): Command {
     examples: ["help launch"],
     async run({ operands: [name] }, context) {
       const all = [...commands, help];
-      if (name === undefined) context.out(programHelp(all));
-      else context.out(commandHelp(findCommand(all, name)));
+      if (name === undefined) context.out(programHelp(all, context.program));
+      else context.out(commandHelp(findCommand(all, name), context.program));
       return 0;
     },
   };

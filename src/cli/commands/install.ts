@@ -9,7 +9,7 @@ export const install: Command = {
   name: "install",
   summary: "install this executable on the host, with links, group, completion and packages",
   details: `Copies itself to /usr/local/bin/hansa, links the names of its predecessors to it where those are free, makes the
-group hansa, writes bash's completion, and installs the Debian packages that a node needs and the host lacks: asked for at a
+group hansa and lets its members start a node (hansa start), writes bash's completion, and installs the Debian packages that a node needs and the host lacks: asked for at a
 terminal, or by --yes. Run again, it does only what is missing. Undone by uninstall.`,
   options: [
     { name: "yes", short: "y", summary: "install missing packages without asking" },
@@ -78,6 +78,8 @@ function sentence(step: InstallStep): string {
       return `link ${step.path} to ${step.to}`;
     case "group":
       return `make the group ${step.name}`;
+    case "starter":
+      return `have ${step.path} served for members of the group`;
     case "completion":
       return `write ${step.path}`;
     case "leave":

@@ -122,7 +122,7 @@ export function launchRequest({ values, flags, operands }: Words): LaunchRequest
     name: values.get("name"),
     links: linksOf(values),
     encryption: flags.has("no-encryption") ? "none" : undefined,
-    ports: portsOf(values),
+    ports: launchPorts(values),
     targets: operands,
   };
 }
@@ -139,7 +139,8 @@ function linksOf(values: ReadonlyMap<string, string>): string[] | undefined {
   return links.length === 0 ? undefined : links;
 }
 
-function portsOf(values: ReadonlyMap<string, string>): LaunchRequest["ports"] {
+/** The ports given by --gossip-port and its like. Throws USAGE. */
+export function launchPorts(values: ReadonlyMap<string, string>): LaunchRequest["ports"] {
   const ports: Partial<Record<PortName, number>> = {};
   for (const which of PORT_NAMES) {
     const name = `${which}-port`;

@@ -104,8 +104,8 @@ function* partsOf(
 ): Generator<{ readonly notes: readonly string[]; readonly text: string }> {
   const view = { paint: context.colour ? coloured : plain, nowMs: context.nowMs() };
   const part = (title: string, text: string) => ({ notes: [`${title} status:`], text });
-  // Called by a predecessor's name we print what that name's documents show, and nothing before it.
-  if (asked.length === 0 && context.program === "hansa") yield part("Node", nodeText(found));
+  // Called by the name of the predecessor that documents a status we print what it shows, and nothing before it.
+  if (asked.length === 0 && context.program !== "overnode") yield part("Node", nodeText(found));
   for (const { title, text } of asked.length > 0 ? asked : SECTIONS) {
     yield part(title, text(found, view));
   }

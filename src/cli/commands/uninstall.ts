@@ -46,6 +46,8 @@ function sentence(step: UninstallStep): string {
   switch (step.step) {
     case "remove":
       return `remove ${step.path}`;
+    case "remove-starter":
+      return `end the starter behind ${step.path}`;
     case "remove-group":
       return `remove the group ${step.name}`;
     case "remove-folder":

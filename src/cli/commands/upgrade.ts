@@ -47,6 +47,7 @@ export const upgrade: Command = {
         carryOut(plan, on, { withinMs, tell: step }),
       );
     }
+    if (!isCheck) await on.starter.renew();
     if (format !== "table") context.out(await documentText(plan, format));
     else if (isCheck || isDone) context.out(planText(plan));
     else context.out(`upgraded from ${plan.from} to ${plan.to}\n`);

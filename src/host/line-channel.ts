@@ -1,17 +1,22 @@
 /**
  * Requests both ways over one socket, as lines of JSON: `{id, op, …}` is answered by `{id, ok: true, …}` or
- * `{id, ok: false, code, message}`; `{op, …}` without id is a note and has no answer.
+ * `{id, ok: false, code, message, hint}`; `{op, …}` without id is a note and has no answer.
  *
  * Invariant: hostile bytes end the connection and nothing else; each request settles.
  */
 import type { Socket } from "node:net";
-import { HansaError } from "../errors.ts";
+import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 export type Answer =
   | { readonly ok: true; readonly fields: Fields }
-  | { readonly ok: false; readonly code: string; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string | undefined;
+    };
 
 export interface LineChannelOptions {
   /** Answers a request of the other side; a HansaError becomes a refusal with its code. */
@@ -19,9 +24,11 @@ export interface LineChannelOptions {
   readonly note: (op: string, fields: Fields) => void;
   /** Once; `reason` says what was wrong when it was not a plain close. */
   readonly closed: (reason: string | undefined) => void;
+  /** A longer line ends the connection; default MAX_LINE_BYTES. */
+  readonly maxLineBytes?: number;
 }
 
-/** A longer line ends the connection. A space of both rings split as far as they may be takes 3 MiB, 50,000 leases as much. */
+/** A space of both rings split as far as they may be takes 3 MiB, 50,000 leases as much. */
 export const MAX_LINE_BYTES = 4 * 1024 * 1024;
 /** A peer that leaves more than this unread is given up. */
 const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
@@ -30,6 +37,7 @@ export class LineChannel {
   readonly #socket: Socket;
   readonly #options: LineChannelOptions;
   readonly #waiting = new Map<number, (answer: Answer | undefined) => void>();
+  readonly #maxLineBytes: number;
   #nextId = 1;
   #chunks: Buffer[] = [];
   #buffered = 0;
@@ -38,6 +46,7 @@ export class LineChannel {
   constructor(socket: Socket, options: LineChannelOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#maxLineBytes = options.maxLineBytes ?? MAX_LINE_BYTES;
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
     socket.on("error", (error) => {
       this.#reason ??= error.message;
@@ -90,8 +99,8 @@ export class LineChannel {
       const end = rest.indexOf(10);
       const part = end < 0 ? rest : rest.subarray(0, end);
       this.#buffered += part.length;
-      if (this.#buffered > MAX_LINE_BYTES) {
-        this.#fail(`a line is longer than ${MAX_LINE_BYTES} bytes`);
+      if (this.#buffered > this.#maxLineBytes) {
+        this.#fail(`a line is longer than ${this.#maxLineBytes} bytes`);
         return;
       }
       this.#chunks.push(part);
@@ -120,11 +129,16 @@ export class LineChannel {
     const settle = this.#waiting.get(id);
     // The answer to a request that was given up.
     if (!settle) return;
-    const { code, message: text } = message;
+    const { code, message: text, hint } = message;
     settle(
       message["ok"] === true
         ? { ok: true, fields: message }
-        : { ok: false, code: String(code), message: String(text) },
+        : {
+            ok: false,
+            code: String(code),
+            message: String(text),
+            hint: typeof hint === "string" ? hint : undefined,
+          },
     );
   }
 
@@ -135,9 +149,18 @@ export class LineChannel {
     } catch (error) {
       const code = error instanceof HansaError ? error.code : "INTERNAL";
       const message = error instanceof Error ? error.message : String(error);
-      this.#send({ id, ok: false, code, message });
+      const hint = error instanceof HansaError ? { hint: error.hint } : {};
+      this.#send({ id, ok: false, code, message, ...hint });
     }
   }
+}
+
+/** A refusal as the error that the other side meant. */
+export function refusalOf(answer: Extract<Answer, { ok: false }>): HansaError {
+  const { code, message, hint } = answer;
+  // A newer program on the other side may know codes that we do not.
+  const known: ErrorCode = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "INTERNAL";
+  return new HansaError(known, message, hint === undefined ? {} : { hint });
 }
 
 function isId(value: unknown): value is number {

@@ -1,0 +1,36 @@
+/** How a host that holds an administrator's context asks to join, and what it is answered. */
+import { z } from "zod";
+
+const keySchema = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "a key is base64 of 32 bytes");
+
+export const joinRequestSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/,
+      "the name of a node has letters, digits, dots and hyphens",
+    )
+    .describe("the node's name, unique in the cluster"),
+  nodeKey: keySchema.describe("the node's identity, an Ed25519 public key"),
+  oneTimeKey: keySchema.describe("an X25519 public key made for this once"),
+  proof: z
+    .string()
+    .regex(/^[A-Za-z0-9+/]{86}==$/, "the proof is base64 of 64 bytes")
+    .describe("the node key's signature over the one-time key and the name"),
+});
+
+export const joinedSchema = z.object({
+  id: z.number().int().describe("the lowest free one, or the one that the key had before"),
+  name: z.string().describe("the one asked for, or the one that the key had before"),
+  cluster: z.string(),
+  subnet: z.string(),
+  encryption: z.enum(["wireguard", "none"]),
+  gossipPort: z.number().int().describe("of the node that answers"),
+  targets: z.array(z.string()).describe("HOST:PORT of nodes to dial, the one that answers first"),
+  sealed: z
+    .object({ publicKey: z.string(), box: z.string() })
+    .describe("the cluster's keys, readable with the one-time private key only"),
+});
+
+export type JoinRequest = z.infer<typeof joinRequestSchema>;
+export type Joined = z.infer<typeof joinedSchema>;
