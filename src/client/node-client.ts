@@ -36,6 +36,8 @@ import { type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
 export const DEFAULT_SOCKET = "/run/hansa/hansa.sock";
 
 export interface NodeClient {
+  /** The client of another node (id or name) of the same cluster, through the same door. */
+  of(node: string): NodeClient;
   status(): Promise<Status>;
   /** The status now and after each change; ends without an error when `signal` aborts, else with NODE_NOT_RUNNING when the daemon does. */
   watchStatus(signal: AbortSignal): AsyncIterable<Status>;
@@ -92,6 +94,7 @@ export function apiClient(door: Door, node?: string): NodeClient {
     return checkStatus(answer);
   };
   return {
+    of: (other) => apiClient(door, other),
     status: async () => asStatus(await get("/v1/status")),
     watchStatus: async function* (signal) {
       const refused = ({ body, status }: RawResponse): HansaError =>

@@ -46,6 +46,7 @@ class World {
         this.#deliver(self, number, body, "stream");
       },
       tryRelay: async () => null,
+      tryApi: async () => null,
       traffic: async () => new Map([[other, { rx: 10, tx: 10 }]]),
       broken: async () => 0,
       kernelMtu: async () => undefined,

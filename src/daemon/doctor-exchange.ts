@@ -39,6 +39,8 @@ export interface DoctorExchangeOptions {
   readonly sendStream: (to: Endpoint, body: Uint8Array) => Promise<void>;
   /** Why the peer's port for relays cannot be connected to, or null; undefined without relays. */
   readonly tryRelay: (peer: DoctorPeer) => Promise<Attempt> | undefined;
+  /** Why the peer's API cannot be connected to, or null. */
+  readonly tryApi: (peer: DoctorPeer) => Promise<Attempt>;
   /** The counters of the tunnel by peer; empty without a tunnel. */
   readonly traffic: () => Promise<ReadonlyMap<NodeId, Growth>>;
   /** Packets with broken checksums since boot. */
@@ -142,6 +144,7 @@ export class DoctorExchange {
       const tcp = this.#tryTcp(peer, copy("tcp", 0));
       const kernelMtu = this.#options.kernelMtu(peer.endpoint.ip);
       const relay = this.#options.tryRelay(peer);
+      const api = this.#options.tryApi(peer);
       void this.#volley(peer, copy);
       if (!(await notes.hasEcho(DETOUR_MS))) {
         this.#detour(peer, copy("detour", 0));
@@ -150,7 +153,7 @@ export class DoctorExchange {
         await notes.hasReport((isSlow ? SLOW_LISTEN_MS : LISTEN_MS) + REPORT_MS);
       }
       const facts = this.#factsOf(peer, notes, await tcp, await kernelMtu);
-      return { ...facts, relayFromHere: await relay };
+      return { ...facts, relayFromHere: await relay, apiFromHere: await api };
     } finally {
       this.#asked.delete(nonce);
     }
@@ -174,6 +177,7 @@ export class DoctorExchange {
       tcpFromHere,
       tcpFromThere: report?.tcp,
       ...{ relayFromHere: undefined, relayFromThere: report?.relay, isRelayed: false },
+      apiFromHere: null,
       traffic: { here: undefined, there: report?.traffic ?? undefined },
       brokenHere: 0,
       brokenThere: report?.broken,

@@ -62,6 +62,7 @@ export class NodeDoctor {
         options.node.encryption === "none"
           ? undefined
           : tryConnect({ ip: peer.endpoint.ip, port: peer.ports.overlay }, TCP_MS),
+      tryApi: ({ endpoint, ports }) => tryConnect({ ip: endpoint.ip, port: ports.api }, TCP_MS),
       traffic: () => this.#traffic(),
       broken: async () => brokenPackets(await readFile("/proc/net/snmp", "latin1")),
       kernelMtu: (ip) => this.#kernelMtu(ip),

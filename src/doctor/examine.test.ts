@@ -223,6 +223,11 @@ const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
     withPeer({ relayFromHere: "192.168.48.12:6784 does not answer" }),
     ["DOCTOR_PORT_BLOCKED"],
   ],
+  [
+    "the API's port closed there",
+    withPeer({ apiFromHere: "192.168.48.12:1443 does not answer" }),
+    ["DOCTOR_PORT_BLOCKED"],
+  ],
   ["a relayed tunnel", withPeer({ isRelayed: true }), ["DOCTOR_RELAYED"]],
   ["broken checksums", withPeer({ brokenThere: 7 }), ["DOCTOR_CHECKSUM_OFFLOAD"]],
   [

@@ -56,6 +56,7 @@ export function healthyPeer(different: Partial<PeerFacts> = {}): PeerFacts {
     tcpFromThere: null,
     relayFromHere: null,
     relayFromThere: null,
+    apiFromHere: null,
     isRelayed: false,
     traffic: { here: { rx: 9000, tx: 9000 }, there: { rx: 9000, tx: 9000 } },
     brokenHere: 0,

@@ -145,6 +145,8 @@ export interface PeerFacts {
   /** Of the port by which a relay would carry the tunnel; undefined where there is no relay, or no report. */
   readonly relayFromHere: Attempt | undefined;
   readonly relayFromThere: Attempt | undefined;
+  /** Of the port of its API, outside of the tunnel. The other way is asked of the other node. */
+  readonly apiFromHere: Attempt;
   /** A relay carries the tunnel. */
   readonly isRelayed: boolean;
   /** Growth of the tunnel's counters at both ends meanwhile. */

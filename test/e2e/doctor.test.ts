@@ -142,6 +142,36 @@ for (const [protocol, port, evidence] of [
   });
 }
 
+test("doctor --all, asked anywhere, tells of every pair, and once what both of its ends find", async () => {
+  interface Told extends Finding {
+    readonly nodes: string[];
+  }
+  const tellAll = async (): Promise<{ status: number; told: Told[]; stdout: string }> => {
+    const { status, stdout, stderr } = await hansa(host(3), "doctor", "--all", "-o", "json");
+    assert.ok(stdout.startsWith("{"), stderr);
+    return { status, told: JSON.parse(stdout).findings, stdout };
+  };
+  await drop(host(2), `${FROM_1} udp dport 6783`);
+  await sh(host(2), `nft add rule inet ill c ${FROM_1} tcp dport 1443 drop`);
+  await eventually("all is told", SHOWN_WITHIN_MS, async () => {
+    const { status, told, stdout } = await tellAll();
+    const short = told.map(({ evidence, nodes }) => `${evidence.split(" ")[0]} ${nodes.join()}`);
+    assert.deepEqual(short.sort(), ["1443/tcp host1", "6783/udp host1,host2"], stdout);
+    assert.equal(status, 1);
+    return true;
+  });
+  await open(host(2));
+  await fullMesh(all, 20_000);
+  await eventually("all is well", SHOWN_WITHIN_MS, async () => {
+    const { status, told, stdout } = await tellAll();
+    assert.deepEqual([status, told], [0, []], stdout);
+    return true;
+  });
+  const { stdout } = await hansa(host(3), "doctor", "--all");
+  assert.match(stdout, /^1\(host1\) +\d+ checks, \d+ skipped: nothing found$/m);
+  assert.match(stdout, /^3\(host3\) +\d+ checks/m);
+});
+
 test("6784/udp closed one way: both ends say which way, or that a relay carries the tunnel since", async () => {
   await drop(host(2), `${FROM_1} udp dport 6784`);
   for (const each of [host(1), host(2)]) {

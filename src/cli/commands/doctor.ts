@@ -1,8 +1,9 @@
 /** `hansa doctor`: what is wrong with this host and its paths to others, with evidence and mend. */
 import type { DoctorReport } from "../../api/doctor-schema.ts";
-import { isHansaError } from "../../errors.ts";
+import type { ClusterReport, ExaminedNode } from "../../doctor/cluster-report.ts";
+import { HansaError, isHansaError } from "../../errors.ts";
 import type { Command, Context } from "../command.ts";
-import { doctorText } from "../output/doctor-text.ts";
+import { clusterDoctorText, countText, doctorText, summaryOf } from "../output/doctor-text.ts";
 import { documentText, formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
 import { coloured, plain } from "../output/paint.ts";
 import { withProgress } from "../output/progress.ts";
@@ -15,26 +16,43 @@ const WITHOUT_DAEMON = [
   "API_ANSWER_INVALID",
 ] as const;
 
+/** Nodes that left, and what only looks like a node, are not asked. */
+const EXAMINED: readonly string[] = ["alive", "suspect", "dead"];
+const AT_ONCE = 4;
+
 export const doctor: Command = {
   name: "doctor",
   summary: "look for what is wrong with this host and its paths to other nodes",
   details: `Each finding has a code, what was measured, and how to mend it; docs/reference/doctor.md explains all. While the node runs,
 each peer is asked to try the paths back. On a host that does not run as a node yet, it tells whether it could.
 The exit status is 1 when there is an error among the findings.`,
-  options: [OUTPUT_OPTION],
+  options: [
+    { name: "all", summary: "examine every node of the cluster, and so every pair of them" },
+    OUTPUT_OPTION,
+  ],
   asksNode: true,
-  examples: ["doctor", "doctor -o json", "doctor --node host2"],
+  examples: ["doctor", "doctor --all", "doctor -o json", "doctor --node host2"],
   async run(words, context) {
     const format = formatOf(words);
+    const paint = context.colour ? coloured : plain;
+    if (words.flags.has("all")) {
+      const report = await examineAll(context);
+      if (format === "table") context.out(`${clusterDoctorText(report, paint)}\n`);
+      else context.out(await documentText(report, format));
+      context.note(`${report.nodes.length} nodes: ${countText(report.findings)}`);
+      return exitOf(report.findings);
+    }
     const doing = `examining ${context.node === undefined ? "this host" : `node ${context.node}`}`;
     const report = await withProgress(context.note, doing, (progress) =>
       reportOf(context, () =>
         progress.step("the daemon cannot be asked: examining the host alone"),
       ),
     );
-    if (format === "table") printReport(report, context);
-    else context.out(await documentText(report, format));
-    return report.findings.some(({ severity }) => severity === "error") ? 1 : 0;
+    if (format === "table") {
+      context.out(`${doctorText(report, paint)}\n`);
+      context.note(summaryOf(report));
+    } else context.out(await documentText(report, format));
+    return exitOf(report.findings);
   },
 };
 
@@ -51,18 +69,38 @@ async function reportOf(context: Context, alone: () => void): Promise<DoctorRepo
   }
 }
 
-function printReport(report: DoctorReport, context: Context): void {
-  const paint = context.colour ? coloured : plain;
-  context.out(`${doctorText(report, paint)}\n`);
-  const count = (severity: string): number =>
-    report.findings.filter((finding) => finding.severity === severity).length;
-  const done = report.checks.filter(({ skipped }) => skipped === null).length;
-  const [errors, warnings] = [count("error"), count("warning")];
-  const found =
-    errors + warnings === 0
-      ? "nothing found"
-      : `${errors} error${errors === 1 ? "" : "s"}, ${warnings} warning${warnings === 1 ? "" : "s"}`;
-  context.note(
-    `${done} check${done === 1 ? "" : "s"}, ${report.checks.length - done} skipped: ${found}`,
-  );
+/** Every node is asked through the one that is reached, a few at one time: each of them sends volleys to all others. */
+async function examineAll({ client, note }: Context): Promise<ClusterReport> {
+  const { clusterReport } = await import("../../doctor/cluster-report.ts");
+  const { peers } = await client.status();
+  const nodes = peers.filter(({ state }) => EXAMINED.includes(state));
+  const waiting = [...nodes];
+  const examined: ExaminedNode[] = [];
+  await withProgress(note, `examining ${nodes.length} nodes`, (progress) => {
+    const ask = async (): Promise<void> => {
+      for (let node = waiting.shift(); node !== undefined; node = waiting.shift()) {
+        const { id, name } = node;
+        examined.push({ id, name, result: await examinedNode(client, id) });
+        progress.step(`examined ${examined.length} of ${nodes.length} nodes`);
+      }
+    };
+    return Promise.all(Array.from({ length: AT_ONCE }, ask));
+  });
+  return clusterReport(examined);
+}
+
+async function examinedNode(
+  client: Context["client"],
+  id: number,
+): Promise<ExaminedNode["result"]> {
+  try {
+    return await client.of(`${id}`).doctor();
+  } catch (error) {
+    if (error instanceof HansaError) return error;
+    throw error;
+  }
+}
+
+function exitOf(findings: readonly { readonly severity: string }[]): number {
+  return findings.some(({ severity }) => severity === "error") ? 1 : 0;
 }

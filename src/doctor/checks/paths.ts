@@ -56,7 +56,15 @@ function pathFindings(node: NodeFacts, peer: PeerFacts): Finding[] {
     ...large.slice(0, 1),
     ...tunnelFindings(node, peer, large.length > 0),
     ...relayPortFindings(here, there, peer, node.ports.overlay),
+    ...apiPortFindings(here, there, peer),
   ];
+}
+
+/** Nodes ask each other through the tunnel then; who is outside of it cannot. */
+function apiPortFindings(here: End, there: End, { apiFromHere, tcpFromHere, ports }: PeerFacts) {
+  if (apiFromHere === null || tcpFromHere !== null) return [];
+  const why = `${apiFromHere}; nodes then ask ${there.name} through the tunnel only, and contexts of other machines may not reach it`;
+  return [{ ...blocked(here, there, `${ports.api}/tcp`, why), severity: "warning" as const }];
 }
 
 /** A port that only relays need is worth a warning, unless gossip's own is closed to TCP as well. */
