@@ -171,6 +171,14 @@ export const ERRORS = {
     exit: 1,
     status: 409,
   },
+  REVOCATIONS_MANY: {
+    title: "too many certificates are called back",
+    cause:
+      "the cluster remembers 4,096 certificates and 1,024 holders that were called back, and forgets none of them to make room",
+    hint: "call all certificates of one holder back by name, or start the cluster over with another token",
+    exit: 1,
+    status: 409,
+  },
   ROOT_REQUIRED: {
     title: "root privileges required",
     cause: "the command changes the host's network and services",

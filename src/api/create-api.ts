@@ -12,6 +12,7 @@ import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
 import { includesRole, type Role } from "../values/role.ts";
 import { type Caller, LOCAL_CALLER } from "./caller.ts";
 import { eventStream } from "./event-stream.ts";
+import type { Gate } from "./gate.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { NodePort } from "./node-port.ts";
 import { openApiDocument } from "./open-api.ts";
@@ -30,6 +31,8 @@ export interface AuditEntry {
 export interface ApiOptions {
   /** Who asks, by the connection; default: everybody is whoever may open the unix socket. */
   readonly callerOf?: (connection: HttpBindings | undefined) => Caller | undefined;
+  /** Keeps callers out whose certificates were called back; default: there are none. */
+  readonly gate?: Pick<Gate, "admit">;
   /** Told of each request that changes something, done or refused, when it ended. */
   readonly audit?: (entry: AuditEntry) => void;
   /** Told of every failure that is no HansaError, with its stack; default: one line on stderr. */
@@ -38,7 +41,19 @@ export interface ApiOptions {
 
 /** The API over `node`. Routes: see ROUTES, and GET /v1/openapi.json. */
 export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
-  const { onDefect = reportToStderr, callerOf = () => LOCAL_CALLER, audit } = options;
+  const { onDefect = reportToStderr, audit, gate } = options;
+  const whoAsks = options.callerOf ?? (() => LOCAL_CALLER);
+  /** Who asks, let in for `role`. */
+  const admitted = (
+    context: Context,
+    caller: Caller | undefined,
+    role: Role,
+    what: string,
+  ): Caller => {
+    const { incoming, outgoing } = context.env as HttpBindings;
+    if (caller !== undefined) gate?.admit(caller, incoming.socket, outgoing);
+    return requireRole(caller, role, what);
+  };
   const app = new Hono();
   app.use(
     bodyLimit({
@@ -52,17 +67,17 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
   );
   for (const route of ROUTES) {
     app.on(route.method.toUpperCase(), route.path, async (context) => {
-      const caller = callerOf(context.env as HttpBindings | undefined);
+      const caller = whoAsks(context.env as HttpBindings | undefined);
       const isChange = route.method !== "get";
       const note = (result: AuditEntry["result"]): void => {
         if (isChange && caller) audit?.({ caller, operation: route.operation, result });
       };
       try {
-        requireRole(caller, route.role, route.operation);
+        const asker = admitted(context, caller, route.role, route.operation);
         if (route.stream !== undefined)
           return eventStream(route.stream(node, context.req.raw.signal));
         const body = await bodyOf(context, route);
-        const answer = await route.handle(node, body, context.req.raw.signal);
+        const answer = await route.handle(node, body, context.req.raw.signal, asker);
         note("ok");
         return context.json(answer as object);
       } catch (error) {
@@ -73,12 +88,18 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
   }
   let document: object | undefined;
   app.get("/v1/openapi.json", (context) => {
+    admitted(
+      context,
+      whoAsks(context.env as HttpBindings | undefined),
+      "viewer",
+      "/v1/openapi.json",
+    );
     document ??= openApiDocument(node.version().version);
     return context.json(document);
   });
   const plain = (path: string, answer: (context: Context) => Promise<Response>): void => {
     app.get(path, async (context) => {
-      requireRole(callerOf(context.env as HttpBindings | undefined), "viewer", path);
+      admitted(context, whoAsks(context.env as HttpBindings | undefined), "viewer", path);
       return answer(context);
     });
   };
@@ -108,11 +129,11 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
   return app;
 }
 
-function requireRole(caller: Caller | undefined, role: Role, what: string): void {
+function requireRole(caller: Caller | undefined, role: Role, what: string): Caller {
   if (caller === undefined) {
     throw new HansaError("API_CERTIFICATE_REFUSED", "the certificate carries no role of hansa");
   }
-  if (includesRole(caller.role, role)) return;
+  if (includesRole(caller.role, role)) return caller;
   const text = `${what} needs the role ${role}, and ${caller.name} is ${caller.role}`;
   throw new HansaError("API_ROLE_MISSING", text);
 }

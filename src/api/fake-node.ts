@@ -2,7 +2,14 @@
 
 import { HansaError } from "../errors.ts";
 import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
-import type { Issued, IssueRequest } from "./context-schemas.ts";
+import type {
+  Certificates,
+  Issued,
+  IssueRequest,
+  KnownCertificate,
+  Revoked,
+  RevokeRequest,
+} from "./context-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
@@ -202,6 +209,8 @@ export class FakeNode implements NodePort {
   current: Status = exampleStatus();
   /** How many requests wait in prime. */
   waiting = 0;
+  /** Of certificates that were asked for. */
+  known: KnownCertificate[] = [];
   /** How many watch. */
   watching = 0;
   /** How many of them went away before the node was ready. */
@@ -263,7 +272,12 @@ export class FakeNode implements NodePort {
     return { id: 1, heir, handedOver: 131072, lost: 0, problem: null, hadPeers: true };
   }
 
-  async issueCertificate({ name, role }: IssueRequest): Promise<Issued> {
+  async issueCertificate({ name, role }: IssueRequest, by: string): Promise<Issued> {
+    this.known.push({
+      ...{ serial: `10${this.known.length}`.padEnd(32, "0"), name, role, madeBy: by, node: 1 },
+      ...{ madeAt: "2026-01-02T03:04:05.000Z", expiresAt: "2036-01-02T03:04:05.000Z" },
+      revoked: null,
+    });
     const pem = (label: string, text: string): string =>
       `-----BEGIN ${label}-----\n${Buffer.from(text).toString("base64")}\n-----END ${label}-----\n`;
     return {
@@ -281,6 +295,18 @@ export class FakeNode implements NodePort {
       ...{ id: 3, name, cluster: cluster.name, subnet: cluster.subnet, encryption: "wireguard" },
       ...{ gossipPort: 6783, targets: ["192.168.48.11:6783"], sealed: { publicKey: "", box: "" } },
     };
+  }
+
+  certificates(): Certificates {
+    return { certificates: this.known, holdersRevoked: [] };
+  }
+
+  async revokeCertificates({ name, serial }: RevokeRequest): Promise<Revoked> {
+    const isMeant = (each: KnownCertificate): boolean =>
+      each.name === name || each.serial === serial;
+    const revoked = { at: "2026-01-03T00:00:00.000Z", by: "local" };
+    this.known = this.known.map((each) => (isMeant(each) ? { ...each, revoked } : each));
+    return { revoked: this.known.filter(isMeant), theirs: [], unreached: [] };
   }
 
   async takeOver(node: string, confirmed: boolean): Promise<TakenOver> {

@@ -1,7 +1,14 @@
 /** What the API asks of a node. The daemon implements it; tests use the FakeNode. */
 
 import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
-import type { Issued, IssueRequest } from "./context-schemas.ts";
+import type { Caller } from "./caller.ts";
+import type {
+  Certificates,
+  Issued,
+  IssueRequest,
+  Revoked,
+  RevokeRequest,
+} from "./context-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { Joined, JoinRequest } from "./join-schemas.ts";
@@ -26,8 +33,12 @@ export interface NodePort {
   takeOver(node: string, confirmed: boolean): Promise<TakenOver>;
   /** Compares leases with containers and looks for gaps in the rings; with `repair` it frees leaks, which takes up to 12 s. */
   checkAddresses(repair: boolean): Promise<AddressCheck>;
-  /** A fresh key and certificate, which the node forgets. */
-  issueCertificate(request: IssueRequest): Promise<Issued>;
+  /** A fresh key and certificate, of which the node keeps who holds it, and that `by` asked for it. */
+  issueCertificate(request: IssueRequest, by: string): Promise<Issued>;
+  /** Who holds certificates, and which are called back, as far as the nodes remember. */
+  certificates(): Certificates;
+  /** Calls certificates back: in force here and on disk when it resolves, which may take 10 s where others do not answer. See REVOCATIONS_MANY. */
+  revokeCertificates(request: RevokeRequest, caller: Caller): Promise<Revoked>;
   /** Gives a host a place in the cluster and the cluster's keys. Throws NODE_NAME_TAKEN, NODE_DEPARTED, IPAM_ID_OUTSIDE_SUBNET, NODE_TWIN and USAGE. */
   admit(request: JoinRequest): Promise<Joined>;
   inspect(): Promise<Inspection>;

@@ -10,7 +10,14 @@ import {
   takenOverSchema,
   takeOverRequestSchema,
 } from "./address-schemas.ts";
-import { issuedSchema, issueRequestSchema } from "./context-schemas.ts";
+import type { Caller } from "./caller.ts";
+import {
+  certificatesSchema,
+  issuedSchema,
+  issueRequestSchema,
+  revokedSchema,
+  revokeRequestSchema,
+} from "./context-schemas.ts";
 import { doctorSchema } from "./doctor-schema.ts";
 import { inspectionSchema } from "./inspection-schema.ts";
 import { joinedSchema, joinRequestSchema } from "./join-schemas.ts";
@@ -36,8 +43,13 @@ export interface Route {
   readonly response: z.ZodType;
   /** Codes beyond INTERNAL that this route answers with. */
   readonly errors: readonly ErrorCode[];
-  /** `body` has been checked against `request`; `signal` aborts when the client is gone. */
-  readonly handle: (node: NodePort, body: unknown, signal: AbortSignal) => Promise<unknown>;
+  /** `body` has been checked against `request`; `signal` aborts when the client is gone; `caller` has the role. */
+  readonly handle: (
+    node: NodePort,
+    body: unknown,
+    signal: AbortSignal,
+    caller: Caller,
+  ) => Promise<unknown>;
   /** Present when the answer is a stream of server-sent events, `response` each; then it stands in for `handle`. */
   readonly stream?: (node: NodePort, signal: AbortSignal) => AsyncIterable<object>;
 }
@@ -61,6 +73,7 @@ function route<Request extends z.ZodType, Response extends z.ZodType>(definition
     node: NodePort,
     body: z.output<Request>,
     signal: AbortSignal,
+    caller: Caller,
   ) => Promise<z.input<Response>>;
 }): Route {
   const { errors = [], role = usualRole(definition.method), handle, ...rest } = definition;
@@ -68,7 +81,7 @@ function route<Request extends z.ZodType, Response extends z.ZodType>(definition
     ...rest,
     errors,
     role,
-    handle: (node, body, signal) => handle(node, body as z.output<Request>, signal),
+    handle: (node, body, signal, caller) => handle(node, body as z.output<Request>, signal, caller),
   };
 }
 
@@ -149,7 +162,29 @@ export const ROUTES: readonly Route[] = [
     request: issueRequestSchema,
     response: issuedSchema,
     errors: BODY_ERRORS,
-    handle: (node, request) => node.issueCertificate(request),
+    handle: (node, request, _signal, caller) => node.issueCertificate(request, caller.name),
+  }),
+  route({
+    method: "get",
+    path: "/v1/certificates",
+    operation: "listCertificates",
+    role: "admin",
+    summary:
+      "Who holds certificates of the cluster, as far as the nodes remember, and which are called back",
+    response: certificatesSchema,
+    handle: async (node) => node.certificates(),
+  }),
+  route({
+    method: "post",
+    path: "/v1/certificates/revoke",
+    operation: "revokeCertificates",
+    role: "admin",
+    summary:
+      "Calls one certificate back, or all of one holder that were made until now, on every node and for good",
+    request: revokeRequestSchema,
+    response: revokedSchema,
+    errors: [...BODY_ERRORS, "REVOCATIONS_MANY", "STATE_UNWRITABLE"],
+    handle: (node, request, _signal, caller) => node.revokeCertificates(request, caller),
   }),
   route({
     method: "post",

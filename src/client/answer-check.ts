@@ -6,7 +6,7 @@
  */
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
-import type { Issued } from "../api/context-schemas.ts";
+import type { Certificates, Issued, Revoked } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined } from "../api/join-schemas.ts";
@@ -166,6 +166,31 @@ export const isJoined: Check<Joined> = (value): value is Joined =>
     gossipPort: isNumber,
     targets: listOf(isText),
     sealed: (sealed) => has(sealed, { publicKey: isText, box: isText }),
+  });
+
+const isKnownCertificate = (value: unknown): boolean =>
+  has(value, {
+    serial: isText,
+    name: orNull(isText),
+    role: orNull(isText),
+    madeAt: orNull(isText),
+    madeBy: orNull(isText),
+    node: orNull(isNumber),
+    expiresAt: isText,
+    revoked: orNull((revoked) => has(revoked, { at: isText, by: isText })),
+  });
+
+export const isCertificates: Check<Certificates> = (value): value is Certificates =>
+  has(value, {
+    certificates: listOf(isKnownCertificate),
+    holdersRevoked: listOf((each) => has(each, { name: isText, at: isText, by: isText })),
+  });
+
+export const isRevoked: Check<Revoked> = (value): value is Revoked =>
+  has(value, {
+    revoked: listOf(isKnownCertificate),
+    theirs: listOf(isKnownCertificate),
+    unreached: listOf(isNodeRef),
   });
 
 export const isTakenOver: Check<TakenOver> = (value): value is TakenOver =>

@@ -5,7 +5,13 @@
  */
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
-import type { Issued, IssueRequest } from "../api/context-schemas.ts";
+import type {
+  Certificates,
+  Issued,
+  IssueRequest,
+  Revoked,
+  RevokeRequest,
+} from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined, JoinRequest } from "../api/join-schemas.ts";
@@ -16,6 +22,7 @@ import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
 import {
   type Check,
   isAddressCheck,
+  isCertificates,
   isDoctorReport,
   isFailure,
   isInspection,
@@ -23,6 +30,7 @@ import {
   isJoined,
   isLeft,
   isPrimed,
+  isRevoked,
   isStatus,
   isTakenOver,
   isTargets,
@@ -51,6 +59,8 @@ export interface NodeClient {
   checkAddresses(repair: boolean): Promise<AddressCheck>;
   issueCertificate(request: IssueRequest): Promise<Issued>;
   join(request: JoinRequest): Promise<Joined>;
+  certificates(): Promise<Certificates>;
+  revokeCertificates(request: RevokeRequest): Promise<Revoked>;
   inspect(): Promise<Inspection>;
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
@@ -137,6 +147,12 @@ export function apiClient(door: Door, node?: string): NodeClient {
     join: async (body) => {
       const answer = await call({ method: "POST", path: "/v1/join", body });
       return checked(answer, isJoined, "a join");
+    },
+    certificates: async () =>
+      checked(await get("/v1/certificates"), isCertificates, "certificates"),
+    revokeCertificates: async (body) => {
+      const answer = await call({ method: "POST", path: "/v1/certificates/revoke", body });
+      return checked(answer, isRevoked, "a revocation");
     },
     leave: async () => {
       const answer = await call({ method: "POST", path: "/v1/leave" }, false);

@@ -22,6 +22,7 @@ import type { Paths } from "../processes/paths.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { AddressLoop } from "./address-loop.ts";
 import { AuditLog } from "./audit-log.ts";
+import { CertificateBook } from "./certificate-book.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
@@ -61,6 +62,7 @@ export class ClusterNode {
   #peers!: PeerRequests;
   #forwarding!: NodeForwarding;
   #joins!: JoinDesk;
+  #book!: CertificateBook;
   /** Of all changes that anybody asks for. */
   readonly audit: AuditLog;
   /** Set when all parts are there. */
@@ -122,6 +124,12 @@ export class ClusterNode {
       changed: () => this.#changed(),
       look: () => this.#docker?.wake(),
     });
+    this.#book = await CertificateBook.load({
+      ...{ self: node.id, path: join(paths.stateDir, "certificates.json"), clock: systemClock },
+      logger: logger.child({ part: "api" }),
+      tell: (key, body) => this.#membership?.post.broadcast(key, "certificates", body),
+      revoked: () => this.#controlPlane?.revoked(),
+    });
     this.#membership = await MembershipLoop.start({
       node,
       identity,
@@ -131,6 +139,8 @@ export class ClusterNode {
       logger: logger.child({ part: "membership" }),
       rings: () => this.#records.encode(this.#addresses.entries()),
       takeRings: (bytes) => this.#takeRings(bytes),
+      certificates: () => this.#book.encoded(),
+      takeCertificates: (bytes) => this.#book.take(bytes),
       receive: (envelope, from, via) => this.#receive(envelope, from, via),
       changed: () => this.#changed(),
       settled: () => this.#addresses.input({ type: "settled" }),
@@ -181,7 +191,7 @@ export class ClusterNode {
     this.#forwarding = new NodeForwarding({ self: node, peers: this.#peers });
     this.#controlPlane = new ControlPlane({
       routing: (callerOf) => this.#forwarding.routing(callerOf),
-      ...{ node, identity, audit: this.audit, clock: systemClock },
+      ...{ node, identity, audit: this.audit, book: this.#book, clock: systemClock },
       logger: logger.child({ part: "api" }),
       answers: () => this.answers,
       addresses: () => {
@@ -223,6 +233,7 @@ export class ClusterNode {
         doctor: this.#doctor,
         controlPlane: this.#controlPlane,
         joins: this.#joins,
+        book: this.#book,
       },
       ...{ plan: this.#plan, node, nodePath: paths.nodeFile, writes: this.#writes, logger },
     });

@@ -14,6 +14,7 @@ import { createLogger } from "../host/logger.ts";
 import { type Authority, createAuthority, fromNow, type Leaf } from "../identity/authority.ts";
 import type { Role } from "../values/role.ts";
 import { AuditLog } from "./audit-log.ts";
+import { CertificateBook } from "./certificate-book.ts";
 import { ControlPlane } from "./control-plane.ts";
 
 const ROOT = createHash("sha256").update("the cluster's root").digest();
@@ -26,6 +27,7 @@ interface Served {
   readonly clock: ManualClock;
   readonly logged: string[];
   readonly auditPath: string;
+  readonly book: CertificateBook;
   addresses: string[];
 }
 
@@ -40,10 +42,16 @@ before(async () => {
   const node = new FakeNode();
   const port = await freePort();
   const auditPath = join(folder, "audit.log");
-  const state = { node, port, clock, logged, auditPath, addresses: ["192.0.2.1"] };
+  const book = await CertificateBook.load({
+    ...{ path: join(folder, "certificates.json"), self: 1, clock, logger },
+    tell: () => undefined,
+    revoked: () => served.plane.revoked(),
+  });
+  const state = { node, port, clock, logged, auditPath, book, addresses: ["192.0.2.1"] };
   const plane = planeOf(port, {
     answers: () => node,
     audit: new AuditLog(auditPath, logger, () => clock.wallMs()),
+    book,
     addresses: () => state.addresses,
     clock,
     logger,
@@ -203,6 +211,59 @@ test("a viewer changes nothing, an operator connects, and only an admin takes ov
   assert.equal((await stat(served.auditPath)).mode & 0o777, 0o600);
 });
 
+test("a revoked certificate is refused by name of the revocation, what it has open ends, and others stay", async () => {
+  const by = await authority();
+  const leafOf = (name: string): Promise<Leaf> =>
+    by.mint({
+      ...{ names: [], name, addresses: [], role: "admin" },
+      serial: served.book.serialFor(name),
+    });
+  const [mallory, friend] = [await leafOf("mallory"), await leafOf("friend")];
+  const watch = async (as: Leaf, request: string) => {
+    const socket = connectTls({
+      ...{ port: served.port, host: "127.0.0.1", ca: as.ca },
+      ...{ key: as.privateKey, cert: as.certificate },
+    });
+    socket.on("error", () => undefined);
+    await once(socket, "secureConnect");
+    socket.write(request);
+    await once(socket, "data");
+    return socket;
+  };
+  const stream = "GET /v1/status/watch HTTP/1.1\r\nhost: a\r\n\r\n";
+  const idle = "GET /v1/version HTTP/1.1\r\nhost: a\r\n\r\n";
+  const ended = [await watch(mallory, stream), await watch(mallory, idle)];
+  const kept = [await watch(friend, stream), await watch(friend, idle)];
+  const closed = Promise.all(ended.map((socket) => once(socket, "close")));
+  served.book.revoke({ name: "mallory" }, "local");
+  const refused = await ask(mallory);
+  assert.equal(refused.status, 401);
+  assert.equal(refused.body.error?.code, "API_CERTIFICATE_REFUSED");
+  assert.match(refused.body.error?.message ?? "", /mallory was revoked at .* by local$/);
+  for (const path of ["/healthz", "/v1/openapi.json", "/v1/certificates"]) {
+    assert.equal((await ask(mallory, { path })).status, 401, path);
+  }
+  served.clock.advance(1_000);
+  await closed;
+  assert.deepEqual(
+    kept.map((socket) => socket.destroyed),
+    [false, false],
+  );
+  for (const socket of kept) socket.destroy();
+  assert.equal((await ask(friend)).status, 200);
+  assert.equal((await ask(await leafOf("mallory"))).status, 200);
+});
+
+test("a certificate that is issued is written down with who asked for it", async () => {
+  const request = { name: "bob", role: "viewer" as const, days: 2 };
+  const made = await served.plane.issue(request, "ada");
+  const [known] = served.book.list().certificates.filter(({ name }) => name === "bob");
+  assert.deepEqual([known?.role, known?.madeBy, known?.node], ["viewer", "ada", 1]);
+  assert.equal((await ask({ ...made })).status, 200);
+  served.book.revoke({ serial: known?.serial }, "local");
+  assert.equal((await ask({ ...made })).status, 401);
+});
+
 test("the certificate names the node, loopback and its addresses, also those that come later, and half a year on it is another", async () => {
   interface Shown {
     readonly names: string;
@@ -259,6 +320,7 @@ test("a port that is taken is a problem and no failure, and is served once it is
   const plane = planeOf(port, {
     answers: () => new FakeNode(),
     audit: new AuditLog(join(folder, "other.log"), logger),
+    book: served.book,
     addresses: () => [],
     clock,
     logger,

@@ -11,6 +11,7 @@ import { type Caller, callerOf, callerThrough } from "../api/caller.ts";
 import { CALLER_HEADER } from "../api/caller-header.ts";
 import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import { createApi } from "../api/create-api.ts";
+import { Gate } from "../api/gate.ts";
 import type { NodePort } from "../api/node-port.ts";
 import type { NodeRouting } from "../api/node-routing.ts";
 import { serveTls, type TlsListener } from "../api/serve-tls.ts";
@@ -21,6 +22,7 @@ import { type Authority, createAuthority, fromNow } from "../identity/authority.
 import type { Identity } from "../identity/identity.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { AuditLog } from "./audit-log.ts";
+import type { CertificateBook } from "./certificate-book.ts";
 
 export interface ControlPlaneOptions {
   readonly node: NodeFile;
@@ -30,6 +32,7 @@ export interface ControlPlaneOptions {
   readonly audit: AuditLog;
   /** Where requests for other nodes go; there at `begin`. */
   readonly routing?: (callerOf: CallerOfRequest) => NodeRouting;
+  readonly book: Pick<CertificateBook, "revocationOf" | "serialFor" | "noteIssued" | "problem">;
   /** Addresses under which this node is reached now, without loopback. */
   readonly addresses: () => readonly string[];
   readonly clock: Clock;
@@ -46,6 +49,8 @@ const RENEW_MS = 180 * 86_400_000;
 /** Refusals of one address are told once in so long; what is refused without end must not fill the log. */
 const REFUSAL_EVERY_MS = 60_000;
 const MAX_REFUSALS = 1_024;
+/** From a revocation to the end of connections: who revokes its own certificate is answered first. */
+const SWEEP_MS = 300;
 
 /** A node that was started for a domain is asked by that, and by no other name. */
 function certificateNames({ name, domain }: NodeFile): string[] {
@@ -57,20 +62,23 @@ export class ControlPlane {
   readonly #refusedMs = new Map<string, number>();
   readonly #callers = new WeakMap<Socket, Caller>();
   #leaf: Promise<SecureContextOptions> | undefined;
+  readonly #gate: Gate;
   #listener: TlsListener | undefined;
   #problem: string | undefined;
   #minted: { readonly names: string; readonly atMs: number } | undefined;
   #cancel: () => void = () => undefined;
+  #sweep: (() => void) | undefined;
   #isRenewing = false;
   #closed = false;
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
+    this.#gate = new Gate((caller) => options.book.revocationOf(caller));
   }
 
-  /** Why other machines cannot ask this node, while that is so. */
+  /** Why other machines cannot ask this node, or what it cannot remember of their certificates, while that is so. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#problem ?? this.#options.book.problem;
   }
 
   /** Serves from now on, or as soon as the port is free. Never rejects. */
@@ -78,13 +86,14 @@ export class ControlPlane {
     const { node, answers, routing, audit, logger, clock } = this.#options;
     const app = createApi(answers(), {
       callerOf: (connection) => connection && this.#callerOf(connection.incoming),
+      gate: this.#gate,
       audit: (entry) => audit.note(entry),
       onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
     });
     try {
       const listener = await serveTls(app, {
         port: node.ports.api,
-        ...(routing && { routing: routing((request) => this.#callerOf(request)) }),
+        ...(routing && { routing: routing((request) => this.#admitted(request)) }),
         secureContext: () => this.#mint(),
         refused: (from, why) => this.#refused(from, why),
       });
@@ -117,11 +126,25 @@ export class ControlPlane {
       });
   }
 
-  /** A key and certificate for somebody outside of the cluster; nothing of it is kept here. */
-  async issue({ name, role, days }: IssueRequest): Promise<Omit<Issued, "api">> {
+  /** Certificates were called back: who stands in the door with one is put out soon. */
+  revoked(): void {
+    const { clock, logger } = this.#options;
+    this.#sweep ??= clock.after(SWEEP_MS, () => {
+      this.#sweep = undefined;
+      const ended = this.#gate.sweep();
+      if (ended > 0) logger.info("connections of revoked certificates were ended", { ended });
+    });
+  }
+
+  /** A key and certificate for somebody outside of the cluster, which `by` asked for; the key is not kept here. Throws STATE_UNWRITABLE. */
+  async issue(request: IssueRequest, by: string): Promise<Omit<Issued, "api">> {
+    const { name, role, days } = request;
+    const { book } = this.#options;
     const [signer] = await this.#authorities();
     if (signer === undefined) throw new RangeError("an identity has at least one root");
-    const leaf = await signer.mint({ names: [], name, addresses: [], role, days });
+    const serial = book.serialFor(name);
+    const leaf = await signer.mint({ names: [], name, addresses: [], role, days, serial });
+    book.noteIssued(serial, request, by);
     return { ca: leaf.ca, certificate: leaf.certificate, privateKey: leaf.privateKey };
   }
 
@@ -133,7 +156,15 @@ export class ControlPlane {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
+    this.#sweep?.();
     await this.#listener?.close();
+  }
+
+  /** Who asks for another node. Throws API_CERTIFICATE_REFUSED. */
+  #admitted(request: IncomingMessage): Caller | undefined {
+    const caller = this.#callerOf(request);
+    if (caller) this.#gate.admit(caller, request.socket);
+    return caller;
   }
 
   #callerOf({ socket, headers }: IncomingMessage): Caller | undefined {

@@ -34,10 +34,12 @@ test("shared state comes back as it was sent", () => {
       fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 20 }),
       fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 5 }),
       fc.uint8Array({ maxLength: 60 }),
-      (rings, rows, names, departures) => {
-        const state = { rings, rows, names, departures };
+      fc.uint8Array({ maxLength: 60 }),
+      (rings, rows, names, departures, certificates) => {
+        const state = { rings, rows, names, departures, certificates };
         const back = decodeSharedState(encodeSharedState(state));
         assert.deepEqual(back && Uint8Array.from(back.departures), departures);
+        assert.deepEqual(back && Uint8Array.from(back.certificates), certificates);
         assert.deepEqual(back && Uint8Array.from(back.rings), rings);
         assert.deepEqual(
           back?.rows.map((row) => Uint8Array.from(row)),

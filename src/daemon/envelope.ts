@@ -18,6 +18,7 @@ const KINDS = {
   names: 6,
   stray: 8,
   doctor: 9,
+  certificates: 12,
 } as const;
 
 export type EnvelopeKind = keyof typeof KINDS;

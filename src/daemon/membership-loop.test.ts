@@ -38,6 +38,8 @@ class Stage implements AsyncDisposable {
       logger: silentLogger,
       rings: () => new Uint8Array(),
       takeRings: () => undefined,
+      certificates: () => new Uint8Array(),
+      takeCertificates: () => undefined,
       receive: () => undefined,
       changed: () => undefined,
       settled: () => undefined,

@@ -41,6 +41,9 @@ export interface MembershipLoopOptions {
   /** Our encoded rings, for each push/pull. */
   readonly rings: () => Uint8Array;
   readonly takeRings: (bytes: Uint8Array) => void;
+  /** See `SharedKnowledge`. */
+  readonly certificates: () => Uint8Array;
+  readonly takeCertificates: (bytes: Uint8Array) => void;
   /** An envelope of a kind that is not ours to handle. The body is only good during the call. */
   readonly receive: (envelope: Envelope, from: Endpoint, via: "packet" | "stream") => void;
   /** Members, targets or rows changed. */
@@ -87,6 +90,8 @@ export class MembershipLoop {
       member: (name) => this.#gossip.member(name),
       rings: options.rings,
       takeRings: options.takeRings,
+      certificates: options.certificates,
+      takeCertificates: options.takeCertificates,
       departures: () => this.#met.departures.list(),
       depart: (departures) => this.#depart(departures),
       broadcast: (key, kind, body) => this.#post.broadcast(key, kind, body),

@@ -5,7 +5,14 @@
  */
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
-import type { Issued, IssueRequest } from "../api/context-schemas.ts";
+import type { Caller } from "../api/caller.ts";
+import type {
+  Certificates,
+  Issued,
+  IssueRequest,
+  Revoked,
+  RevokeRequest,
+} from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
@@ -24,6 +31,7 @@ import { formatEndpoint } from "../values/endpoint.ts";
 import type { Ipv4 } from "../values/ipv4.ts";
 import { addressCheck } from "./address-check.ts";
 import type { AddressLoop } from "./address-loop.ts";
+import type { CertificateBook } from "./certificate-book.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { DataPath } from "./data-path.ts";
 import type { DockerLoop } from "./docker-loop.ts";
@@ -55,6 +63,7 @@ export interface NodeParts {
   readonly doctor: NodeDoctor;
   readonly controlPlane: ControlPlane;
   readonly joins: JoinDesk;
+  readonly book: CertificateBook;
 }
 
 export interface NodeAnswersOptions {
@@ -236,7 +245,28 @@ export class NodeAnswers implements NodePort {
     return { id: this.#node.id };
   }
 
-  async issueCertificate(request: IssueRequest): Promise<Issued> {
+  certificates(): Certificates {
+    return this.#parts.book.list();
+  }
+
+  /** Others hear of it by gossip at once; whoever is in reach is waited for, so that the answer can say who did not confirm. */
+  async revokeCertificates(request: RevokeRequest, caller: Caller): Promise<Revoked> {
+    const { book, membership } = this.#parts;
+    const revoked = book.revoke(request, caller.name);
+    const heard = membership.roster().peers.filter(isHeard);
+    // Who revoked its own certificate is about to be put out.
+    const isOut = book.revocationOf(caller) !== undefined;
+    const silent = isOut ? [] : await membership.exchange(heard);
+    const confirmed = heard.filter((peer) => !silent.includes(peer));
+    const unreached = membership.remembered
+      .filter(({ keyFingerprint }) =>
+        confirmed.every(({ metadata }) => metadata.keyFingerprint !== keyFingerprint),
+      )
+      .map(({ id, name }) => ({ id, name }));
+    return { ...revoked, unreached };
+  }
+
+  async issueCertificate(request: IssueRequest, by: string): Promise<Issued> {
     const { membership, controlPlane } = this.#parts;
     const own = { ip: membership.endpoint.ip, port: this.#node.ports.api };
     const others = membership.roster().peers.filter(isHeard);
@@ -245,7 +275,7 @@ export class NodeAnswers implements NodePort {
       port: metadata.ports.api,
     }));
     const api = [own, ...places].slice(0, MAX_PLACES).map(formatEndpoint);
-    return { ...(await controlPlane.issue(request)), api };
+    return { ...(await controlPlane.issue(request, by)), api };
   }
 
   admit(request: JoinRequest): Promise<Joined> {

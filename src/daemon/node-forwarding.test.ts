@@ -19,6 +19,7 @@ import { ManualClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
 import { createAuthority, type Leaf } from "../identity/authority.ts";
 import { AuditLog } from "./audit-log.ts";
+import { CertificateBook } from "./certificate-book.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { NodeForwarding } from "./node-forwarding.ts";
 import { PeerRequests } from "./peer-requests.ts";
@@ -40,6 +41,7 @@ interface Member {
   readonly client: (node?: string) => NodeClient;
   readonly socket: string;
   readonly audit: () => Promise<string>;
+  readonly book: CertificateBook;
 }
 
 beforeEach(async () => {
@@ -90,6 +92,15 @@ async function member(id: number): Promise<Member> {
     nowMs: () => 130_000,
   });
   const forwarding = new NodeForwarding({ self: { id, name }, peers });
+  const clock = new ManualClock(Date.now());
+  const book = await CertificateBook.load({
+    ...{ path: join(folder, `certificates-${id}`), self: id, clock, logger },
+    tell: () => undefined,
+    revoked: () => {
+      plane.revoked();
+      clock.advance(1_000);
+    },
+  });
   const keys = { privateKey: "", publicKey: "" };
   const plane = new ControlPlane({
     node: {
@@ -102,7 +113,7 @@ async function member(id: number): Promise<Member> {
     },
     answers: () => node,
     routing: (callerOf) => forwarding.routing(callerOf),
-    ...{ audit, logger, addresses: () => [], clock: new ManualClock(Date.now()) },
+    ...{ audit, logger, addresses: () => [], clock, book },
   });
   await plane.begin();
   const socket = join(folder, `${id}.sock`);
@@ -116,7 +127,7 @@ async function member(id: number): Promise<Member> {
     peers.close();
   });
   return {
-    ...{ id, node, plane, peers, socket },
+    ...{ id, node, plane, peers, socket, book },
     client: (other) => apiClient(unixDoor(socket), other),
     audit: () => readFile(auditPath, "utf8").catch(() => ""),
   };
@@ -267,6 +278,27 @@ test("a node that is held dead is not asked, and who waits for one that comes to
   await assert.rejects(one.client("host2").status(), code("NODE_UNREACHABLE", words));
   known.set(2, { name: "host2", port: known.get(2)?.port ?? 0, state: "alive" });
   assert.equal((await one.client("host2").status()).node.id, 2);
+});
+
+test("a revoked certificate is refused by the node that is asked and by the one that is meant, whichever knows it; what it has open there ends", async () => {
+  const [ada, eve] = [await leaf("ada", "admin"), await leaf("eve", "admin")];
+  assert.equal((await ask(1, ada, "/v1/nodes/host2/version")).status, 200);
+  two.node.setReady(false);
+  const waiting = ask(1, ada, "/v1/nodes/host2/prime");
+  const other = ask(1, eve, "/v1/nodes/host2/prime");
+  while (two.node.waiting < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  two.book.revoke({ name: "ada" }, "local");
+  assert.match((await waiting).text, /NODE_UNREACHABLE|ada was revoked/);
+  const refused = await ask(1, ada, "/v1/nodes/host2/version");
+  assert.equal(refused.status, 401);
+  assert.match(refused.text, /ada was revoked/);
+  assert.equal((await ask(1, ada, "/v1/version")).status, 200);
+  const far = ask(1, eve, "/v1/nodes/host2/prime");
+  while (two.node.waiting < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  const ended = [other, far].map((each) => assert.rejects(each, /hang up|ECONNRESET/));
+  one.book.revoke({ name: "eve" }, "local");
+  await Promise.all(ended);
+  assert.match((await ask(1, eve, "/v1/nodes/host2/version")).text, /eve was revoked/);
 });
 
 test("a node that goes away in the middle is said so at once", async () => {

@@ -1,6 +1,6 @@
 /**
  * What every node knows beside who is a member: everybody's rows of connections and names, kept here, and the address rings and
- * departures, kept elsewhere. Told whole by each push/pull, and by gossip where it changed.
+ * departures and certificates, kept elsewhere. Told whole by each push/pull, and by gossip where it changed.
  *
  * Invariant: all of it merges by its own versions, so it does not matter in which order, or how often, it comes.
  */
@@ -28,6 +28,9 @@ export interface SharedKnowledgeOptions {
   /** Who is gone for good, for each push/pull. */
   readonly departures: () => readonly Departure[];
   readonly depart: (departures: readonly Departure[]) => void;
+  /** Which certificates there are and are called back, for each push/pull; and what others tell of them, in either way. */
+  readonly certificates: () => Uint8Array;
+  readonly takeCertificates: (bytes: Uint8Array) => void;
   /** To everybody, by gossip. */
   readonly broadcast: (key: string, kind: EnvelopeKind, body: Uint8Array) => void;
   /** A gossiped row was news, or names were. */
@@ -82,6 +85,7 @@ export class SharedKnowledge {
       rows: this.#board.encoded(),
       names: this.#names.encoded(),
       departures: encodeDepartures(this.#options.departures()),
+      certificates: this.#options.certificates(),
     });
   }
 
@@ -89,6 +93,7 @@ export class SharedKnowledge {
   merge(state: Uint8Array): void {
     const shared = decodeSharedState(state);
     if (!shared) return;
+    this.#options.takeCertificates(shared.certificates);
     for (const row of shared.rows) this.#board.take(row);
     for (const names of shared.names) this.#tellNames(this.#names.take(names));
     // Rings before departures: whoever follows a departed node in its id must know whose its space is now.
@@ -104,6 +109,8 @@ export class SharedKnowledge {
       this.#tellNames(this.#names.take(body));
     } else if (kind === "ring") {
       this.#options.takeRings(body);
+    } else if (kind === "certificates") {
+      this.#options.takeCertificates(body);
     } else {
       return false;
     }

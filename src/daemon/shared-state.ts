@@ -1,5 +1,6 @@
 /**
- * What we add to a push/pull: the address rings, every node's row of connections and names, and who is gone for good.
+ * What we add to a push/pull: the address rings, every node's row of connections and names, who is gone for good, and which certificates
+ * there are and are called back.
  *
  * All parts carry their own versions and merge by them, so the order of exchanges does not matter.
  */
@@ -15,6 +16,8 @@ export interface SharedState {
   readonly names: readonly Uint8Array[];
   /** Encoded by membership/departures. */
   readonly departures: Uint8Array;
+  /** Encoded by certificates/certificate-record. */
+  readonly certificates: Uint8Array;
 }
 
 /** At most this many rows, and as many sets of names, are read from one exchange. */
@@ -22,7 +25,7 @@ const MAX_ROWS = 65535;
 
 /**
  * Version byte, u32 length and rings, u16 count, then each row with a u16 length; u16 count, then each set of names with a u32 length;
- * then the departures as such a list of one; big endian. Parts that come after are not read by who does not know them.
+ * then the departures and the certificates as such lists of one; big endian. Parts that come after are not read by who does not know them.
  */
 export function encodeSharedState(state: SharedState): Uint8Array {
   const head = Buffer.alloc(5);
@@ -34,6 +37,7 @@ export function encodeSharedState(state: SharedState): Uint8Array {
     ...listParts(state.rows, 2),
     ...listParts(state.names, 4),
     ...listParts([state.departures], 4),
+    ...listParts([state.certificates], 4),
   ]);
 }
 
@@ -46,12 +50,14 @@ export function decodeSharedState(bytes: Uint8Array): SharedState | undefined {
   if (!rows) return undefined;
   const names = readLaterList(view, rows.end);
   const departures = names && readLaterList(view, names.end);
+  const certificates = departures && readLaterList(view, departures.end);
   return (
-    departures && {
+    certificates && {
       rings: bytes.subarray(5, ringEnd),
       rows: rows.parts,
       names: names.parts,
       departures: departures.parts[0] ?? new Uint8Array(0),
+      certificates: certificates.parts[0] ?? new Uint8Array(0),
     }
   );
 }

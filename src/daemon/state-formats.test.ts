@@ -4,12 +4,14 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { systemClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
 import { createIdentity } from "../identity/identity.ts";
 import { saveIdentity } from "../identity/identity-file.ts";
 import { formatsOnDisk, STATE_FORMATS, tooOldFor } from "../install/state-formats.ts";
 import { LeaseJournal } from "../plugin/lease-journal.ts";
 import { saveNodeFile } from "../processes/node-file.ts";
+import { CertificateBook } from "./certificate-book.ts";
 import { NO_MEMBERSHIP, saveMembershipFile } from "./membership-file.ts";
 
 test("what this build writes is of the formats that it says it knows", async () => {
@@ -21,11 +23,22 @@ test("what this build writes is of the formats that it says it knows", async () 
       ...{ version: 1, id: 1, name: "n", cluster: "hansa", subnet: "10.32.0.0/12", targets: [] },
       ...{ links: [], ports: { gossip: 6783, overlay: 6784, api: 1443 }, encryption: "wireguard" },
     });
+    const book = await CertificateBook.load({
+      ...{ path: join(dir, "certificates.json"), self: 1, clock: systemClock },
+      ...{ logger: silentLogger, tell: () => undefined, revoked: () => undefined },
+    });
+    book.revoke({ name: "ada" }, "local");
     await mkdir(join(dir, "ipam"));
     new LeaseJournal(join(dir, "ipam"), { logger: silentLogger }).close();
     saveMembershipFile(join(dir, "membership.json"), NO_MEMBERSHIP);
     const onDisk = formatsOnDisk(dir);
-    const written = ["identity.json", "ipam/leases.log", "membership.json", "node.json"];
+    const written = [
+      "certificates.json",
+      "identity.json",
+      "ipam/leases.log",
+      "membership.json",
+      "node.json",
+    ];
     assert.deepEqual(Object.keys(onDisk).sort(), written);
     for (const file of written) assert.equal(onDisk[file], STATE_FORMATS[file], file);
     assert.equal(tooOldFor(onDisk, STATE_FORMATS), undefined);

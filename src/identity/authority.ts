@@ -32,6 +32,8 @@ export interface LeafRequest {
   readonly role?: Role;
   /** How long it is good, default 365 days. */
   readonly days?: number;
+  /** Lower-case hex, positive; default: random. */
+  readonly serial?: string;
 }
 
 export interface Authority {
@@ -112,7 +114,7 @@ export async function createAuthority(
       const isServer = request.role === undefined || request.role === "node";
       const certificate = await x509.X509CertificateGenerator.create({
         ...dates(request.days ?? LEAF_DAYS),
-        serialNumber: serialNumber(),
+        serialNumber: request.serial ?? serialNumber(),
         subject: [
           { CN: [request.name] },
           { O: ["Hansa"] },

@@ -12,6 +12,7 @@ export const STATE_FORMATS: Readonly<Record<string, number>> = {
   "node.json": 1,
   "membership.json": 1,
   "ring.json": 1,
+  "certificates.json": 1,
   "ipam/leases.log": 1,
 };
 

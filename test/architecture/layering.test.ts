@@ -35,6 +35,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   plugin: ["ipam", "host"],
   gossip: ["membership", "host"],
   names: ["membership"],
+  certificates: ["membership"],
   relay: ["identity", "host"],
   overlay: ["host", "ipam"],
   identity: ["host"],
@@ -47,7 +48,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
 };
 
 /** Folders whose every file is pure; `node:crypto` is allowed for its deterministic functions. */
-const PURE = ["membership", "ipam", "values"];
+const PURE = ["membership", "ipam", "certificates", "values"];
 
 /** Pure files in folders that also hold adapters. */
 const PURE_FILES = [

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeCaller, encodeCaller } from "../../src/api/caller-header.ts";
+import { decodeRecords, encodeRecords } from "../../src/certificates/certificate-record.ts";
 import { decodeDoctorMessage, encodeDoctorMessage } from "../../src/daemon/doctor-message.ts";
 import { decodeEnvelope, encodeEnvelope } from "../../src/daemon/envelope.ts";
 import { decodeSharedState, encodeSharedState } from "../../src/daemon/shared-state.ts";
@@ -117,6 +118,14 @@ const DEPARTURES = encodeDepartures([
   { id: 4, keyFingerprint: "00c0ffee", cause: "left", atSeconds: 1_700_000_000 },
   { id: 5, keyFingerprint: "ffffffff", cause: "taken-over", atSeconds: 0 },
 ]);
+const CERTIFICATES = encodeRecords([
+  {
+    ...{ kind: "issued", serial: "10".repeat(16), name: "ada@laptop", role: "operator", node: 7 },
+    ...{ at: 1_700_000_000, expires: 1_731_000_000, by: "local" },
+  },
+  { kind: "revoked", serial: "7f", at: 1_700_000_000, by: "root@host1", expires: 2 ** 32 - 1 },
+  { kind: "shut-out", name: "eve", before: 1_700_000_000, generation: 2, at: 0, by: "local" },
+]);
 
 /** What Go's compress/lzw wrote. */
 const LZW = Object.entries(
@@ -222,6 +231,11 @@ export const DECODERS: readonly Decoder[] = [
     decode: decodeDepartures,
   },
   {
+    name: "certificates/certificate-record.ts decodeRecords",
+    seeds: [CERTIFICATES],
+    decode: decodeRecords,
+  },
+  {
     name: "daemon/tunnel-probe.ts decodeProbe",
     seeds: [encodeProbe({ nonce: 1, wantsAnswer: true, echo: { nonce: 2, heldMs: 3 } }, 60)],
     decode: decodeProbe,
@@ -234,6 +248,7 @@ export const DECODERS: readonly Decoder[] = [
         rows: [ROW, ROW],
         names: [NAME_SET],
         departures: DEPARTURES,
+        certificates: CERTIFICATES,
       }),
     ],
     decode: decodeSharedState,

@@ -8,6 +8,7 @@ import { askYes } from "../ask-yes.ts";
 import type { Command, Context, OptionSpec, Words } from "../command.ts";
 import { alignColumns } from "../output/align-columns.ts";
 import { documentText, formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
+import { listIssued, revoke } from "./context-certificates.ts";
 
 /** A blob's length is bounded where it is opened. */
 const MAX_STDIN = 262_144;
@@ -44,12 +45,14 @@ export const contextCommand: Command = {
   summary: "reach the cluster from another machine",
   details: `Without a word it prints the context in use. export asks the cluster for a certificate and prints two words, a blob and its key: who has
 both has the role. import takes them on another machine (the key from standard input when it is left out), tries them, and
-takes them into use. A context is used where no node runs, and where --context or HANSA_CONTEXT names one. It holds no key of the cluster.`,
+takes them into use. A context is used where no node runs, and where --context or HANSA_CONTEXT names one. It holds no key of the cluster.
+issued lists who holds certificates of the cluster. revoke calls back one by its serial number, or all that a holder has until now, on every
+node and for good; what they have open ends at once. Nodes themselves are not revoked but taken over or reset.`,
   operands: {
-    name: "export|import BLOB [KEY]|list|switch NAME|rm NAME",
+    name: "export|import BLOB [KEY]|list|switch NAME|rm NAME|issued|revoke WHO|revoke SERIAL",
     min: 0,
     max: 3,
-    completes: ["export", "import", "list", "switch", "rm"],
+    completes: ["export", "import", "list", "switch", "rm", "issued", "revoke"],
   },
   options: [...EXPORT_OPTIONS, ...IMPORT_OPTIONS, OUTPUT_OPTION],
   examples: [
@@ -57,6 +60,8 @@ takes them into use. A context is used where no node runs, and where --context o
     "context import BLOB KEY --name office",
     "context list",
     "context switch office",
+    "context issued",
+    "context revoke ada@laptop",
   ],
   run: (words, context) => act(words, context, ACTIONS, showActive),
 };
@@ -90,6 +95,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   list,
   switch: switchTo,
   rm: remove,
+  issued: listIssued,
+  revoke,
 };
 
 async function act(
