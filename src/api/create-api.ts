@@ -50,8 +50,10 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
     role: Role,
     what: string,
   ): Caller => {
-    const { incoming, outgoing } = context.env as HttpBindings;
-    if (caller !== undefined) gate?.admit(caller, incoming.socket, outgoing);
+    if (caller !== undefined && gate !== undefined) {
+      const { incoming, outgoing } = context.env as HttpBindings;
+      gate.admit(caller, incoming.socket, outgoing);
+    }
     return requireRole(caller, role, what);
   };
   const app = new Hono();
