@@ -3,7 +3,7 @@
  *
  * Every failure a user can meet has a code here. `title` is the heading of its section in
  * docs/reference/errors.md (generated from this table), `cause` says why it happens, `hint` what to do next.
- * `exit` is the exit status of the command line (0 ok, 1 refused/failed/usage, 2 not quorate, 3 not found), `status`
+ * `exit` is the exit status of the command line (0 ok, 1 refused/failed/usage, 2 not quorate, 3 not found, 125 broken off in the middle), `status`
  * the HTTP status of the API. Codes never change meaning.
  */
 
@@ -11,7 +11,7 @@ interface ErrorEntry {
   readonly title: string;
   readonly cause: string;
   readonly hint: string;
-  readonly exit: 1 | 2 | 3;
+  readonly exit: 1 | 2 | 3 | 125;
   readonly status: number;
 }
 
@@ -82,6 +82,28 @@ export const ERRORS = {
     hint: "see what the program waits for, then run the same command again",
     exit: 1,
     status: 504,
+  },
+  CONTAINER_AMBIGUOUS: {
+    title: "several containers are meant",
+    cause: "containers on several nodes have that name, that beginning of an id, or that service",
+    hint: "name the node too: NODE/CONTAINER",
+    exit: 1,
+    status: 409,
+  },
+  CONTAINER_NOT_FOUND: {
+    title: "no such container",
+    cause: "no node that can be asked has a container of that name, id or compose service",
+    hint: "see hansa ps; a node that is down cannot be asked: hansa status --peers",
+    exit: 3,
+    status: 404,
+  },
+  CONTAINER_OUTSIDE: {
+    title: "the container is not on the network hansa",
+    cause:
+      "operators and viewers reach the containers of the cluster, which are those on the network hansa; others are the host's own",
+    hint: "ask an administrator, or put it on the network: docker network connect hansa CONTAINER",
+    exit: 1,
+    status: 403,
   },
   CONTEXT_BLOB_INVALID: {
     title: "the context cannot be opened",
@@ -462,6 +484,29 @@ export const ERRORS = {
     hint: "make room on the disk, then try again: nothing was changed",
     exit: 1,
     status: 507,
+  },
+  STREAM_BROKEN: {
+    title: "the stream broke its protocol",
+    cause: "the other end is of another version, or something else answered",
+    hint: "compare hansa version with node.version in hansa status -o json",
+    exit: 125,
+    status: 400,
+  },
+  STREAM_LOST: {
+    title: "the connection broke off in the middle",
+    cause:
+      "the node, its daemon or the network to it went away while something was done in one of its containers",
+    hint: "see hansa status --peers; what was done until then stays done",
+    exit: 125,
+    status: 502,
+  },
+  STREAMS_MANY: {
+    title: "too many streams",
+    cause:
+      "a node serves a limited number of logs, commands, copies and forwarded connections at one time",
+    hint: "end some, or ask through another node",
+    exit: 1,
+    status: 503,
   },
   SUBNET_COLLISION: {
     title: "the cluster's subnet collides with a route of the host",

@@ -7,7 +7,6 @@ import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type * as z from "zod";
 import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
 import { includesRole, type Role } from "../values/role.ts";
 import { type Caller, LOCAL_CALLER } from "./caller.ts";
@@ -16,6 +15,7 @@ import type { Gate } from "./gate.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { NodePort } from "./node-port.ts";
 import { openApiDocument } from "./open-api.ts";
+import { sentenceOf } from "./request-error.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -24,6 +24,8 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 export interface AuditEntry {
   readonly caller: Caller;
   readonly operation: string;
+  /** What it was about, "host2/web", for what goes on in one container. */
+  readonly container?: string;
   /** "ok", or the code of the refusal. */
   readonly result: "ok" | ErrorCode;
 }
@@ -151,18 +153,9 @@ async function bodyOf(context: Context, route: Route): Promise<unknown> {
   }
   const parsed = route.request.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new HansaError("USAGE", sentenceOf(parsed.error), {
+  throw new HansaError("USAGE", sentenceOf(parsed.error, "the request's body"), {
     hint: "GET /v1/openapi.json describes each request",
   });
-}
-
-function sentenceOf(error: z.ZodError): string {
-  const [issue] = error.issues;
-  if (issue === undefined) return "the request's body is malformed";
-  // Our own refinements are sentences already; zod's need to be told where.
-  if (issue.code === "custom") return issue.message;
-  const place = issue.path.length > 0 ? ` at ${issue.path.join(".")}` : "";
-  return `the request's body is malformed${place}: ${issue.message.replace(/^./, (first) => first.toLowerCase())}`;
 }
 
 function answerError(context: Context, error: HansaError): Response {

@@ -13,12 +13,20 @@ import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { splitNodePath } from "./node-path.ts";
+import type { StreamServer } from "./stream-server.ts";
 
 export interface NodeRouting {
   /** True when the request is for another node, or refused, and is being answered. Else it is ours, and its `url` no longer names a node. */
   takes(request: IncomingMessage, response: ServerResponse): boolean;
   /** The same of a request that leaves HTTP (`Upgrade`), whose connection is `socket` from now on. */
   takesUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+}
+
+/** What a server has besides its application. */
+export interface BesideApp {
+  readonly routing?: NodeRouting;
+  /** Serves streams into containers. */
+  readonly streams?: StreamServer;
 }
 
 export interface NodeServer {
@@ -28,16 +36,17 @@ export interface NodeServer {
   endConnections(): void;
 }
 
-/** A server of `app`, and of what `routing` takes before it. */
+/** A server of `app`, of what `routing` takes before it, and of streams. */
 export function createNodeServer(
   app: Hono,
-  routing: NodeRouting | undefined,
+  { routing, streams }: BesideApp,
   options: ServerOptions = {},
 ): NodeServer {
   const answer = getRequestListener(app.fetch);
   // Whoever offers another protocol in passing, as curl --http2 does, is answered as if it had not.
-  const shouldUpgradeCallback = ({ url }: IncomingMessage): boolean =>
-    routing !== undefined && splitNodePath(url ?? "") !== undefined;
+  const shouldUpgradeCallback = (request: IncomingMessage): boolean =>
+    streams?.wants(request) === true ||
+    (routing !== undefined && splitNodePath(request.url ?? "") !== undefined);
   const server = createServer({ ...options, shouldUpgradeCallback }, (request, response) => {
     if (routing?.takes(request, response) !== true) void answer(request, response);
   });
@@ -45,7 +54,9 @@ export function createNodeServer(
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgraded.add(socket);
     socket.once("close", () => upgraded.delete(socket));
-    if (routing?.takesUpgrade(request, socket, head) !== true) refuseUpgrade(socket);
+    if (routing?.takesUpgrade(request, socket, head) === true) return;
+    if (streams?.wants(request) === true) streams.take(request, socket, head);
+    else refuseUpgrade(socket);
   });
   return {
     http: server,

@@ -15,6 +15,7 @@ import {
 import type { Hono } from "hono";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
 import { createNodeServer, type NodeRouting } from "./node-routing.ts";
+import type { StreamServer } from "./stream-server.ts";
 
 export interface TlsListenerOptions {
   /** All addresses of both families where the host has IPv6. */
@@ -25,6 +26,8 @@ export interface TlsListenerOptions {
   readonly routing?: NodeRouting;
   /** Somebody was refused, in one sentence; `from` is an address. */
   readonly refused: (from: string, why: string) => void;
+  /** Serves what leaves HTTP. */
+  readonly streams?: StreamServer;
   /** How long a client may take for a request's head, and for the whole of it; default 10 and 60 s. */
   readonly patience?: { readonly headMs: number; readonly requestMs: number };
 }
@@ -66,7 +69,7 @@ class Listener implements TlsListener {
     this.#door = createServer((socket) => this.#admit(socket));
     this.#door.maxConnections = MAX_CONNECTIONS;
     const { headMs, requestMs } = options.patience ?? PATIENCE;
-    this.#http = createNodeServer(app, options.routing, {
+    this.#http = createNodeServer(app, options, {
       headersTimeout: headMs,
       requestTimeout: requestMs,
       connectionsCheckingInterval: headMs / 2,

@@ -7,6 +7,7 @@ import type { Hono } from "hono";
 import { shareWithGroup } from "../host/share-with-group.ts";
 import { listenUnix } from "../host/unix-listen.ts";
 import { createNodeServer, type NodeRouting } from "./node-routing.ts";
+import type { StreamServer } from "./stream-server.ts";
 
 export interface UnixOptions {
   readonly path: string;
@@ -14,6 +15,8 @@ export interface UnixOptions {
   readonly group?: string;
   /** Where requests for other nodes go; without it there are none. */
   readonly routing?: NodeRouting;
+  /** Serves what leaves HTTP. */
+  readonly streams?: StreamServer;
 }
 
 export interface UnixListener {
@@ -24,7 +27,7 @@ export interface UnixListener {
 /** Listens on `path`, mode 0660 root:group or else 0600. Throws NODE_ALREADY_RUNNING when somebody serves it already. */
 export async function serveUnix(app: Hono, options: UnixOptions): Promise<UnixListener> {
   const { path } = options;
-  const { http: server, endConnections } = createNodeServer(app, options.routing);
+  const { http: server, endConnections } = createNodeServer(app, options);
   await listenUnix(server, path, { taken: "NODE_ALREADY_RUNNING" });
   shareWithGroup(path, options.group ?? "hansa");
   return {

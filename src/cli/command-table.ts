@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import { connect } from "./commands/connect.ts";
 import { agent, contextCommand } from "./commands/context.ts";
 import { doctor } from "./commands/doctor.ts";
+import { exec } from "./commands/exec.ts";
 import { forget } from "./commands/forget.ts";
 import { inspect } from "./commands/inspect.ts";
 import { install } from "./commands/install.ts";
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   prime,
   inspect,
   doctor,
+  exec,
   resume,
   reset,
   ipam,

@@ -1,6 +1,7 @@
 /** What a command is: data for parser, help and reference, and a function to run. */
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { NodeClient } from "../client/node-client.ts";
+import type { Console } from "./console.ts";
 
 /**
  * What a shell offers for a word: these words, names of files, or what the running daemon knows: this node's targets, peers that are none
@@ -16,6 +17,8 @@ export interface OptionSpec {
   /** What its value is called in help; a flag has none. */
   readonly value?: string;
   readonly summary: string;
+  /** It may be given several times; its values are in `Words.lists`. */
+  readonly many?: true;
   /** In help it stands with the option before it. */
   readonly hidden?: boolean;
   /** An option of a predecessor that means nothing here, and what there is instead: told to who gives it, and shown nowhere. */
@@ -35,6 +38,8 @@ export interface CommandSpec {
     readonly min: number;
     readonly max: number;
     readonly completes?: Completes;
+    /** After so many operands every word is one, also those with dashes. */
+    readonly verbatimAfter?: number;
   };
   readonly options: readonly OptionSpec[];
   /** May be asked of another node with --node; else that option is refused, for the command would be done here. */
@@ -49,6 +54,8 @@ export interface CommandSpec {
 export interface Words {
   readonly flags: ReadonlySet<string>;
   readonly values: ReadonlyMap<string, string>;
+  /** Of options that may be given several times. */
+  readonly lists: ReadonlyMap<string, readonly string[]>;
   readonly operands: readonly string[];
 }
 
@@ -79,6 +86,8 @@ export interface Context {
   /** The doctor's report of this host without its daemon. */
   examineHost(): Promise<DoctorReport>;
   nowMs(): number;
+  /** The streams of this process as they are, for what is no text. */
+  readonly console: Console;
   /** Standard input to its end, at most `maxBytes`. */
   readStdin(maxBytes: number): Promise<string>;
 }

@@ -54,6 +54,20 @@ export async function runFake(
     interrupted: () => options.interrupted ?? new AbortController().signal,
     nowMs: () => options.nowMs ?? 0,
     readStdin: async () => options.stdin ?? "",
+    console: {
+      isTerminal: () => false,
+      input: async function* () {
+        if (options.stdin !== undefined) yield Buffer.from(options.stdin);
+      },
+      write: async (to, bytes) => {
+        if (to === "stdout") stdout += bytes.toString("latin1");
+        else stderr += bytes.toString("latin1");
+        options.printed?.(stdout, stderr);
+      },
+      size: () => undefined,
+      onResize: () => () => undefined,
+      raw: () => () => undefined,
+    },
   }));
   return { exit, stdout, stderr };
 }

@@ -41,7 +41,10 @@ async function runCommand(
   if (command.raw === true) {
     refuseNode(command, globals);
     const operands = globals.has("help") ? ["--help"] : line.rest;
-    return command.run({ flags: new Set(), values: new Map(), operands }, terminal(globals));
+    return command.run(
+      { flags: new Set(), values: new Map(), lists: new Map(), operands },
+      terminal(globals),
+    );
   }
   const words = parseWords(command, line.rest);
   for (const [name, value] of words.globals) globals.set(name, value);

@@ -59,12 +59,23 @@ export function parseWords(
   const flags = new Set<string>();
   const globals = new Map<string, string>();
   const values = new Map<string, string>();
+  const lists = new Map<string, string[]>();
   const operands: string[] = [];
   const queue = [...rest];
+  const verbatimAfter = spec.operands?.verbatimAfter ?? Number.POSITIVE_INFINITY;
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
     if (word === "--") {
       operands.push(...queue.splice(0));
       break;
+    }
+    if (operands.length >= verbatimAfter) {
+      operands.push(word, ...queue.splice(0));
+      break;
+    }
+    const together = flagsTogether(spec.options, word);
+    if (together !== undefined) {
+      queue.unshift(...together);
+      continue;
     }
     if (!word.startsWith("-") || word === "-") {
       operands.push(word);
@@ -85,6 +96,11 @@ export function parseWords(
     if (option.refused !== undefined) {
       throw usage(spec, `the option ${word} does nothing here: ${option.refused}`);
     }
+    if (option.many === true) {
+      const value = optionValue(option, given, queue, help);
+      lists.set(option.name, [...(lists.get(option.name) ?? []), value]);
+      continue;
+    }
     if (flags.has(option.name) || values.has(option.name)) {
       throw usage(spec, `the option --${option.name} is given twice`);
     }
@@ -92,7 +108,7 @@ export function parseWords(
     if (option.value === undefined) flags.add(option.name);
     else values.set(option.name, value);
   }
-  return { flags, globals, values, operands };
+  return { flags, globals, values, lists, operands };
 }
 
 /** Throws USAGE when there are too few or too many operands. Apart from parsing, so that --help needs none. */
@@ -132,6 +148,17 @@ function optionValue(
   // A value may begin with one dash, but two mean that it was left out.
   const isMissing = found === undefined || (given === undefined && found.startsWith("--"));
   return isMissing ? refuse(`the option --${name} needs a value: ${value}`) : found;
+}
+
+/** "-it" as "-i" and "-t", where all of its letters are flags. */
+function flagsTogether(options: readonly OptionSpec[], word: string): string[] | undefined {
+  if (!/^-[a-zA-Z]{2,}$/.test(word)) return undefined;
+  const words = [...word.slice(1)].map((letter) => `-${letter}`);
+  const areFlags = words.every((each) => {
+    const option = findOption(options, each);
+    return option !== undefined && option.value === undefined;
+  });
+  return areFlags ? words : undefined;
 }
 
 function findOption(options: readonly OptionSpec[], word: string): OptionSpec | undefined {

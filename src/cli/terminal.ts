@@ -8,6 +8,7 @@ import { ContextStore } from "../contexts/context-store.ts";
 import { HansaError, isErrno } from "../errors.ts";
 import { hansaPaths } from "../processes/paths.ts";
 import type { Context, ProgramName } from "./command.ts";
+import { thisConsole } from "./console.ts";
 import type { Terminal } from "./main.ts";
 
 /**
@@ -41,6 +42,7 @@ export function thisTerminal(program: ProgramName): Terminal {
     nowMs: () => Date.now(),
     examineHost,
     readStdin,
+    console: thisConsole,
   });
 }
 

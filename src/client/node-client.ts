@@ -18,7 +18,7 @@ import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import { nodePath } from "../api/node-path.ts";
 import type { Status } from "../api/status-schema.ts";
 import { BUILD, type Version } from "../api/version.ts";
-import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
+import { HansaError, isErrno } from "../errors.ts";
 import {
   type Check,
   isAddressCheck,
@@ -36,9 +36,12 @@ import {
   isTargets,
   isVersion,
 } from "./answer-check.ts";
+import type { ClientStream } from "./client-stream.ts";
 import { type Door, unixDoor } from "./door.ts";
 import { events } from "./events.ts";
 import { type Exchange, exchange } from "./exchange.ts";
+import { errorOf } from "./failure.ts";
+import { openStream, type StreamOpening } from "./open-stream.ts";
 import { type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
 
 export const DEFAULT_SOCKET = "/run/hansa/hansa.sock";
@@ -65,6 +68,8 @@ export interface NodeClient {
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
   version(): Promise<Version>;
+  /** A stream into a container, once the node agreed (docs/internals/streams.md). */
+  stream(opening: Omit<StreamOpening, "door" | "refused">): Promise<ClientStream>;
 }
 
 /** Everything but prime answers from memory or after one write to disk. */
@@ -163,6 +168,15 @@ export function apiClient(door: Door, node?: string): NodeClient {
       const answer = await call({ method: "POST", path: "/v1/ipam/take-over", body });
       return checked(answer, isTakenOver, "a take-over");
     },
+    stream: async (opening) => {
+      const refused = ({ body, status }: RawResponse): HansaError =>
+        failureOf(JSON.parse(body), status, door);
+      try {
+        return await openStream({ ...opening, path: placed(opening.path), door, refused });
+      } catch (error) {
+        throw inOurWords(error, door, node);
+      }
+    },
     checkAddresses: async (repair) => {
       const answer = repair
         ? await call({ method: "POST", path: "/v1/ipam/repair" })
@@ -184,10 +198,7 @@ function failureOf(answer: unknown, status: number, { place }: Door): HansaError
       `${place} answered with status ${status} and no error of hansa`,
     );
   }
-  const { code, message, hint } = answer.error;
-  // A newer daemon may know codes that we do not.
-  const known: ErrorCode = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "INTERNAL";
-  return new HansaError(known, message, { hint });
+  return errorOf(answer.error);
 }
 
 function inOurWords(error: unknown, door: Door, node: string | undefined): unknown {

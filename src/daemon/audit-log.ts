@@ -20,10 +20,11 @@ export class AuditLog {
     this.#wallMs = wallMs;
   }
 
-  note({ caller, operation, result }: AuditEntry): void {
+  note({ caller, operation, container, result }: AuditEntry): void {
     const { name: who, role, from, serial, via } = caller;
     const time = new Date(this.#wallMs()).toISOString();
-    const line = JSON.stringify({ time, who, role, from, serial, via, operation, result });
+    const entry = { time, who, role, from, serial, via, operation, container, result };
+    const line = JSON.stringify(entry);
     try {
       rotateLog(this.#path);
       appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });

@@ -3,9 +3,13 @@
  *
  * Wiring only. What is decided is decided in the cores; what is done is done in the loops.
  */
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import type { Caller } from "../api/caller.ts";
+import { nodePath } from "../api/node-path.ts";
 import type { NodePort } from "../api/node-port.ts";
+import { StreamServer } from "../api/stream-server.ts";
 import { BUILD } from "../api/version.ts";
 import { HttpEngine } from "../docker/engine-http.ts";
 import { systemClock } from "../host/clock.ts";
@@ -23,6 +27,7 @@ import type { Endpoint } from "../values/endpoint.ts";
 import { AddressLoop } from "./address-loop.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CertificateBook } from "./certificate-book.ts";
+import { ContainerFinder } from "./container-finder.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
@@ -34,6 +39,7 @@ import { NodeAnswers } from "./node-answers.ts";
 import { NodeDoctor } from "./node-doctor.ts";
 import { NodeForwarding } from "./node-forwarding.ts";
 import { PeerRequests } from "./peer-requests.ts";
+import { ReachIn } from "./reach-in.ts";
 import { RingRecords } from "./ring-records.ts";
 import { heardPeers } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
@@ -63,6 +69,7 @@ export class ClusterNode {
   #forwarding!: NodeForwarding;
   #joins!: JoinDesk;
   #book!: CertificateBook;
+  #reach!: ReachIn;
   /** Of all changes that anybody asks for. */
   readonly audit: AuditLog;
   /** Set when all parts are there. */
@@ -189,8 +196,15 @@ export class ClusterNode {
       nowMs: () => performance.now(),
     });
     this.#forwarding = new NodeForwarding({ self: node, peers: this.#peers });
+    const finder = new ContainerFinder({
+      ...{ self: node, engine },
+      running: () => this.#names.containers(),
+      nodes: () => [node, ...this.#peers.nodes()],
+    });
+    this.#reach = new ReachIn(engine, finder);
     this.#controlPlane = new ControlPlane({
       routing: (callerOf) => this.#forwarding.routing(callerOf),
+      streams: (callerOf) => this.streams(callerOf),
       ...{ node, identity, audit: this.audit, book: this.#book, clock: systemClock },
       logger: logger.child({ part: "api" }),
       answers: () => this.answers,
@@ -218,6 +232,21 @@ export class ClusterNode {
   /** What passes requests for other nodes on. */
   get forwarding(): NodeForwarding {
     return this.#forwarding;
+  }
+
+  /** What serves streams into containers, on one door of the API. */
+  streams(callerOf: (request: IncomingMessage) => Caller | undefined): StreamServer {
+    const { logger } = this.#options;
+    const routing = this.#forwarding.routing(callerOf);
+    return new StreamServer({
+      ...{ reach: this.#reach, callerOf },
+      audit: (entry) => this.audit.note(entry),
+      onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
+      passOn: (request, socket, head, id) => {
+        request.url = nodePath(id, request.url ?? "");
+        if (!routing.takesUpgrade(request, socket, head)) socket.destroy();
+      },
+    });
   }
 
   #makeAnswers(): NodeAnswers {

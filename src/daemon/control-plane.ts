@@ -15,6 +15,7 @@ import { Gate } from "../api/gate.ts";
 import type { NodePort } from "../api/node-port.ts";
 import type { NodeRouting } from "../api/node-routing.ts";
 import { serveTls, type TlsListener } from "../api/serve-tls.ts";
+import type { StreamServer } from "../api/stream-server.ts";
 import { codedSentence } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
@@ -33,6 +34,8 @@ export interface ControlPlaneOptions {
   /** Where requests for other nodes go; there at `begin`. */
   readonly routing?: (callerOf: CallerOfRequest) => NodeRouting;
   readonly book: Pick<CertificateBook, "revocationOf" | "serialFor" | "noteIssued" | "problem">;
+  /** Serves streams into containers; asked at `begin`. */
+  readonly streams?: (callerOf: CallerOfRequest) => StreamServer;
   /** Addresses under which this node is reached now, without loopback. */
   readonly addresses: () => readonly string[];
   readonly clock: Clock;
@@ -83,7 +86,7 @@ export class ControlPlane {
 
   /** Serves from now on, or as soon as the port is free. Never rejects. */
   async begin(): Promise<void> {
-    const { node, answers, routing, audit, logger, clock } = this.#options;
+    const { node, answers, routing, audit, streams, logger, clock } = this.#options;
     const app = createApi(answers(), {
       callerOf: (connection) => connection && this.#callerOf(connection.incoming),
       gate: this.#gate,
@@ -94,6 +97,7 @@ export class ControlPlane {
       const listener = await serveTls(app, {
         port: node.ports.api,
         ...(routing && { routing: routing((request) => this.#admitted(request)) }),
+        ...(streams && { streams: streams((request) => this.#admitted(request)) }),
         secureContext: () => this.#mint(),
         refused: (from, why) => this.#refused(from, why),
       });

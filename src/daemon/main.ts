@@ -33,7 +33,11 @@ export async function runDaemon(): Promise<number> {
       audit: (entry) => clusterNode.audit.note(entry),
       onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
     }),
-    { path: paths.apiSocket, routing: clusterNode.forwarding.routing(() => LOCAL_CALLER) },
+    {
+      path: paths.apiSocket,
+      routing: clusterNode.forwarding.routing(() => LOCAL_CALLER),
+      streams: clusterNode.streams(() => LOCAL_CALLER),
+    },
   );
   logger.info("the node runs", { id: node.id, cluster: node.cluster });
   const letGo = keepSupervised((error) =>

@@ -15,11 +15,12 @@ import { respond } from "../names/responder.ts";
 import { TTL, Zone } from "../names/zone.ts";
 import { DIVERTED_DNS_PORT } from "../overlay/name-diversion.ts";
 import { contains } from "../values/cidr.ts";
+import type { NamedContainer } from "../values/container-reference.ts";
 import { formatIpv4, parseIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { NameWatch } from "./name-watch.ts";
 import { type NamedAddress, namesOf } from "./names-view.ts";
-import type { Roster } from "./roster.ts";
+import { isHeard, type Roster } from "./roster.ts";
 
 const LOOPBACK = /^(::ffff:)?127\./;
 
@@ -75,6 +76,20 @@ export class NameLoop {
         node,
       })),
     };
+  }
+
+  /** What runs on the nodes that are heard, ours too, each once. */
+  containers(): NamedContainer[] {
+    const { roster: lookUp, registry } = this.#options;
+    const roster = lookUp();
+    return [roster.self, ...roster.peers.filter(isHeard)].flatMap(({ member, metadata }) => {
+      const { id, name } = metadata;
+      return registry
+        .entriesOf(member.name)
+        .map(({ container, names: [main = "", ...services] }) => ({
+          ...{ node: { id, name }, id: container, name: main, services },
+        }));
+    });
   }
 
   /** Why names are not served as they should be. */

@@ -6,6 +6,7 @@
  */
 import { HansaError, isErrno } from "../errors.ts";
 import { type UnixRequest, type UnixResponse, unixRequest } from "../host/unix-http.ts";
+import type { ContainerEngine } from "./container-engine.ts";
 import type {
   Container,
   ContainerSummary,
@@ -17,6 +18,7 @@ import type {
 } from "./engine.ts";
 import { mendedEvents } from "./engine-events.ts";
 import { list, object, text, toContainer, toInfo, toNetwork, toSummary } from "./engine-json.ts";
+import { HttpContainerEngine } from "./http-container-engine.ts";
 
 const DEFAULT_SOCKET = "/var/run/docker.sock";
 const OLDEST_API = 40;
@@ -36,12 +38,20 @@ export function engineSocket(env: Readonly<Record<string, string | undefined>>):
 }
 
 export class HttpEngine implements Engine {
+  readonly inside: ContainerEngine;
   readonly #socketPath: string;
   /** "/v1.41"; forgotten when the Engine goes away, for another version may come back. */
   #prefix: string | undefined;
 
   constructor(socketPath: string = engineSocket(process.env)) {
     this.#socketPath = socketPath;
+    this.inside = new HttpContainerEngine({
+      socketPath,
+      prefix: () => this.#negotiate(),
+      ask: (method, path, body) => this.#ask(method, path, body, SLOW_REQUEST_MS),
+      accept: (answer) => this.#accept(answer),
+      inOurWords: (error) => this.#lost(error),
+    });
   }
 
   async info(): Promise<EngineInfo> {
@@ -165,9 +175,15 @@ export class HttpEngine implements Engine {
     try {
       return await unixRequest({ ...request, socketPath: this.#socketPath });
     } catch (error) {
-      this.#prefix = undefined;
-      throw unreachable(this.#socketPath, error);
+      throw this.#lost(error);
     }
+  }
+
+  /** What a failed connection to the Engine is called. Another version may answer next time. */
+  #lost(error: unknown): unknown {
+    if (error instanceof HansaError) return error;
+    this.#prefix = undefined;
+    return unreachable(this.#socketPath, error);
   }
 
   #accept(answer: UnixResponse): UnixResponse {

@@ -1,4 +1,5 @@
 /** The Engine's JSON into our values. Invariant: total; what is missing or of another type becomes empty, never undefined. */
+import type { ContainerUsage, PathStat } from "./container-engine.ts";
 import type {
   Attachment,
   Container,
@@ -138,6 +139,49 @@ export function toEvent(value: unknown): EngineEvent | undefined {
     attributes: texts(Attributes),
     timeMs: Math.floor(timeMs),
   };
+}
+
+export function toPathStat(value: unknown): PathStat {
+  const { name, size, mode, linkTarget } = object(value);
+  return { name: text(name), size: number(size), mode: number(mode), linkTarget: text(linkTarget) };
+}
+
+/** Undefined while the Engine has no second measurement to compare with. */
+export function toUsage(value: unknown): ContainerUsage | undefined {
+  const { read, cpu_stats, precpu_stats, memory_stats, networks, blkio_stats, pids_stats } =
+    object(value);
+  const [cpu, before] = [object(cpu_stats), object(precpu_stats)];
+  const system = number(cpu["system_cpu_usage"]) - number(before["system_cpu_usage"]);
+  if (number(before["system_cpu_usage"]) === 0 || system <= 0) return undefined;
+  const used = object(cpu["cpu_usage"]);
+  const total = number(used["total_usage"]) - number(object(before["cpu_usage"])["total_usage"]);
+  const processors = number(cpu["online_cpus"]) || list(used["percpu_usage"]).length || 1;
+  const memory = object(memory_stats);
+  const details = object(memory["stats"]);
+  // As docker stats shows it: what the kernel would give back at once does not count. Control groups 2, then 1.
+  const cache = number(details["inactive_file"] ?? details["total_inactive_file"]);
+  const interfaces = Object.values(object(networks)).map(object);
+  const sum = (key: string): number => interfaces.reduce((all, each) => all + number(each[key]), 0);
+  const blocks = list(object(blkio_stats)["io_service_bytes_recursive"]).map(object);
+  const blockSum = (op: string): number =>
+    blocks
+      .filter((each) => text(each["op"]).toLowerCase() === op)
+      .reduce((all, each) => all + number(each["value"]), 0);
+  return {
+    readAt: text(read),
+    cpuPercent: Math.max(0, (total / system) * processors * 100),
+    memory: Math.max(0, number(memory["usage"]) - cache),
+    memoryLimit: number(memory["limit"]),
+    received: sum("rx_bytes"),
+    sent: sum("tx_bytes"),
+    blockRead: blockSum("read"),
+    blockWritten: blockSum("write"),
+    processes: number(object(pids_stats)["current"]),
+  };
+}
+
+function number(value: unknown): number {
+  return typeof value === "number" ? value : 0;
 }
 
 function withoutPrefix(address: string): string {

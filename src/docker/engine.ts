@@ -6,6 +6,8 @@
  * not there is undefined or false, not an error.
  */
 
+import type { ContainerEngine } from "./container-engine.ts";
+
 export interface EngineInfo {
   /** Made by Docker at its first start; stable. */
   readonly id: string;
@@ -109,6 +111,8 @@ export type EngineEvent =
     };
 
 export interface Engine {
+  /** What goes on inside of one container. */
+  readonly inside: ContainerEngine;
   info(): Promise<EngineInfo>;
   /** The new network's id. A name in use is DOCKER_REFUSED. */
   createNetwork(spec: NetworkSpec): Promise<string>;

@@ -13,6 +13,7 @@ import type {
   Network,
   NetworkSpec,
 } from "./engine.ts";
+import { FakeContainerEngine } from "./fake-container-engine.ts";
 
 interface FakeNetwork extends NetworkSpec {
   readonly id: string;
@@ -49,6 +50,11 @@ export interface FakeContainerSpec {
 const NEVER = "0001-01-01T00:00:00Z";
 
 export class FakeEngine implements Engine {
+  readonly inside = new FakeContainerEngine((name) => {
+    this.#answer();
+    const container = this.#container(name);
+    return container && { id: container.id, running: container.status === "running" };
+  });
   readonly #networks = new Map<string, FakeNetwork>();
   readonly #containers = new Map<string, FakeContainer>();
   readonly #listeners = new Set<(event: EngineEvent) => void>();
@@ -293,6 +299,7 @@ export class FakeEngine implements Engine {
 
   #end(container: FakeContainer, exitCode: number): void {
     container.status = "exited";
+    this.inside.changed();
     container.exitCode = exitCode;
     container.finishedAt = new Date().toISOString();
     for (const attachment of container.attachments.values()) {

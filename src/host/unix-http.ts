@@ -3,11 +3,13 @@
  *
  * Invariant: each call settles within its deadline, whatever the other side does. HTTP statuses are answers, not exceptions.
  */
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from "node:http";
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 export interface UnixRequest {
   readonly socketPath: string;
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With query, already encoded. */
   readonly path: string;
   /** Sent as JSON when given. */
@@ -39,14 +41,7 @@ export async function unixRequest(options: UnixRequest): Promise<UnixResponse> {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const { promise, resolve, reject } = Promise.withResolvers<UnixResponse>();
   const outgoing = send(options, (incoming) => {
-    readAll(incoming, options.maxBytes ?? 16 * 1024 * 1024).then((text) => {
-      resolve({
-        status: incoming.statusCode ?? 0,
-        headers: incoming.headers,
-        text,
-        body: parse(text),
-      });
-    }, reject);
+    answerOf(incoming, options).then(resolve, reject);
   });
   // Rejected first: destroying tells the body's reader only that the connection ended.
   const timer = setTimeout(() => {
@@ -84,27 +79,95 @@ export async function unixStream(options: UnixRequest): Promise<IncomingMessage>
   }
 }
 
+/** A connection that speaks something else than HTTP now; the caller owns it. */
+export interface Upgraded {
+  readonly socket: Duplex;
+  /** What arrived behind the answer's head already. */
+  readonly head: Buffer;
+}
+
+/**
+ * Sends one request that asks to go on in another protocol. The answer instead, when the server declines; the deadline covers it, or the head.
+ *
+ * Rejects as `unixRequest` does.
+ */
+export async function unixUpgrade(
+  options: UnixRequest,
+  protocol: string,
+): Promise<Upgraded | UnixResponse> {
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const { promise, resolve, reject } = Promise.withResolvers<Upgraded | UnixResponse>();
+  const headers = { ...options.headers, connection: "Upgrade", upgrade: protocol };
+  const outgoing = send({ ...options, headers }, (incoming) => {
+    answerOf(incoming, options).then(resolve, reject);
+  });
+  outgoing.on("upgrade", (_incoming, socket, head) => resolve({ socket, head }));
+  const timer = setTimeout(() => {
+    reject(timedOut(options, timeoutMs));
+    outgoing.destroy();
+  }, timeoutMs);
+  outgoing.on("error", reject);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Sends one request whose body is `body`, as slowly as either side is, and reads the whole answer. Without a deadline; `signal` ends it.
+ *
+ * Rejects as `unixRequest` does, and with whatever `body` throws.
+ */
+export async function unixUpload(
+  options: Omit<UnixRequest, "body" | "timeoutMs">,
+  body: AsyncIterable<Buffer>,
+): Promise<UnixResponse> {
+  const { promise, resolve, reject } = Promise.withResolvers<UnixResponse>();
+  let isAnswered = false;
+  // A server that refuses does not wait for the rest: what it says is the reason, not that the rest found nobody.
+  const fail = (error: unknown): void => {
+    if (!isAnswered) reject(error);
+  };
+  const outgoing = request(requestOptions(options), (incoming) => {
+    isAnswered = true;
+    answerOf(incoming, options).then(resolve, reject);
+  });
+  outgoing.on("error", fail);
+  pipeline(body, outgoing).catch(fail);
+  try {
+    return await promise;
+  } finally {
+    outgoing.destroy();
+  }
+}
+
+async function answerOf(incoming: IncomingMessage, options: UnixRequest): Promise<UnixResponse> {
+  const text = await readAll(incoming, options.maxBytes ?? 16 * 1024 * 1024);
+  return { status: incoming.statusCode ?? 0, headers: incoming.headers, text, body: parse(text) };
+}
+
 function send(options: UnixRequest, answered: (incoming: IncomingMessage) => void): ClientRequest {
   const body = options.body === undefined ? undefined : JSON.stringify(options.body);
-  const outgoing = request(
-    {
-      socketPath: options.socketPath,
-      path: options.path,
-      method: options.method ?? "GET",
-      agent: false,
-      headers: {
-        host: "localhost",
-        ...(body === undefined
-          ? {}
-          : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
-        ...options.headers,
-      },
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    },
-    answered,
-  );
+  const headers =
+    body === undefined
+      ? options.headers
+      : {
+          "content-type": "application/json",
+          "content-length": `${Buffer.byteLength(body)}`,
+          ...options.headers,
+        };
+  const outgoing = request(requestOptions({ ...options, headers: headers ?? {} }), answered);
   outgoing.end(body);
   return outgoing;
+}
+
+function requestOptions(options: Omit<UnixRequest, "body">): RequestOptions {
+  const { socketPath, path, method = "GET", headers, signal } = options;
+  return {
+    ...{ socketPath, path, method, agent: false, headers: { host: "localhost", ...headers } },
+    ...(signal === undefined ? {} : { signal }),
+  };
 }
 
 async function readAll(incoming: IncomingMessage, maxBytes: number): Promise<string> {

@@ -29,8 +29,8 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   starter: ["processes", "identity", "client", "host"],
   playground: ["host", "docker"],
   processes: ["host", "identity", "docker", "ipam", "overlay"],
-  api: ["host"],
-  client: ["api", "contexts"],
+  api: ["host", "streams"],
+  client: ["api", "contexts", "streams"],
   contexts: ["host"],
   plugin: ["ipam", "host"],
   gossip: ["membership", "host"],
@@ -40,6 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   overlay: ["host", "ipam"],
   identity: ["host"],
   docker: ["host"],
+  streams: [],
   host: [],
   membership: [],
   ipam: [],
@@ -60,6 +61,8 @@ const PURE_FILES = [
   "contexts/sealed-context.ts",
   "starter/admission.ts",
   "starter/start-request.ts",
+  "docker/output-frames.ts",
+  "streams/stream-frame.ts",
 ];
 
 const IMPURE =

@@ -11,6 +11,7 @@ import { decodeDoctorMessage, encodeDoctorMessage } from "../../src/daemon/docto
 import { decodeEnvelope, encodeEnvelope } from "../../src/daemon/envelope.ts";
 import { decodeSharedState, encodeSharedState } from "../../src/daemon/shared-state.ts";
 import { decodeProbe, encodeProbe } from "../../src/daemon/tunnel-probe.ts";
+import { OutputFrameSplitter } from "../../src/docker/output-frames.ts";
 import { addressPlan } from "../../src/ipam/address-plan.ts";
 import { parseLeaseRecord, parseLeaseSnapshot } from "../../src/ipam/lease-record.ts";
 import { decodeIpamMessage, encodeIpamMessage } from "../../src/ipam/message-codec.ts";
@@ -45,6 +46,11 @@ import * as names from "../../src/names/name-set.ts";
 import * as control from "../../src/plugin/control-codec.ts";
 import { answeredIndex } from "../../src/relay/handshake-initiation.ts";
 import { decodeFrame, encodeFrame, FrameSplitter } from "../../src/relay/relay-frame.ts";
+import {
+  decodeStreamFrame,
+  encodeStreamFrame as encodeFrameOfStream,
+  StreamFrameSplitter,
+} from "../../src/streams/stream-frame.ts";
 import { CAPTURES } from "./corpus.ts";
 
 export interface Decoder {
@@ -126,6 +132,16 @@ const CERTIFICATES = encodeRecords([
   { kind: "revoked", serial: "7f", at: 1_700_000_000, by: "root@host1", expires: 2 ** 32 - 1 },
   { kind: "shut-out", name: "eve", before: 1_700_000_000, generation: 2, at: 0, by: "local" },
 ]);
+
+const OF_STREAMS = [
+  encodeFrameOfStream({ kind: "open", json: '{"command":["sh"]}' }),
+  encodeFrameOfStream({ kind: "stdin", bytes: Buffer.from("echo\n") }),
+  encodeFrameOfStream({ kind: "end", of: "stdin" }),
+  encodeFrameOfStream({ kind: "window", of: "stdout", bytes: 65_536 }),
+  encodeFrameOfStream({ kind: "resize", rows: 24, columns: 80 }),
+  encodeFrameOfStream({ kind: "exit", code: 3 }),
+  encodeFrameOfStream({ kind: "alive" }),
+];
 
 /** What Go's compress/lzw wrote. */
 const LZW = Object.entries(
@@ -308,6 +324,26 @@ export const DECODERS: readonly Decoder[] = [
       encodeFrame({ type: "no-route", to: 2 }).subarray(2),
     ],
     decode: (bytes) => decodeFrame(Buffer.from(bytes)),
+  },
+  {
+    name: "streams/stream-frame.ts decodeStreamFrame",
+    seeds: OF_STREAMS.map((frame) => Buffer.concat([frame.subarray(0, 1), frame.subarray(4)])),
+    decode: (bytes) => decodeStreamFrame(bytes[0] ?? 0, Buffer.from(bytes.subarray(1))),
+  },
+  {
+    name: "streams/stream-frame.ts StreamFrameSplitter",
+    seeds: [Buffer.concat([Buffer.of(1), ...OF_STREAMS])],
+    decode: (bytes) => [...new StreamFrameSplitter().push(Buffer.from(bytes))],
+  },
+  {
+    name: "docker/output-frames.ts OutputFrameSplitter",
+    seeds: [
+      Buffer.concat([
+        Buffer.of(1, 0, 0, 0, 0, 0, 0, 2, 65, 10),
+        Buffer.of(2, 0, 0, 0, 0, 0, 0, 1, 66),
+      ]),
+    ],
+    decode: (bytes) => [...new OutputFrameSplitter().push(Buffer.from(bytes))],
   },
   {
     name: "relay/relay-frame.ts FrameSplitter",

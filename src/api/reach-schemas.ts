@@ -1,0 +1,29 @@
+/** What is asked for at the beginning of a stream into a container. */
+import * as z from "zod";
+
+const MAX_WORDS = 8_192;
+const MAX_TEXT = 4_096;
+
+/** Arguments and variables hold no zero bytes: the kernel ends them there. */
+const word = z
+  .string()
+  .max(128 * 1024)
+  .refine((text) => !text.includes("\0"), { error: "a word holds a zero byte" });
+
+export const execRequestSchema = z.strictObject({
+  command: z.array(word).min(1).max(MAX_WORDS).describe("program and arguments, without a shell"),
+  environment: z.array(word).max(MAX_WORDS).default([]).describe("NAME=value, added"),
+  user: z.string().max(MAX_TEXT).default("").describe("user or user:group; else the container's"),
+  workdir: z.string().max(MAX_TEXT).default("").describe("folder to run in; else the container's"),
+  tty: z.boolean().default(false).describe("with a terminal, whose output is all stdout"),
+  stdin: z.boolean().default(false).describe("with an input"),
+  size: z
+    .strictObject({
+      rows: z.number().int().min(0).max(65_535),
+      columns: z.number().int().min(0).max(65_535),
+    })
+    .optional()
+    .describe("the terminal's first size"),
+});
+
+export type ExecRequest = z.output<typeof execRequestSchema>;

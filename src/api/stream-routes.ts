@@ -1,0 +1,96 @@
+/**
+ * The table of streams: requests that go on as frames after an upgrade of the connection (docs/internals/streams.md).
+ */
+import type * as z from "zod";
+import type { ErrorCode } from "../errors.ts";
+import type { DataKind } from "../streams/stream-frame.ts";
+import type { Role } from "../values/role.ts";
+import type { NodeStream } from "./node-stream.ts";
+import type { FoundContainer, ReachPort } from "./reach-port.ts";
+import { execRequestSchema } from "./reach-schemas.ts";
+
+/** What the connection is upgraded to. */
+export const STREAM_PROTOCOL = "hansa-stream";
+
+export interface StreamRoute {
+  readonly method: "get" | "post";
+  readonly path: `/v1/containers/{container}/${string}`;
+  readonly operation: string;
+  readonly summary: string;
+  readonly role: Role;
+  /** Of the first frame. */
+  readonly request: z.ZodType;
+  /** What the client may send after it. */
+  readonly takes: readonly DataKind[];
+  readonly errors: readonly ErrorCode[];
+  /** Ends the stream when all was done, and throws what went wrong; `started` is told once it is certain that something is done. */
+  readonly run: (
+    reach: ReachPort,
+    container: FoundContainer,
+    request: unknown,
+    stream: NodeStream,
+    started: () => void,
+  ) => Promise<void>;
+}
+
+function streamRoute<Request extends z.ZodType>(
+  definition: Omit<StreamRoute, "request" | "run" | "errors"> & {
+    readonly request: Request;
+    readonly run: (
+      reach: ReachPort,
+      container: FoundContainer,
+      request: z.output<Request>,
+      stream: NodeStream,
+      started: () => void,
+    ) => Promise<void>;
+  },
+): StreamRoute {
+  const { run, ...rest } = definition;
+  return {
+    ...rest,
+    errors: [
+      "USAGE",
+      "CONTAINER_AMBIGUOUS",
+      "CONTAINER_NOT_FOUND",
+      "CONTAINER_OUTSIDE",
+      "DOCKER_REFUSED",
+      "DOCKER_UNREACHABLE",
+      "STREAMS_MANY",
+    ],
+    run: (reach, container, request, stream, started) =>
+      run(reach, container, request as z.output<Request>, stream, started),
+  };
+}
+
+export const STREAM_ROUTES: readonly StreamRoute[] = [
+  streamRoute({
+    method: "post",
+    path: "/v1/containers/{container}/exec",
+    operation: "exec",
+    summary: "Runs a command in a container, with its input, outputs, terminal and exit status",
+    role: "operator",
+    request: execRequestSchema,
+    takes: ["stdin"],
+    run: (reach, container, request, stream, started) =>
+      reach.exec(container, request, stream, started),
+  }),
+];
+
+/** The route of a request and the container that it names; undefined when there is none. Never throws. */
+export function findStreamRoute(
+  method: string,
+  url: string,
+): { readonly route: StreamRoute; readonly container: string } | undefined {
+  const [, encoded = "", what = ""] = /^\/v1\/containers\/([^/?#]+)\/([a-z-]+)$/.exec(url) ?? [];
+  const route = STREAM_ROUTES.find(
+    (each) =>
+      each.method.toUpperCase() === method && each.path === `/v1/containers/{container}/${what}`,
+  );
+  if (route === undefined) return undefined;
+  try {
+    return { route, container: decodeURIComponent(encoded) };
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return undefined;
+  }
+}

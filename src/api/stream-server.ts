@@ -1,0 +1,160 @@
+/**
+ * Answers requests that ask for a stream: who asks, whether they may, which container; then the connection is upgraded and the route runs on it.
+ *
+ * Invariants: before the upgrade failures are answered as the API answers them, after it as a frame; each stream that changes something is in the
+ * audit log once, with its container and without what was asked in it; streams are bounded in number.
+ */
+import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { ERRORS, HansaError } from "../errors.ts";
+import { containerLabel } from "../values/container-reference.ts";
+import { includesRole } from "../values/role.ts";
+import type { Caller } from "./caller.ts";
+import type { AuditEntry } from "./create-api.ts";
+import { NodeStream } from "./node-stream.ts";
+import type { FoundContainer, ReachPort } from "./reach-port.ts";
+import { sentenceOf } from "./request-error.ts";
+import { findStreamRoute, STREAM_PROTOCOL, type StreamRoute } from "./stream-routes.ts";
+
+export interface StreamServerOptions {
+  readonly reach: ReachPort;
+  readonly callerOf: (request: IncomingMessage) => Caller | undefined;
+  readonly audit: (entry: AuditEntry) => void;
+  /** Told of every failure that is no HansaError. */
+  readonly onDefect: (error: unknown, request: string) => void;
+  /** Passes the request on to another node, whose container it is for. */
+  readonly passOn: (request: IncomingMessage, socket: Duplex, head: Buffer, node: number) => void;
+}
+
+/** At one time, on one door. */
+const MAX_STREAMS = 512;
+/** The kernel looks after a client that says nothing for so long. */
+const KEEP_ALIVE_MS = 15_000;
+
+export class StreamServer {
+  readonly #options: StreamServerOptions;
+  readonly #sockets = new Set<Duplex>();
+
+  constructor(options: StreamServerOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the request asks for a stream of ours. */
+  wants({ headers }: IncomingMessage): boolean {
+    return headers.upgrade?.toLowerCase() === STREAM_PROTOCOL;
+  }
+
+  /** Owns `socket` from now on. Never throws. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    if (socket instanceof Socket) socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
+    this.#answer(request, socket, head).catch((error: unknown) =>
+      refuse(socket, this.#known(error)),
+    );
+  }
+
+  /** Rejects with why there is no stream. */
+  async #answer(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { reach, callerOf, passOn } = this.#options;
+    const { method = "", url = "" } = request;
+    const found = findStreamRoute(method, url);
+    if (found === undefined) {
+      throw new HansaError("API_ROUTE_UNKNOWN", `no stream ${method} ${url.split("?")[0]}`);
+    }
+    const { route } = found;
+    const caller = callerOf(request);
+    const audit = this.#audit(route, caller);
+    try {
+      if (caller === undefined) {
+        throw new HansaError("API_CERTIFICATE_REFUSED", "the certificate carries no role of hansa");
+      }
+      if (!includesRole(caller.role, route.role)) {
+        const text = `${route.operation} needs the role ${route.role}, and ${caller.name} is ${caller.role}`;
+        throw new HansaError("API_ROLE_MISSING", text);
+      }
+      if (this.#sockets.size > MAX_STREAMS) {
+        throw new HansaError("STREAMS_MANY", `this node serves ${MAX_STREAMS} streams already`);
+      }
+      const container = await reach.find(found.container, caller);
+      if (container.isHere) await this.#run(route, container, socket, head, audit);
+      else passOn(request, socket, head, container.node.id);
+    } catch (error) {
+      audit(this.#known(error).code, found.container);
+      throw error;
+    }
+  }
+
+  async #run(
+    route: StreamRoute,
+    container: FoundContainer,
+    socket: Duplex,
+    head: Buffer,
+    audit: (result: AuditEntry["result"], container: string) => void,
+  ): Promise<void> {
+    const label = containerLabel(container);
+    if (socket.destroyed) return;
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${STREAM_PROTOCOL}\r\n\r\n`,
+    );
+    const stream = new NodeStream(socket, head, route.takes);
+    stream.inform({ container: label });
+    try {
+      const request = requestOf(await stream.opened, route);
+      await route.run(this.#options.reach, container, request, stream, () => audit("ok", label));
+      audit("ok", label);
+    } catch (error) {
+      // Who went away is told nothing.
+      if (stream.isOver) return;
+      const known = this.#known(error);
+      audit(known.code, label);
+      stream.fail(known);
+    }
+  }
+
+  /** Writes one entry, the first. */
+  #audit(
+    route: StreamRoute,
+    caller: Caller | undefined,
+  ): (result: AuditEntry["result"], container: string) => void {
+    let isNoted = route.role === "viewer" || caller === undefined;
+    return (result, container) => {
+      if (isNoted || caller === undefined) return;
+      isNoted = true;
+      this.#options.audit({ caller, operation: route.operation, container, result });
+    };
+  }
+
+  #known(error: unknown): HansaError {
+    if (error instanceof HansaError) return error;
+    this.#options.onDefect(error, "stream");
+    return new HansaError(
+      "INTERNAL",
+      `unexpected failure: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+function requestOf(json: string, route: StreamRoute): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new HansaError("USAGE", "what the stream is opened with is not JSON", { cause });
+  }
+  const parsed = route.request.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new HansaError("USAGE", sentenceOf(parsed.error, "what the stream is opened with"));
+}
+
+function refuse(socket: Duplex, { code, message, hint }: HansaError): void {
+  const body = JSON.stringify({ error: { code, message, hint } });
+  socket.end(
+    `HTTP/1.1 ${ERRORS[code].status} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+  // What the client sent meanwhile is thrown away, so that the answer arrives before the connection is reset.
+  socket.resume();
+  setTimeout(() => socket.destroy(), 1_000).unref();
+}
