@@ -30,14 +30,13 @@ export class ReachIn implements ReachPort {
     stream: NodeStream,
     started: () => void,
   ): Promise<void> {
-    const { size, ...spec } = request;
-    const process = await this.#engine.inside.exec(id, spec);
+    const process = await this.#engine.inside.exec(id, request);
     started();
     // Its command goes on when the client goes away, as with docker exec; it sees the end of its input or terminal.
     stream.signal.addEventListener("abort", () => process.close(), { once: true });
     if (stream.isOver) return process.close();
-    if (spec.tty) followSize(process, stream, size);
-    if (spec.stdin) void pumpInput(process, stream);
+    if (request.tty) followSize(process, stream, request.size);
+    if (request.stdin) void pumpInput(process, stream);
     let beginning = Buffer.alloc(0);
     try {
       for await (const { kind, bytes } of process.output) {

@@ -18,6 +18,8 @@ export interface ExecSpec {
   readonly tty: boolean;
   /** Whether it gets an input at all. */
   readonly stdin: boolean;
+  /** The terminal's first size, where the Engine can be told it (API 1.42); else it is set by `resize`. */
+  readonly size?: { readonly rows: number; readonly columns: number } | undefined;
 }
 
 /** A command that runs in a container. */

@@ -52,24 +52,27 @@ export class HttpContainerEngine implements ContainerEngine {
 
   async exec(container: string, spec: ExecSpec): Promise<ExecProcess> {
     const { ask } = this.#access;
+    const { size, tty } = spec;
+    const consoleSize = tty && size ? { ConsoleSize: [size.rows, size.columns] } : {};
     const created = this.#found(
       container,
       await ask("POST", `${pathOf(container)}/exec`, {
         AttachStdin: spec.stdin,
         AttachStdout: true,
         AttachStderr: true,
-        Tty: spec.tty,
+        Tty: tty,
         Cmd: spec.command,
         Env: spec.environment,
         User: spec.user,
         WorkingDir: spec.workdir,
+        ...consoleSize,
       }),
     );
     const id = text(object(created.body)["Id"]);
     const request = {
       method: "POST" as const,
       path: `${await this.#access.prefix()}/exec/${id}/start`,
-      body: { Detach: false, Tty: spec.tty },
+      body: { Detach: false, Tty: tty, ...consoleSize },
     };
     const answer = await this.#words(
       unixUpgrade({ ...request, socketPath: this.#access.socketPath }, "tcp"),
@@ -78,7 +81,7 @@ export class HttpContainerEngine implements ContainerEngine {
       this.#access.accept(answer);
       throw new HansaError("DOCKER_REFUSED", "docker refused: it gave no stream for the command");
     }
-    return new HttpExec(this.#access, id, answer.socket, outputs(pieces(answer), spec.tty));
+    return new HttpExec(this.#access, id, answer.socket, outputs(pieces(answer), tty));
   }
 
   async *logs(container: string, spec: LogsSpec, signal: AbortSignal): AsyncGenerator<Output> {
