@@ -115,7 +115,7 @@ test("exec refuses what is ambiguous, unknown, outside of the network, and whoev
 
 test("exec -t: the terminal has our size, follows its changes, takes Ctrl-C, and ours is restored", async () => {
   // Without a line editor in between: that of busybox asks the terminal where its cursor is, and swallows what comes instead.
-  const asked = `trap "echo caught" INT; stty size; while read word; do stty size; [ "$word" = end ] && exit 9; done`;
+  const asked = `trap "echo caught" INT; stty size; while :; do read word; stty size; [ "$word" = end ] && exit 9; done`;
   const inner = [
     "stty rows 31 cols 77",
     `${OURS.join(" ")} hansa exec -it far sh -c '${asked}'`,
