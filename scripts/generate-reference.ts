@@ -41,7 +41,7 @@ Exit status ${entry.exit}, HTTP status ${entry.status}.
 Every failure has one of these codes. The command line prints the sentence and what to do; \`--debug\` adds the code. The API
 answers \`{"error": {"code", "message", "hint"}}\`. Codes never change meaning.
 
-Exit statuses: 0 done, 1 refused, failed or wrong usage, 2 not quorate, 3 not found.
+Exit statuses: 0 done, 1 refused, failed or wrong usage, 2 not quorate, 3 not found, 125 broken off in the middle. \`hansa exec\` returns the command's own.
 
 ${sections.join("\n")}`;
 }

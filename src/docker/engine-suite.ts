@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isHansaError } from "../errors.ts";
+import type { ExecSpec } from "./container-engine.ts";
 import type { Engine, EngineEvent, NetworkSpec } from "./engine.ts";
 
 /** An Engine to try, and the things that users do to it by the docker command. */
@@ -140,6 +141,53 @@ export function engineSuite(title: string, world: () => EngineWorld): void {
       }
     } finally {
       await stream.close();
+    }
+  });
+
+  test(`${title}: commands run in a container with input, outputs, variables, folder and exit status`, async () => {
+    const { engine, createContainer, removeContainer } = world();
+    const id = await createContainer("suite-exec", "bridge");
+    const spec: ExecSpec = {
+      ...{ command: [], environment: [], user: "", workdir: "", tty: false, stdin: false },
+    };
+    const run = async (different: Partial<ExecSpec>, input?: string) => {
+      // The image has nothing but busybox.
+      const command = ["/bin/busybox", ...(different.command ?? [])];
+      const process = await engine.inside.exec(id, { ...spec, ...different, command });
+      if (input !== undefined) {
+        await process.write(Buffer.from(input));
+        process.endInput();
+      }
+      const got = { stdout: "", stderr: "" };
+      for await (const { kind, bytes } of process.output) got[kind] += bytes.toString();
+      const code = await process.exitCode();
+      process.close();
+      return { ...got, code };
+    };
+    try {
+      await assert.rejects(run({ command: ["pwd"] }), refusedBy(/is not running/));
+      await engine.startContainer(id);
+      const script = "echo out; echo bad >&2; exit 3";
+      const answer = await run({ command: ["sh", "-c", script] });
+      assert.deepEqual(answer, { stdout: "out\n", stderr: "bad\n", code: 3 });
+      const terminal = await run({ command: ["sh", "-c", script], tty: true });
+      assert.equal(terminal.stderr, "");
+      const long = "0123456789".repeat(20_000);
+      assert.equal((await run({ command: ["cat"], stdin: true }, long)).stdout, long);
+      assert.equal((await run({ command: ["pwd"], workdir: "/bin" })).stdout, "/bin\n");
+      const named = { command: ["sh", "-c", "echo $SUITE"], environment: ["SUITE=two words"] };
+      assert.equal((await run(named)).stdout, "two words\n");
+      const missing = await engine.inside.exec(id, { ...spec, command: ["no-such-program"] });
+      let words = "";
+      for await (const { bytes } of missing.output) words += bytes.toString();
+      assert.match(words, /executable file not found/);
+      assert.ok((await missing.exitCode()) >= 126);
+      await assert.rejects(
+        engine.inside.exec("suite-none", { ...spec, command: ["pwd"] }),
+        (error) => isHansaError(error, "CONTAINER_NOT_FOUND"),
+      );
+    } finally {
+      await removeContainer("suite-exec");
     }
   });
 

@@ -153,7 +153,7 @@ export class FakeContainerEngine implements ContainerEngine {
   }
 }
 
-/** cat, pwd, printenv, and of sh -c: echo, echo to standard error, exit. */
+/** cat, pwd, and of sh -c: echo, echo to standard error, exit. */
 class FakeExec implements ExecProcess {
   readonly output: AsyncIterable<Output>;
   readonly #sizes: { rows: number; columns: number }[];
@@ -195,17 +195,21 @@ class FakeExec implements ExecProcess {
       kind: tty ? "stdout" : kind,
       bytes: Buffer.from(text),
     });
-    const [program, , script = ""] = command;
+    const words = command[0] === "/bin/busybox" ? command.slice(1) : command;
+    const [program, , script = ""] = words;
+    const value = (word: string): string =>
+      environment.find((each) => each.startsWith(`${word.slice(1)}=`))?.slice(word.length) ?? "";
     if (program === "cat") yield* this.#cat();
     else if (program === "pwd") yield say(`${workdir || "/"}\n`);
-    else if (program === "printenv") {
-      const found = environment.find((each) => each.startsWith(`${command[1]}=`));
-      yield say(`${found?.slice(`${command[1]}=`.length) ?? ""}\n`);
-    } else if (program === "sh") {
+    else if (program === "sh") {
       for (const line of script.split(";").map((each) => each.trim())) {
-        const [word, argument = "", to] = line.split(" ");
-        if (word === "echo") yield say(`${argument}\n`, to === ">&2" ? "stderr" : "stdout");
-        if (word === "exit") this.#code = Number(argument);
+        const [word, what = "", to] = line.split(" ");
+        if (word === "echo")
+          yield say(
+            `${what.startsWith("$") ? value(what) : what}\n`,
+            to === ">&2" ? "stderr" : "stdout",
+          );
+        if (word === "exit") this.#code = Number(what);
       }
     } else {
       this.#code = 126;
