@@ -15,6 +15,7 @@ import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { Joined, JoinRequest } from "./join-schemas.ts";
 import type { NodePort } from "./node-port.ts";
+import type { HostReport } from "./report-schema.ts";
 import type { Status } from "./status-schema.ts";
 import { BUILD, VERSION, type Version } from "./version.ts";
 
@@ -334,6 +335,11 @@ export class FakeNode implements NodePort {
   async doctor(): Promise<DoctorReport> {
     this.#mayFail();
     return exampleReport();
+  }
+
+  async report(): Promise<HostReport> {
+    this.#mayFail();
+    return { files: [{ path: "status.json", text: "{}\n" }], missing: [] };
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -12,6 +12,7 @@ import type {
 import type { DoctorReport } from "./doctor-schema.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { Joined, JoinRequest } from "./join-schemas.ts";
+import type { HostReport } from "./report-schema.ts";
 import type { Status } from "./status-schema.ts";
 import type { Version } from "./version.ts";
 
@@ -44,6 +45,8 @@ export interface NodePort {
   inspect(): Promise<Inspection>;
   /** Examines host and peers; takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
+  /** State, logs and network of the host, without secrets; takes up to 15 s. */
+  report(): Promise<HostReport>;
   version(): Version;
   /** What gossip counted since the daemon's start, by name in camel case. */
   counters(): Readonly<Record<string, number>>;

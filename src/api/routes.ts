@@ -22,6 +22,7 @@ import { doctorSchema } from "./doctor-schema.ts";
 import { inspectionSchema } from "./inspection-schema.ts";
 import { joinedSchema, joinRequestSchema } from "./join-schemas.ts";
 import type { NodePort } from "./node-port.ts";
+import { reportSchema } from "./report-schema.ts";
 import {
   connectRequestSchema,
   forgetRequestSchema,
@@ -266,5 +267,15 @@ export const ROUTES: readonly Route[] = [
     summary: "What is wrong with the host and its paths to the peers; takes up to 10 s",
     response: doctorSchema,
     handle: (node) => node.doctor(),
+  }),
+  route({
+    method: "get",
+    path: "/v1/report",
+    operation: "getReport",
+    role: "admin",
+    summary:
+      "State, logs and network of the node's host for a report, without secrets; takes up to 15 s",
+    response: reportSchema,
+    handle: (node) => node.report(),
   }),
 ];

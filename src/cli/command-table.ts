@@ -11,6 +11,7 @@ import { ipam } from "./commands/ipam.ts";
 import { launch } from "./commands/launch.ts";
 import { playground } from "./commands/playground.ts";
 import { prime } from "./commands/prime.ts";
+import { report } from "./commands/report.ts";
 import { reset } from "./commands/reset.ts";
 import { resume } from "./commands/resume.ts";
 import { start, stop } from "./commands/start.ts";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   inspect,
   doctor,
   exec,
+  report,
   resume,
   reset,
   ipam,

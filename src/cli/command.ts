@@ -1,5 +1,6 @@
 /** What a command is: data for parser, help and reference, and a function to run. */
 import type { DoctorReport } from "../api/doctor-schema.ts";
+import type { HostReport } from "../api/report-schema.ts";
 import type { NodeClient } from "../client/node-client.ts";
 import type { Console } from "./console.ts";
 
@@ -85,6 +86,8 @@ export interface Context {
   readonly local: NodeClient;
   /** The doctor's report of this host without its daemon. */
   examineHost(): Promise<DoctorReport>;
+  /** The report of this host without its daemon. */
+  reportHost(): Promise<HostReport>;
   nowMs(): number;
   /** The streams of this process as they are, for what is no text. */
   readonly console: Console;

@@ -51,6 +51,10 @@ export async function runFake(
     debug: globals.has("debug"),
     rows: () => options.rows,
     examineHost: async () => ({ ...exampleReport(), node: null }),
+    reportHost: async () => ({
+      files: [{ path: "host/kernel.txt", text: "Linux\n" }],
+      missing: [],
+    }),
     interrupted: () => options.interrupted ?? new AbortController().signal,
     nowMs: () => options.nowMs ?? 0,
     readStdin: async () => options.stdin ?? "",

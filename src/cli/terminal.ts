@@ -1,6 +1,7 @@
 /** The real terminal behind commands: this process's streams, environment and user. */
 import { existsSync, writeSync } from "node:fs";
 import type { DoctorReport } from "../api/doctor-schema.ts";
+import type { HostReport } from "../api/report-schema.ts";
 import { contextDoor } from "../client/context-door.ts";
 import { type Door, unixDoor } from "../client/door.ts";
 import { apiClient, type NodeClient } from "../client/node-client.ts";
@@ -41,6 +42,7 @@ export function thisTerminal(program: ProgramName): Terminal {
     interrupted,
     nowMs: () => Date.now(),
     examineHost,
+    reportHost,
     readStdin,
     console: thisConsole,
   });
@@ -65,6 +67,12 @@ async function examineHost(): Promise<DoctorReport> {
   const { examine } = await import("../doctor/examine.ts");
   const { thisHost } = await import("../processes/this-host.ts");
   return examine({ host: await collectHost(thisHost(), false), node: undefined });
+}
+
+async function reportHost(): Promise<HostReport> {
+  const { collectReport } = await import("../report/collect-report.ts");
+  const { thisHost } = await import("../processes/this-host.ts");
+  return collectReport(thisHost());
 }
 
 function interrupted(): AbortSignal {

@@ -10,6 +10,7 @@ import type { Certificates, Issued, Revoked } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined } from "../api/join-schemas.ts";
+import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 
 /** A function that tells whether a decoded JSON value has a certain shape. */
@@ -225,3 +226,9 @@ export const isFailure: Check<{
 ): value is {
   readonly error: { readonly code: string; readonly message: string; readonly hint: string };
 } => has(value, { error: (error) => has(error, { code: isText, message: isText, hint: isText }) });
+
+export const isHostReport = (value: unknown): value is HostReport =>
+  has(value, {
+    files: listOf((file) => has(file, { path: isText, text: isText })),
+    missing: listOf((file) => has(file, { path: isText, why: isText })),
+  });

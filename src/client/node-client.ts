@@ -16,6 +16,7 @@ import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import { nodePath } from "../api/node-path.ts";
+import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 import { BUILD, type Version } from "../api/version.ts";
 import { HansaError, isErrno } from "../errors.ts";
@@ -25,6 +26,7 @@ import {
   isCertificates,
   isDoctorReport,
   isFailure,
+  isHostReport,
   isInspection,
   isIssued,
   isJoined,
@@ -67,6 +69,8 @@ export interface NodeClient {
   inspect(): Promise<Inspection>;
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
+  /** Takes up to 15 s. */
+  report(): Promise<HostReport>;
   version(): Promise<Version>;
   /** A stream into a container, once the node agreed (docs/internals/streams.md). */
   stream(opening: Omit<StreamOpening, "door" | "refused">): Promise<ClientStream>;
@@ -130,6 +134,7 @@ export function apiClient(door: Door, node?: string): NodeClient {
       return checkInspection(answer);
     },
     doctor: async () => checked(await get("/v1/doctor"), isDoctorReport, "doctor"),
+    report: async () => checked(await get("/v1/report"), isHostReport, "its host"),
     version: async () => checked(await get("/v1/version"), isVersion, "version"),
     connect: async (targets, replace) => {
       const body = { targets, replace };

@@ -18,6 +18,7 @@ import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import type { NodePort } from "../api/node-port.ts";
+import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 import { BUILD, VERSION, type Version } from "../api/version.ts";
 import { HansaError, isHansaError } from "../errors.ts";
@@ -82,6 +83,7 @@ export class NodeAnswers implements NodePort {
   readonly #feed = new StatusFeed(() => this.status());
   readonly #waiting = new Set<() => void>();
   #node: NodeFile;
+  #report: Promise<HostReport> | undefined;
   /** Set once this node leaves for good. */
   #farewell: Farewell | undefined;
 
@@ -299,6 +301,29 @@ export class NodeAnswers implements NodePort {
 
   async doctor(): Promise<DoctorReport> {
     return await this.#parts.doctor.examine();
+  }
+
+  async report(): Promise<HostReport> {
+    // A dozen programs run for it: who asks while one is made gets that one.
+    this.#report ??= this.#makeReport().finally(() => {
+      this.#report = undefined;
+    });
+    return await this.#report;
+  }
+
+  async #makeReport(): Promise<HostReport> {
+    const [{ collectReport }, { thisHost }] = await Promise.all([
+      import("../report/collect-report.ts"),
+      import("../processes/this-host.ts"),
+    ]);
+    const json = async (answer: Promise<unknown>): Promise<string> =>
+      `${JSON.stringify(await answer, null, 2)}\n`;
+    return await collectReport(thisHost(), {
+      "status.json": () => json(this.status()),
+      "inspect.json": () => json(this.inspect()),
+      "doctor.json": () => json(this.doctor()),
+      "counters.json": () => json(Promise.resolve(this.counters())),
+    });
   }
 
   /** Ready to start containers: Docker has the network, and an address is there or can be had from a node in reach. */
