@@ -16,6 +16,7 @@ export const CHECKS: readonly Step[] = [
       "test/sim/*.test.ts",
       "test/soak/*.test.ts",
     ],
+    minutes: 20,
   },
 ];
 

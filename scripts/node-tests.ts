@@ -5,7 +5,7 @@
  * Usage: node scripts/node-tests.ts PATTERN…   (patterns are globs from the repository's root)
  */
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { ROOT } from "./steps.ts";
@@ -24,6 +24,7 @@ const allowed = readFileSync(join(ROOT, "test/allowed-skips.txt"), "utf8")
 let passed = 0;
 let failed = 0;
 const skipped: string[] = [];
+const minutes: { readonly file: string; readonly spent: number }[] = [];
 
 const stream = run({
   files: files.map((file) => join(ROOT, file)),
@@ -40,6 +41,9 @@ stream.on("test:pass", (event) => {
 stream.on("test:fail", (event) => {
   if (event.details.type !== "suite") failed += 1;
 });
+stream.on("test:summary", ({ file, duration_ms: ms }) => {
+  if (file !== undefined) minutes.push({ file: relative(ROOT, file), spent: ms / 60_000 });
+});
 stream.compose(spec()).pipe(process.stdout);
 stream.on("end", () => {
   const unlisted = skipped.filter((line) => !allowed.some((name) => line.startsWith(name)));
@@ -47,6 +51,9 @@ stream.on("end", () => {
   for (const line of unlisted) {
     process.stdout.write(`skipped without standing in test/allowed-skips.txt: ${line}\n`);
   }
-  process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
+  const slowest = minutes.toSorted((a, b) => b.spent - a.spent).slice(0, 3);
+  const named = slowest.map(({ file, spent }) => `${file} ${spent.toFixed(1)}`).join(", ");
+  process.stdout.write(`\nminutes of the slowest files: ${named}\n`);
+  process.stdout.write(`${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
   process.exitCode = failed > 0 || passed === 0 || unlisted.length > 0 ? 1 : 0;
 });

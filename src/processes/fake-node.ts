@@ -31,7 +31,7 @@ export function fakeHost(root: string): ThisHost {
     dockerHost: `unix://${join(root, "docker.sock")}`,
     program: PROGRAM,
     processes: () => processList({ program: PROGRAM, tunnel: "none" }),
-    readyWithinMs: 10_000,
+    readyWithinMs: 60_000,
   };
 }
 

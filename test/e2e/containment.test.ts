@@ -80,9 +80,9 @@ async function seen(
 
 test("a published port works from a host that is no node, from a node, and from a container elsewhere", async () => {
   const url = `http://${first.ip(0)}:8080/`;
-  assert.equal(await must(stranger, "wget", "-qO-", "-T", "5", url), "c1");
-  assert.equal(await must(second, "wget", "-qO-", "-T", "5", url), "c1");
-  assert.equal(await must(second, "docker", "exec", "c2", "wget", "-qO-", "-T", "5", url), "c1");
+  assert.equal(await must(stranger, "wget", "-qO-", "-T", "10", url), "c1");
+  assert.equal(await must(second, "wget", "-qO-", "-T", "10", url), "c1");
+  assert.equal(await must(second, "docker", "exec", "c2", "wget", "-qO-", "-T", "10", url), "c1");
 });
 
 test("a published port shows the client's own address", async () => {
@@ -90,7 +90,7 @@ test("a published port shows the client's own address", async () => {
   await seen(
     first,
     `tcp dst port 80 and dst host ${at(0).address}`,
-    () => must(stranger, "wget", "-qO-", "-T", "5", url),
+    () => must(stranger, "wget", "-qO-", "-T", "10", url),
     new RegExp(`hansa0 .*${stranger.ip(0)}\\.\\d+ > ${at(0).address}\\.80`),
   );
 });

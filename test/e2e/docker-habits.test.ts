@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow } from "../fair-time.ts";
 import {
   addressOf,
   eventually,
@@ -53,7 +54,7 @@ async function logging(host: Host, name: string, ...options: string[]): Promise<
 
 /** Fetches on a host, as one of its processes. */
 function fetched(host: Host, url: string): Promise<string> {
-  return must(host, "wget", "-qO-", "-T", "5", "-t", "1", url);
+  return must(host, "wget", "-qO-", "-T", "10", "-t", "1", url);
 }
 
 /** Waits until the log of the web server `name` shows a request from `address`. */
@@ -140,7 +141,7 @@ test("a compose file with the external network hansa: up, reached from another h
     assert.equal(await fetched(stranger, `http://${first.ip()}:8085/`), "composed");
     // Twice up changes nothing, and services of one file know each other by name.
     await compose("up", "-d");
-    const inside = ["exec", "-T", "fixed", "wget", "-qO-", "-T", "5", "http://web/"];
+    const inside = ["exec", "-T", "fixed", "wget", "-qO-", "-T", "10", "http://web/"];
     assert.equal(await compose(...inside), "composed");
     assert.equal(await addressOf(first, await compose("ps", "-q", "web")), web);
     await compose("down", "-t", "0");
@@ -211,7 +212,7 @@ test("a published port answers the host itself, a node, a machine that is no nod
   await askedBy(first, "shop", second.ip());
   assert.equal(await fetched(stranger, url), "shop");
   await askedBy(first, "shop", stranger.ip());
-  assert.equal(await docker(second, "exec", "far", "wget", "-qO-", "-T", "5", url), "shop");
+  assert.equal(await docker(second, "exec", "far", "wget", "-qO-", "-T", "10", url), "shop");
   // Not through the outside of host2: it publishes nothing.
   const other = await stranger.exec([
     "wget",
@@ -260,7 +261,7 @@ test("a container reaches a service of its own host and of another host by the n
             "wget",
             "-qO-",
             "-T",
-            "5",
+            "10",
             `http://${node}:8099/`,
           );
           assert.equal(told, await addressOf(host, container), `${container} to ${server.name}`);
@@ -281,7 +282,7 @@ test("a container reaches the world outside, which sees its host's address", asy
         [second, "far"],
       ] as const) {
         const url = `http://${outside.address}:8099/`;
-        const told = await docker(host, "exec", container, "wget", "-qO-", "-T", "5", url);
+        const told = await docker(host, "exec", container, "wget", "-qO-", "-T", "10", url);
         assert.equal(told, host.ip(), container);
       }
     },
@@ -299,7 +300,7 @@ test("a container on two networks talks on both", async () => {
     await hears(second, "far", await addressOf(first, name), name);
     await hears(first, name, far, "far");
     assert.equal(
-      await docker(first, "exec", name, "wget", "-qO-", "-T", "5", "http://backend/"),
+      await docker(first, "exec", name, "wget", "-qO-", "-T", "10", "http://backend/"),
       "backend",
     );
   }
@@ -400,7 +401,9 @@ test("docker network prune and docker system prune: an unused network is made ag
     });
     await serve(first, "fresh");
     // At once: its bridge is a new one, and has the settings by which the way to other hosts is found.
-    await docker(first, "exec", "fresh", "wget", "-qO-", "-T", "2", `http://${far}/`);
+    const began = fairNow();
+    await docker(first, "exec", "fresh", "wget", "-qO-", "-T", "10", `http://${far}/`);
+    assert.ok(fairNow() - began < 2_500, "the way was found late");
     await docker(first, "rm", "-f", "fresh");
   }
   await fullMesh([first, second], 15_000);
@@ -440,7 +443,7 @@ test("swarm mode beside us: its services run and publish, our containers reach e
   await docker(first, "network", "connect", "swarmnet", "ours");
   await hears(first, "ours", far, "far");
   assert.equal(
-    await docker(first, "exec", "ours", "wget", "-qO-", "-T", "5", "http://web/"),
+    await docker(first, "exec", "ours", "wget", "-qO-", "-T", "10", "http://web/"),
     "service",
   );
   // Swarm does not take networks of one host for its services, and says so.

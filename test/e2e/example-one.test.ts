@@ -136,7 +136,7 @@ test("a container reaches its own host, the host reaches containers of all hosts
   const [first, second] = containers;
   assert.ok(first && second);
   const url = `http://${second.address}/`;
-  assert.equal(await must(first.host, "wget", "-qO-", "-T", "5", url), second.name);
+  assert.equal(await must(first.host, "wget", "-qO-", "-T", "10", url), second.name);
   const outside = playground.host(4).ip(0);
   await must(first.host, "docker", "exec", first.name, "ping", "-c", "1", "-W", "2", outside);
 });

@@ -71,12 +71,12 @@ async function askInTurn([server = "", ...names]: string[]): Promise<(string | n
   return found;
 }
 
-/** Undefined when no answer comes within two seconds. */
+/** Undefined when no answer comes within five seconds. */
 async function overUdp(server: string, query: Uint8Array): Promise<Uint8Array | undefined> {
   const socket = createSocket("udp4");
   socket.send(query, 53, server);
   try {
-    const [bytes] = await once(socket, "message", { signal: AbortSignal.timeout(2_000) });
+    const [bytes] = await once(socket, "message", { signal: AbortSignal.timeout(5_000) });
     return bytes;
   } catch {
     return undefined;
@@ -86,7 +86,7 @@ async function overUdp(server: string, query: Uint8Array): Promise<Uint8Array | 
 }
 
 async function overTcp(server: string, query: Uint8Array): Promise<Uint8Array | undefined> {
-  const stream = connect({ host: server, port: 53, timeout: 1_000 });
+  const stream = connect({ host: server, port: 53, timeout: 5_000 });
   stream.on("timeout", () => stream.destroy());
   const length = Buffer.alloc(2);
   length.writeUInt16BE(query.length);

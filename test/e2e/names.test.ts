@@ -113,7 +113,7 @@ test("a container finds those of other hosts by name, and talks to them", async 
   const address = await addressOf(h2, "c2");
   assert.deepEqual(await lookUp(h1, "c1", "c2.hansa"), [address]);
   assert.deepEqual(await lookUp(h1, "c1", "C2.Hansa"), [address]);
-  const { stdout } = await inside(h1, "c1", "wget -qO- -T 2 http://c2.hansa/");
+  const { stdout } = await inside(h1, "c1", "wget -qO- -T 10 http://c2.hansa/");
   assert.equal(stdout.trim(), "c2");
   assert.deepEqual(await lookUp(h1, "c1", "nobody.hansa"), []);
   assert.deepEqual(await lookUp(h3, "c3", "host2.node.hansa"), ["10.32.0.2"]);

@@ -96,7 +96,7 @@ async function whenReached(playground: Playground, count: number, withinMs: numb
 }
 
 async function fetchAll(from: Host, containers: ReadonlyMap<string, string>): Promise<void> {
-  const fetches = [...containers.values()].map((ip) => `wget -qO- -T 2 http://${ip}/ || echo -`);
+  const fetches = [...containers.values()].map((ip) => `wget -qO- -T 5 http://${ip}/ || echo -`);
   const argv = ["docker", "exec", `${from.name}-1`, "sh", "-c", fetches.join("; ")];
   const answers = (await must(from, ...argv)).split("\n");
   const silent = [...containers.keys()].filter((name, index) => answers[index] !== name);

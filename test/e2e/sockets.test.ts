@@ -42,7 +42,7 @@ test("the subnet is a choice, the token may come by standard input, and addresse
     ...["docker", "inspect", "-f", "{{.NetworkSettings.Networks.hansa.IPAddress}}", "c2"],
   );
   assert.equal(
-    await must(first, "docker", "exec", "c1", "wget", "-qO-", "-T", "5", `http://${c2}/`),
+    await must(first, "docker", "exec", "c1", "wget", "-qO-", "-T", "10", `http://${c2}/`),
     "c2",
   );
 });
