@@ -296,6 +296,13 @@ export const ERRORS = {
     exit: 1,
     status: 403,
   },
+  JOINS_MANY: {
+    title: "too many hosts join",
+    cause: "places of the cluster are promised for a minute, and only so many at one time",
+    hint: "wait a minute, then run the same command again",
+    exit: 1,
+    status: 503,
+  },
   INSTALL_REFUSED: {
     title: "install or uninstall cannot be done now",
     cause: "the host is a node that needs its program, or something is in the way",

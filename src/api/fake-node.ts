@@ -13,7 +13,7 @@ import type {
 import type { DoctorReport } from "./doctor-schema.ts";
 import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
-import type { Joined, JoinRequest } from "./join-schemas.ts";
+import type { Joined, JoinRequest, PlaceGiven, PlaceRequest } from "./join-schemas.ts";
 import type { NodePort } from "./node-port.ts";
 import type { HostReport } from "./report-schema.ts";
 import type { Status } from "./status-schema.ts";
@@ -308,6 +308,10 @@ export class FakeNode implements NodePort {
     const revoked = { at: "2026-01-03T00:00:00.000Z", by: "local" };
     this.known = this.known.map((each) => (isMeant(each) ? { ...each, revoked } : each));
     return { revoked: this.known.filter(isMeant), theirs: [], unreached: [] };
+  }
+
+  choosePlace({ name }: PlaceRequest): PlaceGiven {
+    return { id: 3, name };
   }
 
   async takeOver(node: string, confirmed: boolean): Promise<TakenOver> {

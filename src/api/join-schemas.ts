@@ -1,5 +1,9 @@
 /** How a host that holds an administrator's context asks to join, and what it is answered. */
 import { z } from "zod";
+import { MAX_NODE_ID } from "../values/node-id.ts";
+
+/** Places that a node may have promised at one time. */
+export const MAX_PROMISED = 256;
 
 const keySchema = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "a key is base64 of 32 bytes");
 
@@ -32,5 +36,25 @@ export const joinedSchema = z.object({
     .describe("the cluster's keys, readable with the one-time private key only"),
 });
 
+const placedSchema = z.strictObject({
+  id: z.number().int().min(1).max(MAX_NODE_ID),
+  name: z.string().min(1).max(253),
+  fingerprint: z.string().regex(/^[0-9a-f]{8}$/, "a fingerprint is 8 hex digits"),
+  forSeconds: z.number().int().min(0).max(3_600),
+});
+
+export const placeRequestSchema = z.strictObject({
+  name: z.string().min(1).max(253),
+  fingerprint: placedSchema.shape.fingerprint.describe("of the joiner's node key"),
+  promised: z
+    .array(placedSchema)
+    .max(MAX_PROMISED)
+    .describe("places that the asking node promised and that may not be seen yet"),
+});
+
+export const placeSchema = z.object({ id: z.number().int(), name: z.string() });
+
+export type PlaceRequest = z.infer<typeof placeRequestSchema>;
+export type PlaceGiven = z.infer<typeof placeSchema>;
 export type JoinRequest = z.infer<typeof joinRequestSchema>;
 export type Joined = z.infer<typeof joinedSchema>;

@@ -11,7 +11,7 @@ import type {
 } from "./context-schemas.ts";
 import type { DoctorReport } from "./doctor-schema.ts";
 import type { Inspection } from "./inspection-schema.ts";
-import type { Joined, JoinRequest } from "./join-schemas.ts";
+import type { Joined, JoinRequest, PlaceGiven, PlaceRequest } from "./join-schemas.ts";
 import type { HostReport } from "./report-schema.ts";
 import type { Status } from "./status-schema.ts";
 import type { Version } from "./version.ts";
@@ -40,8 +40,10 @@ export interface NodePort {
   certificates(): Certificates;
   /** Calls certificates back: in force here and on disk when it resolves, which may take 10 s where others do not answer. See REVOCATIONS_MANY. */
   revokeCertificates(request: RevokeRequest, caller: Caller): Promise<Revoked>;
-  /** Gives a host a place in the cluster and the cluster's keys. Throws NODE_NAME_TAKEN, NODE_DEPARTED, IPAM_ID_OUTSIDE_SUBNET, NODE_TWIN and USAGE. */
+  /** Gives a host a place in the cluster and the cluster's keys. Throws USAGE and as `choosePlace`. */
   admit(request: JoinRequest): Promise<Joined>;
+  /** Chooses a joiner's place for another node. Throws NODE_NAME_TAKEN, NODE_DEPARTED, IPAM_ID_OUTSIDE_SUBNET, NODE_TWIN and JOINS_MANY. */
+  choosePlace(request: PlaceRequest): PlaceGiven;
   inspect(): Promise<Inspection>;
   /** Examines host and peers; takes up to 10 s. */
   doctor(): Promise<DoctorReport>;

@@ -20,7 +20,12 @@ import {
 } from "./context-schemas.ts";
 import { doctorSchema } from "./doctor-schema.ts";
 import { inspectionSchema } from "./inspection-schema.ts";
-import { joinedSchema, joinRequestSchema } from "./join-schemas.ts";
+import {
+  joinedSchema,
+  joinRequestSchema,
+  placeRequestSchema,
+  placeSchema,
+} from "./join-schemas.ts";
 import type { NodePort } from "./node-port.ts";
 import { reportSchema } from "./report-schema.ts";
 import {
@@ -199,11 +204,31 @@ export const ROUTES: readonly Route[] = [
     errors: [
       ...BODY_ERRORS,
       "IPAM_ID_OUTSIDE_SUBNET",
+      "JOINS_MANY",
       "NODE_DEPARTED",
       "NODE_NAME_TAKEN",
       "NODE_TWIN",
     ],
     handle: (node, request) => node.admit(request),
+  }),
+  route({
+    method: "post",
+    path: "/v1/join/place",
+    operation: "choosePlace",
+    role: "node",
+    summary:
+      "Chooses id and name of a host that another node takes in, so that one node chooses for all",
+    request: placeRequestSchema,
+    response: placeSchema,
+    errors: [
+      ...BODY_ERRORS,
+      "IPAM_ID_OUTSIDE_SUBNET",
+      "JOINS_MANY",
+      "NODE_DEPARTED",
+      "NODE_NAME_TAKEN",
+      "NODE_TWIN",
+    ],
+    handle: async (node, request) => node.choosePlace(request),
   }),
   route({
     method: "post",

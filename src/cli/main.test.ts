@@ -316,3 +316,41 @@ test("doctor without a daemon, or one too old for it, examines the host itself",
   node.failure = new HansaError("INTERNAL", "boom");
   assertRefused(await run("doctor"), /boom/);
 });
+
+test("called by a predecessor's name, help, notes and hints speak as that", async () => {
+  const as = { program: "smrmgr" } as const;
+  assert.match((await run("start --help", as)).stdout, /^Usage: smrmgr start \[OPTIONS\]\n/);
+  assert.match((await run("start --help", as)).stdout, /\n {2}smrmgr start -n node-1 -d /);
+  const all = (await run("help", as)).stdout;
+  assert.match(all, /^Usage: smrmgr COMMAND\n/);
+  for (const { name } of COMMANDS) assert.match(all, new RegExp(`^ {2}${name} `, "m"));
+  const refused = await run("strat", as);
+  assert.match(refused.stderr, /^\[smrmgr\] Error: unknown command: strat\n/);
+  assert.match(refused.stderr, /Hint: did you mean smrmgr start\?\n/);
+});
+
+const USER = { isRoot: false } as const;
+for (const [line, sentence, hint] of [
+  ["start -p https://a:1443", /-p needs -j$/, /start --help/],
+  ["start -j -p ftp://a", /invalid argument: peer, .* received: ftp:\/\/a$/, /./],
+  ["start -j -p https://a:1/x", /invalid argument: peer/, /./],
+  ["start -j --cluster c", /--cluster is the cluster's own, not for -j$/, /./],
+  ["start -d a_b", /invalid argument: domain, required: a DNS name, received: a_b$/, /./],
+  ["start -a host1", /invalid argument: address, required: an IP address/, /./],
+  ["start --api-port x", /invalid argument: api-port/, /./],
+  ["start -i image", /the option -i does nothing here: a node runs from the installed/, /./],
+  ["start -T token", /the option -T does nothing here: a node joins by a context/, /./],
+  ["start -s", /the option -s does nothing here: a node starts with its host anyway/, /./],
+  ["start -n", /the option --name needs a value: NODE/, /./],
+  ["token", /expected argument\(s\): show/, /./],
+  ["token show", /root privileges required/, /sudo/],
+] as const) {
+  test(`"${line}" of a plain user is refused in one sentence with a hint`, async () => {
+    assertRefused(await run(line, USER), sentence, hint);
+  });
+}
+
+test("start refuses root with the words of simplecontainer, once its own words are right", async () => {
+  assertRefused(await run("start -n a"), /This command cannot be run as root\. Run hansa start/);
+  assertRefused(await run("start -d a_b"), /invalid argument: domain/);
+});

@@ -9,7 +9,7 @@ import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { Certificates, Issued, Revoked } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
-import type { Joined } from "../api/join-schemas.ts";
+import type { Joined, PlaceGiven } from "../api/join-schemas.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 
@@ -193,6 +193,9 @@ export const isRevoked: Check<Revoked> = (value): value is Revoked =>
     theirs: listOf(isKnownCertificate),
     unreached: listOf(isNodeRef),
   });
+
+export const isPlaceGiven: Check<PlaceGiven> = (value): value is PlaceGiven =>
+  has(value, { id: isNumber, name: isText });
 
 export const isTakenOver: Check<TakenOver> = (value): value is TakenOver =>
   has(value, { id: isNumber, name: orNull(isText), addresses: isNumber, fixedAddresses: isNumber });

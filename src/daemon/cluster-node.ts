@@ -216,6 +216,7 @@ export class ClusterNode {
     this.#joins = new JoinDesk({
       ...{ node, identity, keys, clock: systemClock, maxId: this.#plan.maxNodeId },
       membership: this.#membership,
+      peers: this.#peers,
       owners: () => this.#addresses.view().entries.filter(({ born }) => born),
     });
     this.#answers = this.#makeAnswers();

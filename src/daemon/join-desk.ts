@@ -1,12 +1,21 @@
 /**
  * Takes hosts into the cluster: whoever asks with an administrator's certificate gets a place, and the cluster's roots sealed for it.
  *
- * Invariants: a place that was promised is nobody else's until the one it was promised to is there, or the promise has grown old; the roots
- * leave this process only under a key that the asker made for this once.
+ * Invariants: a place that was promised is nobody else's until the one it was promised to is there, or the promise has grown old; one node
+ * chooses places for all that hear it, the one with the lowest id, so that joins at the same time through several nodes get different ones; the
+ * roots leave this process only under a key that the asker made for this once. Nodes that do not hear each other choose each for themselves:
+ * of two that get one id so, the rule for twins lets one in.
  */
 import { randomBytes } from "node:crypto";
-import type { Joined, JoinRequest } from "../api/join-schemas.ts";
-import { HansaError } from "../errors.ts";
+import {
+  type Joined,
+  type JoinRequest,
+  MAX_PROMISED,
+  type PlaceGiven,
+  type PlaceRequest,
+} from "../api/join-schemas.ts";
+import { isPlaceGiven } from "../client/answer-check.ts";
+import { type ErrorCode, HansaError, isHansaError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Identity, IdentityKeys } from "../identity/identity.ts";
 import { fingerprint } from "../identity/node-key.ts";
@@ -19,8 +28,10 @@ import {
 import type { NodeFile } from "../processes/node-file.ts";
 import { formatEndpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
-import { type Placed, placeOf } from "./join-plan.ts";
+import { askPeer } from "./ask-peer.ts";
+import { type Placed, placeOf, type Wish } from "./join-plan.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
+import type { PeerRequests } from "./peer-requests.ts";
 import { isHeard } from "./roster.ts";
 
 export interface JoinDeskOptions {
@@ -28,6 +39,7 @@ export interface JoinDeskOptions {
   readonly identity: Identity;
   readonly keys: Pick<IdentityKeys, "fingerprint">;
   readonly membership: Pick<MembershipLoop, "roster" | "remembered" | "departures" | "endpoint">;
+  readonly peers: Pick<PeerRequests, "nodes" | "request" | "unreachable">;
   /** Who owns addresses and used them. */
   readonly owners: () => readonly { readonly id: NodeId }[];
   readonly maxId: NodeId;
@@ -35,9 +47,17 @@ export interface JoinDeskOptions {
 }
 
 /** A launch takes seconds; who needs longer asks again. */
-const PROMISE_MS = 120_000;
+const PROMISE_MS = 60_000;
 /** Told to the joiner, which learns of the others from them. */
 const MAX_TARGETS = 8;
+const CHOOSE_MS = 5_000;
+/** What a node that chooses says for all: another one would say the same. */
+const FINAL: readonly ErrorCode[] = [
+  "NODE_NAME_TAKEN",
+  "NODE_DEPARTED",
+  "IPAM_ID_OUTSIDE_SUBNET",
+  "JOINS_MANY",
+];
 
 interface Promised extends Placed {
   readonly untilMs: number;
@@ -51,15 +71,15 @@ export class JoinDesk {
     this.#options = options;
   }
 
-  /** Gives the asker its place. Throws USAGE, NODE_DEPARTED, NODE_NAME_TAKEN, NODE_TWIN and IPAM_ID_OUTSIDE_SUBNET. */
+  /** Gives the asker its place. Throws USAGE, and as `choosePlace`. */
   async admit(request: JoinRequest): Promise<Joined> {
     const { name, nodeKey, oneTimeKey, proof } = request;
     if (!isNodeKeyProven(nodeKey, oneTimeKey, name, proof)) {
       throw new HansaError("USAGE", "the request to join is not signed with the node key it names");
     }
-    const { identity, node } = this.#options;
     this.#requireMembership();
-    const { id, name: given } = this.#promise({ name, fingerprint: fingerprint(nodeKey) });
+    const { identity, node } = this.#options;
+    const { id, name: given } = await this.#place({ name, fingerprint: fingerprint(nodeKey) });
     const { roots, token } = identity;
     const secrets = { roots, ...(token !== undefined && { token }) };
     const joiner = { nodeKey, oneTimeKey, id };
@@ -70,6 +90,16 @@ export class JoinDesk {
       targets: this.#targets(),
       sealed: sealRoots(secrets, joiner, createOneTimeKey(), nonce),
     };
+  }
+
+  /**
+   * Chooses for another node, by what this one knows and what the asking one promised. Throws NODE_DEPARTED, NODE_NAME_TAKEN, NODE_TWIN, JOINS_MANY and
+   * IPAM_ID_OUTSIDE_SUBNET.
+   */
+  choosePlace({ promised, ...wish }: PlaceRequest): PlaceGiven {
+    this.#requireMembership();
+    const { id, name } = this.#choose(wish, promised);
+    return { id, name };
   }
 
   /** A node that is out of the cluster itself lets nobody in. */
@@ -84,22 +114,62 @@ export class JoinDesk {
     }
   }
 
-  #promise(wish: { readonly name: string; readonly fingerprint: string }): Placed {
-    const { membership, owners, maxId, clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    this.#promises = this.#promises.filter(({ untilMs }) => untilMs > nowMs);
+  /** Asks the lowest node that answers, and chooses itself when that is this one. */
+  async #place(wish: Wish): Promise<Placed> {
+    const { node, peers } = this.#options;
+    const lower = peers
+      .nodes()
+      .filter(({ id, isHeard: hears }) => hears && id < node.id)
+      .sort((a, b) => a.id - b.id);
+    const promised = this.#promised();
+    for (const other of lower) {
+      const question = { method: "POST", path: "/v1/join/place", timeoutMs: CHOOSE_MS } as const;
+      try {
+        const answer = await askPeer(peers, other, { ...question, body: { ...wish, promised } });
+        if (isPlaceGiven(answer)) return this.#keep({ ...answer, fingerprint: wish.fingerprint });
+      } catch (error) {
+        // One that cannot say leaves it to the next one.
+        if (!isHansaError(error) || FINAL.includes(error.code)) throw error;
+      }
+    }
+    return this.#choose(wish, []);
+  }
+
+  #choose(wish: Wish, elsewhere: readonly Placed[]): Placed {
+    const { membership, owners, maxId } = this.#options;
     const place = placeOf(wish, {
-      placed: [...this.#known(), ...this.#promises],
+      placed: [...this.#known(), ...this.#promised(), ...elsewhere],
       owners: owners().map(({ id }) => id),
       departed: new Set(membership.departures.map(({ keyFingerprint }) => keyFingerprint)),
       maxId,
     });
     if (!place.ok) throw new HansaError(place.code, place.text);
-    const { id, name } = place;
-    const { fingerprint: key } = wish;
-    const others = this.#promises.filter((each) => each.fingerprint !== key);
-    this.#promises = [...others, { id, name, fingerprint: key, untilMs: nowMs + PROMISE_MS }];
-    return { id, name, fingerprint: key };
+    return this.#keep({ id: place.id, name: place.name, fingerprint: wish.fingerprint });
+  }
+
+  /** Throws JOINS_MANY. */
+  #keep(placed: Placed): Placed {
+    const untilMs = this.#options.clock.monotonicMs() + PROMISE_MS;
+    const others = this.#standing().filter(({ fingerprint: key }) => key !== placed.fingerprint);
+    if (others.length >= MAX_PROMISED) {
+      throw new HansaError("JOINS_MANY", `${MAX_PROMISED} hosts are about to join already`);
+    }
+    this.#promises = [...others, { ...placed, untilMs }];
+    return placed;
+  }
+
+  #promised(): Required<Placed>[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return this.#standing().map(({ untilMs, ...placed }) => ({
+      ...placed,
+      forSeconds: Math.ceil((untilMs - nowMs) / 1000),
+    }));
+  }
+
+  #standing(): readonly Promised[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#promises = this.#promises.filter(({ untilMs }) => untilMs > nowMs);
+    return this.#promises;
   }
 
   /** Everybody who has a place, as far as this node knows. */

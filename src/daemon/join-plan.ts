@@ -13,6 +13,8 @@ export interface Placed {
   readonly name: string;
   /** 8 hex digits. */
   readonly fingerprint: string;
+  /** For a place that is only promised: how long that holds. */
+  readonly forSeconds?: number;
 }
 
 export interface Wish {
@@ -44,7 +46,11 @@ export function placeOf(wish: Wish, { placed, owners, departed, maxId }: Cluster
   if (before) return { ok: true, id: before.id, name: before.name };
   const holder = placed.find(({ name }) => name.toLowerCase() === wish.name.toLowerCase());
   if (holder) {
-    const text = `node ${holder.id} of the cluster has the name ${holder.name} already`;
+    const { id, name, forSeconds } = holder;
+    const text =
+      forSeconds === undefined
+        ? `node ${id} of the cluster has the name ${name} already`
+        : `the name ${name} was promised to another host just now, and is free again in ${forSeconds} s if that does not come`;
     return { ok: false, code: "NODE_NAME_TAKEN", text };
   }
   const taken = new Set([...placed.map(({ id }) => id), ...owners]);

@@ -16,7 +16,7 @@ import type {
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import { inspectionOf } from "../api/inspection.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
-import type { Joined, JoinRequest } from "../api/join-schemas.ts";
+import type { Joined, JoinRequest, PlaceGiven, PlaceRequest } from "../api/join-schemas.ts";
 import type { NodePort } from "../api/node-port.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
@@ -282,6 +282,10 @@ export class NodeAnswers implements NodePort {
 
   admit(request: JoinRequest): Promise<Joined> {
     return this.#parts.joins.admit(request);
+  }
+
+  choosePlace(request: PlaceRequest): PlaceGiven {
+    return this.#parts.joins.choosePlace(request);
   }
 
   async inspect(): Promise<Inspection> {

@@ -10,11 +10,18 @@ import { isHansaError } from "../errors.ts";
 import type { Command } from "../host/command.ts";
 import { hansaPaths } from "./paths.ts";
 import { processList } from "./process-list.ts";
-import { removeUnits, startUnits, stopUnits } from "./systemd.ts";
-import { unitFiles } from "./units.ts";
+import {
+  removeStarterUnits,
+  removeUnits,
+  startStarterUnits,
+  startUnits,
+  stopUnits,
+} from "./systemd.ts";
+import { starterUnitFiles, unitFiles } from "./units.ts";
 
 const GOLDEN = join(import.meta.dirname, "golden/units.golden");
 const SOCKET = "/run/hansa/ipam.sock";
+const STARTER_SOCKET = "/run/hansa-starter/start.sock";
 
 function text(files: ReadonlyMap<string, string>): string {
   return [...files].map(([name, body]) => `=== ${name}\n${body}`).join("\n");
@@ -25,7 +32,8 @@ test("the units are the recorded ones", async () => {
     program: ["/usr/local/bin/hansa"],
     tunnel: "role",
   });
-  const actual = text(unitFiles(processes, SOCKET));
+  const starter = starterUnitFiles(["/usr/local/bin/hansa"], STARTER_SOCKET);
+  const actual = text(new Map([...unitFiles(processes, SOCKET), ...starter]));
   if (process.env["UPDATE_GOLDEN"] === "1") await writeFile(GOLDEN, actual);
   assert.equal(actual, readFileSync(GOLDEN, "utf8"));
 });
@@ -59,7 +67,8 @@ test("systemd-analyze finds nothing wrong with the units", async (t) => {
   try {
     // The program must exist for the check; any will do.
     const processes = processList({ program: [process.execPath], tunnel: "role" });
-    const files = unitFiles(processes, SOCKET);
+    const starter = starterUnitFiles([process.execPath], STARTER_SOCKET);
+    const files = new Map([...unitFiles(processes, SOCKET), ...starter]);
     const paths = [...files.keys()].map((name) => join(dir, name));
     for (const [name, body] of files) await writeFile(join(dir, name), body);
     const { stdout, stderr } = await promisify(execFile)(
@@ -114,6 +123,28 @@ test("units are installed, started, stopped and removed, and written only when t
       assert.ok(isHansaError(error, "SYSTEMD_FAILED"));
       return error.message === "systemctl enable failed: Unit is masked.";
     });
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
+test("the starter's units come and go by themselves, and a reset leaves them", async () => {
+  const root = await mkdtemp(join(tmpdir(), "units-"));
+  try {
+    const paths = hansaPaths({ HANSA_ROOT: root });
+    const { calls, command } = fakeSystemctl();
+    await startStarterUnits(["/usr/local/bin/hansa"], paths, command);
+    await startStarterUnits(["/usr/local/bin/hansa"], paths, command);
+    await removeUnits(paths, command);
+    await removeStarterUnits(paths, command);
+    await removeStarterUnits(paths, command);
+    assert.deepEqual(calls, [
+      "systemctl daemon-reload",
+      "systemctl enable --now hansa-starter.socket",
+      "systemctl enable --now hansa-starter.socket",
+      "systemctl disable --now hansa-starter.socket hansa-starter.service",
+      "systemctl daemon-reload",
+    ]);
   } finally {
     await rm(root, { recursive: true });
   }
