@@ -7,8 +7,9 @@ import { type Answer, eventually, hosts, must, status } from "./cluster.ts";
 let playground: Playground;
 let one: Host;
 let two: Host;
-/** Never gets in. */
+/** First a cluster of its own, then a member. */
 let three: Host;
+let four: Host;
 /** What `context export` printed on node 1. */
 let exported: string;
 
@@ -17,9 +18,10 @@ const HOME = "/tmp/ada";
 const DOMAIN = "simplecontainer.io";
 
 before(async () => {
-  playground = await hosts("e2esmr", 3);
-  [one, two, three] = [1, 2, 3].map((number) => playground.host(number)) as [Host, Host, Host];
-  await Promise.all([one, two, three].map(prepare));
+  playground = await hosts("e2esmr", 4);
+  const all = [1, 2, 3, 4].map((number) => playground.host(number));
+  [one, two, three, four] = all as [Host, Host, Host, Host];
+  await Promise.all(all.map(prepare));
 });
 after(() => playground?.down());
 
@@ -94,14 +96,21 @@ test("the control plane listens on 1443 of IPv4 and IPv6, and wants a certificat
   assert.doesNotMatch(listening, /:2379 /);
 });
 
+/** What the certificate of a host's control plane is good for. */
+async function certifiedNames(host: Host): Promise<string[]> {
+  const show = `openssl s_client -connect 127.0.0.1:1443 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`;
+  const entries = ((await must(host, "sh", "-c", show)).split("\n").at(-1) ?? "").split(",");
+  return entries.map((entry) => entry.trim());
+}
+
+async function namesOf(host: Host): Promise<string[]> {
+  return (await certifiedNames(host)).filter((entry) => entry.startsWith("DNS:"));
+}
+
 test("its certificate is good for the domain, localhost and addresses, and for no other name", async () => {
-  const names = `openssl s_client -connect 127.0.0.1:1443 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`;
-  const shown = (await must(one, "sh", "-c", names)).split("\n").at(-1) ?? "";
-  const entries = shown.split(",").map((entry) => entry.trim());
-  const dns = entries.filter((entry) => entry.startsWith("DNS:"));
-  assert.deepEqual(dns, [`DNS:node-1.${DOMAIN}`, "DNS:localhost"]);
-  assert.ok(entries.includes("IP Address:192.168.48.11"), shown);
-  assert.ok(entries.includes("IP Address:127.0.0.1"), shown);
+  assert.deepEqual(await namesOf(one), [`DNS:node-1.${DOMAIN}`, "DNS:localhost"]);
+  const all = await certifiedNames(one);
+  for (const ip of ["127.0.0.1", "192.168.48.11"]) assert.ok(all.includes(`IP Address:${ip}`), ip);
 });
 
 test("smrctl context import $(smr agent export --node smr-node-1) -y", async () => {
@@ -168,6 +177,29 @@ test("a peer that is dead, or another than the certificate names, is refused in 
   assert.equal((await status(one)).peers.length, 1);
 });
 
+/** Takes a context of `from` into use on `to`; one admits to the cluster by it. */
+async function handOver(from: Host, to: Host, name: string, ...options: string[]): Promise<void> {
+  const words = await prints(from, ["smrctl context export", ...options].join(" "));
+  await prints(to, `smr agent import ${words} --name ${name}`);
+}
+
+test("a context of another cluster, and one of a viewer, are refused and leave nothing on either side", async () => {
+  assert.match(await prints(three, "smrmgr start -n smr-node-3"), /Domain: +localhost\n/);
+  await handOver(three, two, "foreign");
+  await handOver(one, two, "viewer", "--role viewer");
+  await prints(two, `smrctl context switch node-1.${DOMAIN}`);
+  const before = await traces(two);
+  const join = `smrmgr start -n smr-node-2 -j -p https://node-1.${DOMAIN}:1443`;
+  const foreign = await typed(two, `${join} --context foreign`);
+  assert.equal(foreign.status, 1);
+  assert.match(foreign.stderr, /Error: no node of the context foreign answers \(node-1\./);
+  const viewer = await typed(two, `${join} --context viewer`);
+  assert.equal(viewer.status, 1);
+  assert.match(viewer.stderr, /Error: join needs the role admin, and ada@\S+ is viewer\n/);
+  assert.equal(await traces(two), before);
+  assert.equal((await status(one)).peers.length, 1);
+});
+
 test("smrmgr start -n smr-node-2 … -j -p …: both nodes list two members", async () => {
   const join = `smrmgr start -n smr-node-2 -d node-2.${DOMAIN} -j -p https://node-1.${DOMAIN}:1443`;
   const printed = await prints(two, join);
@@ -183,4 +215,79 @@ test("smrmgr start -n smr-node-2 … -j -p …: both nodes list two members", as
   const log = await must(one, "cat", "/var/lib/hansa/log/audit.log");
   assert.match(log, /"who":"ada@[^"]*","role":"admin",.*"operation":"join","result":"ok"/);
   assert.match(log, /"operation":"join","result":"NODE_NAME_TAKEN"/);
+});
+
+test("the same line again changes nothing, and a node that was stopped comes back as it was", async () => {
+  const join = `smrmgr start -n smr-node-2 -d node-2.${DOMAIN} -j -p https://node-1.${DOMAIN}:1443`;
+  const { engineId } = (await status(two)).node;
+  assert.match(await prints(two, join), /Id: +2\n/);
+  assert.equal(await prints(two, "smrmgr stop"), "[2] Node stopped");
+  assert.equal((await typed(two, "smrctl status --peers --context viewer")).status, 0);
+  const another = await typed(two, "smrmgr start -n smr-node-9");
+  assert.equal(another.status, 1);
+  assert.match(
+    another.stderr,
+    /Error: this host is node 2 \(smr-node-2\) .*: its name is smr-node-2,/,
+  );
+  assert.match(await prints(two, join), /Id: +2\n/);
+  const { node } = await status(two);
+  assert.deepEqual([node.id, node.name, node.engineId], [2, "smr-node-2", engineId]);
+  assert.deepEqual(await namesOf(two), [`DNS:node-2.${DOMAIN}`, "DNS:localhost"]);
+});
+
+test("who stopped for good joins another cluster; two that join at one time through two nodes get two ids", async () => {
+  assert.equal(await prints(three, "smrmgr stop --leave"), "[1] Node reset");
+  assert.doesNotMatch(await traces(three), /node\.json|daemon|:1443/);
+  await handOver(one, three, "one");
+  await handOver(two, four, "two");
+  const at = (number: number) => `-j -p https://192.168.48.1${number}:1443`;
+  const printed = await Promise.all([
+    prints(three, `smrmgr start -n smr-node-3 ${at(1)}`),
+    prints(four, `smrmgr start -n smr-node-4 ${at(2)}`),
+  ]);
+  const ids = printed.map((text) => /Id: +(\d+)\n/.exec(text)?.[1]);
+  assert.deepEqual(ids.sort(), ["3", "4"]);
+  const all = ["smr-node-1", "smr-node-2", "smr-node-3", "smr-node-4"];
+  for (const host of [one, two, three, four]) {
+    await eventually(`${host.name} lists four members`, 15_000, async () => {
+      const { peers } = await status(host);
+      const alive = peers.filter(({ state }) => state === "alive").map(({ name }) => name);
+      return `${alive.sort()}` === `${all}` ? true : undefined;
+    });
+  }
+  assert.deepEqual((await status(three)).warnings, []);
+});
+
+test("the token that start made is root's to see, on each node the same, and launches one more", async () => {
+  const tokens = [
+    await must(one, "hansa", "token", "show"),
+    await must(two, "hansa", "token", "show"),
+  ];
+  assert.match(tokens[0] ?? "", /^[A-Za-z0-9_-]{32}$/);
+  assert.equal(tokens[0], tokens[1]);
+  assert.equal((await typed(one, "hansa token show")).status, 1);
+  assert.equal(
+    await prints(four, "smrmgr stop --leave").then((text) => text.slice(-10)),
+    "Node reset",
+  );
+  const launched = await four.exec(
+    ["hansa", "launch", "--id", "9", "--token-file", "-", "192.168.48.11"],
+    { stdin: `${tokens[0]}\n` },
+  );
+  assert.equal(launched.status, 0, launched.stderr);
+  await eventually("node 9 is a member", 15_000, async () =>
+    (await status(one)).peers.some(({ id, state }) => id === 9 && state === "alive")
+      ? true
+      : undefined,
+  );
+});
+
+test("after a power cut node and starter are back, with the same certificate's names", async () => {
+  await one.kill();
+  await one.boot();
+  await eventually("node 1 is back", 20_000, async () =>
+    (await status(one)).connections.some(({ state }) => state === "established") ? true : undefined,
+  );
+  assert.deepEqual(await namesOf(one), [`DNS:node-1.${DOMAIN}`, "DNS:localhost"]);
+  assert.match(await prints(one, "smrmgr start"), /Name: +smr-node-1\n/);
 });
