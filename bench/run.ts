@@ -7,6 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { deriveRoot } from "../src/identity/roots.ts";
 import { Playground } from "../src/playground/playground.ts";
+import { apiReadRows } from "./api-reads.ts";
 import { formHansa, HANSA, HOSTS, must, seconds, TOKEN } from "./cluster.ts";
 import { hostCutSeconds } from "./host-cut.ts";
 import { addressRequests, pairsWithLeases } from "./ipam-plugin.ts";
@@ -162,6 +163,8 @@ for (const command of ["version", "status"]) {
     samples: samples.length,
   });
 }
+
+rows.push(...(await apiReadRows(playground, 3)));
 
 await playground.down();
 rows.push(...(await throughputRows(3)));
