@@ -97,6 +97,7 @@ for (const [line, sentence, hint] of [
   [`launch --id 1 ${TOKEN} host1:99999`, /invalid argument: HOST, .* received: host1:99999$/, /./],
   [`launch --id 1 ${TOKEN} http://host1`, /received: http:\/\/host1$/, /./],
   [`launch --id 1 ${TOKEN} --subnet 10.32.0.1/12`, /subnet, .* received: 10.32.0.1\/12$/, /./],
+  [`launch --id 1 ${TOKEN} --domain a_b`, /domain, required: a DNS name, received: a_b$/, /./],
   [`launch --id 1 ${TOKEN} --link0 eth0`, /invalid argument: link0, .* received: eth0$/, /./],
   [`launch --id 1 ${TOKEN} --link1 192.0.2.1`, /missing required parameter: link0$/, /./],
   [`launch --id 1 ${TOKEN} --gossip-port 0`, /gossip-port, .* received: 0$/, /./],

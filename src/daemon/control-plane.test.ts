@@ -12,6 +12,7 @@ import { FakeNode } from "../api/fake-node.ts";
 import { ManualClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
 import { type Authority, createAuthority, fromNow, type Leaf } from "../identity/authority.ts";
+import type { NodeFile } from "../processes/node-file.ts";
 import type { Role } from "../values/role.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CertificateBook } from "./certificate-book.ts";
@@ -67,12 +68,14 @@ after(async () => {
 function planeOf(
   api: number,
   parts: Omit<ConstructorParameters<typeof ControlPlane>[0], "node" | "identity">,
+  node: Partial<NodeFile> = {},
 ): ControlPlane {
   const keys = { privateKey: "", publicKey: "" };
   return new ControlPlane({
     node: {
       ...{ version: 1, id: 1, name: "host1", cluster: "test", subnet: "10.32.0.0/12", targets: [] },
       ...{ links: [], ports: { gossip: 1, overlay: 2, api }, encryption: "wireguard" },
+      ...node,
     },
     identity: {
       roots: [{ root: ROOT, since: "2026-01-01T00:00:00Z" }],
@@ -152,6 +155,37 @@ test("nobody is served without one, or with one of another cluster or without a 
   const roleless = await ask(await leaf());
   assert.deepEqual([roleless.status, roleless.body.error?.code], [401, "API_CERTIFICATE_REFUSED"]);
   assert.match(served.logged.join(""), /refused/);
+});
+
+test("a node that was started for a domain shows that name and localhost, its addresses and the ones given, and no other", async () => {
+  const port = await freePort();
+  const { clock, logged } = served;
+  const logger = createLogger({ write: (line) => logged.push(line) });
+  const plane = planeOf(
+    port,
+    {
+      ...{ answers: () => served.node, audit: new AuditLog(served.auditPath, logger) },
+      ...{ addresses: () => ["192.0.2.1"], book: served.book, clock, logger },
+    },
+    { domain: "node-1.example.org", certificateAddresses: ["203.0.113.7"] },
+  );
+  await plane.begin();
+  try {
+    const { certificate: ca } = await authority();
+    const socket = connectTls({ host: "127.0.0.1", port, ca, servername: "node-1.example.org" });
+    await once(socket, "secureConnect");
+    assert.equal(
+      socket.getPeerCertificate().subjectaltname,
+      "DNS:node-1.example.org, DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, IP Address:192.0.2.1, IP Address:203.0.113.7",
+    );
+    assert.equal(socket.getPeerCertificate().subject.CN, "host1");
+    socket.destroy();
+    const other = connectTls({ host: "127.0.0.1", port, ca, servername: "host1" });
+    const [error] = await once(other, "error");
+    assert.match(`${error}`, /does not match certificate's altnames/);
+  } finally {
+    await plane.close();
+  }
 });
 
 test("an expired certificate is refused, and says that it has expired", async () => {

@@ -102,6 +102,7 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
   const pairs: readonly (readonly [string, unknown, unknown])[] = [
     ["subnet", options.subnet, stored.subnet],
     ["name", options.name, stored.name],
+    ["domain", options.domain, stored.domain],
     ["links", options.links?.join(",") || undefined, stored.links.join(",")],
     ["gossip port", options.ports?.gossip, stored.ports.gossip],
     ["overlay port", options.ports?.overlay, stored.ports.overlay],

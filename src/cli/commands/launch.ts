@@ -3,6 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { HansaError, isErrno } from "../../errors.ts";
 import { parseCidr } from "../../values/cidr.ts";
+import { isDnsName } from "../../values/dns-name.ts";
 import { parseTarget } from "../../values/endpoint.ts";
 import { MAX_NODE_ID, parseNodeId } from "../../values/node-id.ts";
 import type { Command, Context, OptionSpec, Words } from "../command.ts";
@@ -42,6 +43,11 @@ A token on the command line is visible to other users of the host for a moment: 
     { name: "cluster", value: "NAME", summary: "name of the cluster, default hansa" },
     { name: "subnet", value: "CIDR", summary: "addresses for containers, default 10.32.0.0/12" },
     { name: "name", value: "NODE", summary: "name of this node, default the host's name" },
+    {
+      name: "domain",
+      value: "DOMAIN",
+      summary: "the one DNS name that its API's certificate is good for, default the node's name",
+    },
     ...LINKS,
     {
       name: "no-encryption",
@@ -90,6 +96,7 @@ export interface LaunchRequest {
   readonly cluster: string | undefined;
   readonly subnet: string | undefined;
   readonly name: string | undefined;
+  readonly domain: string | undefined;
   readonly links: readonly string[] | undefined;
   readonly ports: Partial<Record<PortName, number>>;
   readonly encryption: "none" | undefined;
@@ -112,6 +119,8 @@ export function launchRequest({ values, flags, operands }: Words): LaunchRequest
   if (subnet !== undefined && parseCidr(subnet) === undefined) {
     bad("subnet", "an IPv4 block such as 10.32.0.0/12", subnet);
   }
+  const domain = values.get("domain");
+  if (domain !== undefined && !isDnsName(domain)) bad("domain", "a DNS name", domain);
   for (const target of operands) {
     if (parseTarget(target) === undefined) bad("HOST", "HOST[:PORT]", target);
   }
@@ -120,6 +129,7 @@ export function launchRequest({ values, flags, operands }: Words): LaunchRequest
     subnet,
     cluster: values.get("cluster"),
     name: values.get("name"),
+    domain,
     links: linksOf(values),
     encryption: flags.has("no-encryption") ? "none" : undefined,
     ports: launchPorts(values),
