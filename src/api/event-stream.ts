@@ -6,9 +6,9 @@
  */
 
 /** Between two signs of life. */
-const BEAT_MS = 5_000;
+const BEAT_MS = 2_000;
 /** After so long without one a reader takes the other side for gone. */
-export const SILENT_MS = 16_000;
+export const SILENT_MS = 7_000;
 
 const encoder = new TextEncoder();
 const BEAT = encoder.encode(":\n\n");

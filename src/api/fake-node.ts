@@ -2,6 +2,7 @@
 
 import { HansaError } from "../errors.ts";
 import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
+import type { ContainerEvent, ContainerRow, Containers } from "./container-schema.ts";
 import type {
   Certificates,
   Issued,
@@ -205,6 +206,53 @@ export function exampleCheck(): AddressCheck {
   };
 }
 
+/** A service of a compose project on host1, a container by itself on host2, which is not in reach, and nothing known of host3. */
+export function exampleContainers(): Containers {
+  const row: ContainerRow = {
+    node: { id: 1, name: "host1" },
+    id: "ab".repeat(32),
+    group: "shop",
+    name: "web",
+    dockerName: "shop-web-1",
+    image: "nginx:1.27",
+    addresses: ["10.40.0.1"],
+    ports: [
+      { port: 80, protocol: "tcp", hostPort: 8080, hostAddress: null },
+      { port: 443, protocol: "tcp", hostPort: null, hostAddress: null },
+      { port: 53, protocol: "udp", hostPort: 53, hostAddress: "127.0.0.1" },
+    ],
+    dependsOn: ["shop.cache", "shop.db"],
+    imageState: { state: "pulled", percent: null, error: null },
+    engine: "docker",
+    engineState: "running",
+    state: "running",
+    stateSince: "2025-12-31T23:57:50.000Z",
+    exitCode: null,
+    error: null,
+  };
+  return {
+    nodes: [
+      { id: 1, name: "host1", reachable: true, asOf: "2026-01-01T00:00:00.000Z", problem: null },
+      {
+        ...{ id: 2, name: "host2", reachable: false, asOf: "2025-12-31T23:59:25.000Z" },
+        problem: { code: "NODE_UNREACHABLE", message: "node 2 (host2) cannot be asked" },
+      },
+      { id: 3, name: "host3", reachable: false, asOf: null, problem: null },
+    ],
+    containers: [
+      row,
+      {
+        ...row,
+        ...{ node: { id: 2, name: "host2" }, id: "cd".repeat(32), group: null, name: "lone" },
+        ...{ dockerName: "lone", image: "busybox:latest", addresses: [], ports: [], dependsOn: [] },
+        imageState: { state: "pulling", percent: 45.4, error: null },
+        ...{ engineState: "exited", state: "failed", exitCode: 1 },
+        stateSince: "2025-12-31T20:00:00.000Z",
+      },
+    ],
+  };
+}
+
 export class FakeNode implements NodePort {
   /** Served as it is; tests change it. */
   current: Status = exampleStatus();
@@ -219,7 +267,34 @@ export class FakeNode implements NodePort {
   /** When set, every call rejects with it. */
   failure: Error | undefined;
   check: AddressCheck = exampleCheck();
+  shown: Containers = exampleContainers();
   readonly #wake = new Set<() => void>();
+
+  async containers(): Promise<Containers> {
+    this.#mayFail();
+    return this.shown;
+  }
+
+  /** All again after each change. */
+  async *watchContainers(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
+    let last: Containers | undefined;
+    while (!signal.aborted) {
+      this.#mayFail();
+      if (this.shown !== last) yield { type: "all", ...this.shown };
+      last = this.shown;
+      await this.#changed(signal).catch(() => undefined);
+    }
+  }
+
+  watchOwnContainers(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
+    return this.watchContainers(signal);
+  }
+
+  /** Shows others and tells who waits for it. */
+  show(containers: Containers): void {
+    this.shown = containers;
+    for (const wake of this.#wake) wake();
+  }
 
   async status(): Promise<Status> {
     this.#mayFail();

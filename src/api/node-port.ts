@@ -2,6 +2,7 @@
 
 import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
 import type { Caller } from "./caller.ts";
+import type { ContainerEvent, Containers } from "./container-schema.ts";
 import type {
   Certificates,
   Issued,
@@ -50,6 +51,12 @@ export interface NodePort {
   /** State, logs and network of the host, without secrets; takes up to 15 s. */
   report(): Promise<HostReport>;
   version(): Version;
+  /** Containers of all nodes; waits up to 2.5 s for nodes that were not asked lately. */
+  containers(): Promise<Containers>;
+  /** All of them at first, then each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
+  watchContainers(signal: AbortSignal): AsyncIterable<ContainerEvent>;
+  /** Those of this node only. */
+  watchOwnContainers(signal: AbortSignal): AsyncIterable<ContainerEvent>;
   /** What gossip counted since the daemon's start, by name in camel case. */
   counters(): Readonly<Record<string, number>>;
 }

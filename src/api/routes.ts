@@ -11,6 +11,7 @@ import {
   takeOverRequestSchema,
 } from "./address-schemas.ts";
 import type { Caller } from "./caller.ts";
+import { containerEventSchema, containersSchema } from "./container-schema.ts";
 import {
   certificatesSchema,
   issuedSchema,
@@ -276,6 +277,31 @@ export const ROUTES: readonly Route[] = [
     response: addressCheckSchema,
     errors: ["DOCKER_UNREACHABLE", "IPAM_PLUGIN_UNREACHABLE"],
     handle: (node) => node.checkAddresses(true),
+  }),
+  route({
+    method: "get",
+    path: "/v1/containers",
+    operation: "listContainers",
+    summary:
+      "The containers on the network hansa of all nodes, with how old what is known of each node is",
+    response: containersSchema,
+    handle: (node) => node.containers(),
+  }),
+  eventRoute({
+    path: "/v1/containers/watch",
+    operation: "watchContainers",
+    summary: "The same as server-sent events: all at first, then each change as it happens",
+    response: containerEventSchema,
+    errors: ["API_WATCHERS_MANY"],
+    stream: (node, signal) => node.watchContainers(signal),
+  }),
+  eventRoute({
+    path: "/v1/containers/local/watch",
+    operation: "watchOwnContainers",
+    summary: "The same events of this node's own containers",
+    response: containerEventSchema,
+    errors: ["API_WATCHERS_MANY"],
+    stream: (node, signal) => node.watchOwnContainers(signal),
   }),
   route({
     method: "get",

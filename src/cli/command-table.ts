@@ -11,6 +11,7 @@ import { ipam } from "./commands/ipam.ts";
 import { launch } from "./commands/launch.ts";
 import { playground } from "./commands/playground.ts";
 import { prime } from "./commands/prime.ts";
+import { ps } from "./commands/ps.ts";
 import { report } from "./commands/report.ts";
 import { reset } from "./commands/reset.ts";
 import { resume } from "./commands/resume.ts";
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   connect,
   forget,
   status,
+  ps,
   prime,
   inspect,
   doctor,

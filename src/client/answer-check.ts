@@ -6,6 +6,7 @@
  */
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
+import type { ContainerEvent, Containers } from "../api/container-schema.ts";
 import type { Certificates, Issued, Revoked } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
@@ -220,6 +221,59 @@ export const isAddressCheck: Check<AddressCheck> = (value): value is AddressChec
     unreachable: listOf((owner) => has(owner, { id: isNumber, name: orNull(isText) })),
     conflicts: isNumber,
   });
+
+const isContainerRow = (value: unknown): boolean =>
+  has(value, {
+    node: isNodeRef,
+    id: orNull(isText),
+    group: orNull(isText),
+    name: isText,
+    dockerName: isText,
+    image: isText,
+    addresses: listOf(isText),
+    ports: listOf((port) =>
+      has(port, {
+        port: isNumber,
+        protocol: isText,
+        hostPort: orNull(isNumber),
+        hostAddress: orNull(isText),
+      }),
+    ),
+    dependsOn: listOf(isText),
+    imageState: (image) =>
+      has(image, { state: isText, percent: orNull(isNumber), error: orNull(isText) }),
+    engine: isText,
+    engineState: orNull(isText),
+    state: isText,
+    stateSince: orNull(isText),
+    exitCode: orNull(isNumber),
+    error: orNull(isText),
+  });
+
+const isContainerNode = (value: unknown): boolean =>
+  has(value, {
+    id: isNumber,
+    name: isText,
+    reachable: isBoolean,
+    asOf: orNull(isText),
+    problem: orNull((problem) => has(problem, { code: isText, message: isText })),
+  });
+
+export const isContainers: Check<Containers> = (value): value is Containers =>
+  has(value, { nodes: listOf(isContainerNode), containers: listOf(isContainerRow) });
+
+const EVENTS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  all: isContainers,
+  container: (value) => has(value, { container: isContainerRow }),
+  gone: (value) => has(value, { node: isNumber, id: isText }),
+  node: (value) => has(value, { node: isContainerNode }),
+  "node-gone": (value) => has(value, { node: isNumber }),
+};
+
+export const isContainerEvent: Check<ContainerEvent> = (value): value is ContainerEvent => {
+  const type = (value as { readonly type?: unknown } | null | undefined)?.type;
+  return isText(type) && Object.hasOwn(EVENTS, type) && EVENTS[type]?.(value) === true;
+};
 
 /** The table's code, sentence and hint of a failed request. */
 export const isFailure: Check<{

@@ -15,13 +15,14 @@ const LF = 0x0a;
  * The JSON values of the events at `path`, until `signal` aborts, which ends it without an error, or the server ends.
  *
  * Throws the system's error (ENOENT, ECONNREFUSED, ECONNRESET also after SILENT_MS without a sign of life), a ResponseSyntaxError for what is no
- * stream of events, and `refused(answer)` for another status than 200 and for an event that is an error.
+ * stream of events (`heard` is told of each piece that comes, also of mere signs of life), and `refused(answer)` for another status than 200 and for an event that is an error.
  */
 export async function* events(
   door: Door,
   path: string,
   signal: AbortSignal,
   refused: (answer: RawResponse) => unknown,
+  heard: () => void = () => undefined,
 ): AsyncGenerator<unknown> {
   if (signal.aborted) return;
   const socket = await door.open();
@@ -39,6 +40,7 @@ export async function* events(
   let isStream = false;
   try {
     for await (const chunk of socket as AsyncIterable<Buffer>) {
+      heard();
       const mayEnd = !isStream || chunk.includes("\n\n") || (chunk[0] === LF && bytes > 0);
       pieces.push(chunk);
       bytes += chunk.length;

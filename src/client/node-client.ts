@@ -5,6 +5,8 @@
  */
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
+import { ContainerBoard } from "../api/container-board.ts";
+import type { Containers } from "../api/container-schema.ts";
 import type {
   Certificates,
   Issued,
@@ -24,6 +26,8 @@ import {
   type Check,
   isAddressCheck,
   isCertificates,
+  isContainerEvent,
+  isContainers,
   isDoctorReport,
   isFailure,
   isHostReport,
@@ -66,6 +70,10 @@ export interface NodeClient {
   join(request: JoinRequest): Promise<Joined>;
   certificates(): Promise<Certificates>;
   revokeCertificates(request: RevokeRequest): Promise<Revoked>;
+  /** Containers of all nodes. */
+  containers(): Promise<Containers>;
+  /** The same now and after each change; ends as `watchStatus` does. */
+  watchContainers(signal: AbortSignal): AsyncIterable<Containers>;
   inspect(): Promise<Inspection>;
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
@@ -107,6 +115,17 @@ export function apiClient(door: Door, node?: string): NodeClient {
     }
   };
   const get = (path: string): Promise<unknown> => call({ method: "GET", path });
+  /** Events until `signal` aborts; an end of theirs is NODE_NOT_RUNNING. */
+  async function* watch(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
+    const refused = ({ body, status }: RawResponse): HansaError =>
+      failureOf(JSON.parse(body), status, door);
+    try {
+      yield* events(door, placed(path), signal, refused);
+    } catch (error) {
+      throw inOurWords(error, door, node);
+    }
+    if (!signal.aborted) throw new HansaError("NODE_NOT_RUNNING", "hansa stopped");
+  }
   const asStatus = async (answer: unknown): Promise<Status> => {
     if (isStatus(answer) && answer.node.version === BUILD) return answer;
     const { checkStatus } = await import("./schema-check.ts");
@@ -116,16 +135,15 @@ export function apiClient(door: Door, node?: string): NodeClient {
     of: (other) => apiClient(door, other),
     status: async () => asStatus(await get("/v1/status")),
     watchStatus: async function* (signal) {
-      const refused = ({ body, status }: RawResponse): HansaError =>
-        failureOf(JSON.parse(body), status, door);
-      try {
-        for await (const answer of events(door, placed("/v1/status/watch"), signal, refused)) {
-          yield await asStatus(answer);
-        }
-      } catch (error) {
-        throw inOurWords(error, door, node);
+      for await (const answer of watch("/v1/status/watch", signal)) yield await asStatus(answer);
+    },
+    containers: async () => checked(await get("/v1/containers"), isContainers, "containers"),
+    watchContainers: async function* (signal) {
+      const board = new ContainerBoard();
+      for await (const event of watch("/v1/containers/watch", signal)) {
+        board.take(checked(event, isContainerEvent, "containers"));
+        yield board.list();
       }
-      if (!signal.aborted) throw new HansaError("NODE_NOT_RUNNING", "hansa stopped");
     },
     inspect: async () => {
       const answer = await get("/v1/inspect");

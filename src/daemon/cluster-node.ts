@@ -27,7 +27,9 @@ import type { Endpoint } from "../values/endpoint.ts";
 import { AddressLoop } from "./address-loop.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CertificateBook } from "./certificate-book.ts";
+import { ClusterContainers } from "./cluster-containers.ts";
 import { ContainerFinder } from "./container-finder.ts";
+import { ContainerWatch } from "./container-watch.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
@@ -66,6 +68,8 @@ export class ClusterNode {
   #strays!: StrayLoop;
   #controlPlane!: ControlPlane;
   #peers!: PeerRequests;
+  #watch!: ContainerWatch;
+  #containers!: ClusterContainers;
   #forwarding!: NodeForwarding;
   #joins!: JoinDesk;
   #book!: CertificateBook;
@@ -160,12 +164,18 @@ export class ClusterNode {
     this.#names = new NameLoop({
       self: node.id,
       plan: this.#plan,
-      engine,
-      logger: logger.child({ part: "names" }),
       roster: () => this.#membership.roster(),
       registry: this.#membership.knowledge.names,
       tell: (entries) => this.#membership.knowledge.setNames(entries),
       changed: () => this.#changed(),
+    });
+    this.#watch = new ContainerWatch({
+      engine,
+      logger: logger.child({ part: "docker" }),
+      told: (change) => {
+        if (change.type !== "lost") this.#names.setContainers(this.#watch.containers.values());
+        this.#containers.seen(change);
+      },
     });
     this.#docker = new DockerLoop({
       engine,
@@ -178,7 +188,7 @@ export class ClusterNode {
       leases: () => this.#addresses.leases(),
       free: (addresses) => this.#addresses.free(addresses),
       seen: (containers) => this.#strays.setContainers(containers),
-      event: (event) => this.#names.seen(event),
+      event: (event) => this.#watch.seen(event),
       changed: () => {
         // Docker's start takes rules and the bridge's settings away.
         this.#dataPath.repair();
@@ -202,6 +212,11 @@ export class ClusterNode {
       nodes: () => [node, ...this.#peers.nodes()],
     });
     this.#reach = new ReachIn(engine, finder);
+    this.#containers = new ClusterContainers({
+      self: { id: node.id, name: node.name },
+      watch: () => this.#watch,
+      peers: this.#peers,
+    });
     this.#controlPlane = new ControlPlane({
       routing: (callerOf) => this.#forwarding.routing(callerOf),
       streams: (callerOf) => this.streams(callerOf),
@@ -264,6 +279,7 @@ export class ClusterNode {
         controlPlane: this.#controlPlane,
         joins: this.#joins,
         book: this.#book,
+        containers: this.#containers,
       },
       ...{ plan: this.#plan, node, nodePath: paths.nodeFile, writes: this.#writes, logger },
     });
@@ -271,11 +287,13 @@ export class ClusterNode {
 
   async close(): Promise<void> {
     this.#doctor.close();
+    this.#containers.close();
     await this.#controlPlane.close();
     this.#peers.close();
     await this.#dataPath.close();
     await this.#strays.close();
-    await Promise.all([this.#docker.close(), this.#names.close()]);
+    await Promise.all([this.#docker.close(), this.#watch.close()]);
+    this.#names.close();
     await this.#membership.close();
     await this.#addresses.close();
     await this.#writes.drained();
@@ -301,6 +319,7 @@ export class ClusterNode {
     this.#dataPath.changed();
     this.#controlPlane.changed();
     this.#peers.changed();
+    this.#containers.changed();
     this.#answers.changed();
   }
 

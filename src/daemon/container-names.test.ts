@@ -20,7 +20,7 @@ function container(
   return {
     id: ID,
     name: "web",
-    image: "busybox",
+    ...{ image: "busybox", imageId: "", createdAt: "", health: "", oomKilled: false, ports: [] },
     hostname: "0123456789ab",
     status: "running",
     running: true,

@@ -4,8 +4,7 @@
  * The zone is built from members and names when somebody asks for the first time after they changed.
  */
 import type { Status } from "../api/status-schema.ts";
-import type { Engine, EngineEvent } from "../docker/engine.ts";
-import type { Logger } from "../host/logger.ts";
+import type { Container } from "../docker/engine.ts";
 import { type AddressPlan, nodeAddress } from "../ipam/address-plan.ts";
 import { ZONE } from "../names/domain-name.ts";
 import type { NameRegistry } from "../names/name-registry.ts";
@@ -18,7 +17,7 @@ import { contains } from "../values/cidr.ts";
 import type { NamedContainer } from "../values/container-reference.ts";
 import { formatIpv4, parseIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
-import { NameWatch } from "./name-watch.ts";
+import { nameEntryOf } from "./container-names.ts";
 import { type NamedAddress, namesOf } from "./names-view.ts";
 import { isHeard, type Roster } from "./roster.ts";
 
@@ -27,8 +26,6 @@ const LOOPBACK = /^(::ffff:)?127\./;
 export interface NameLoopOptions {
   readonly self: NodeId;
   readonly plan: AddressPlan;
-  readonly engine: Engine;
-  readonly logger: Logger;
   readonly roster: () => Roster;
   readonly registry: Pick<NameRegistry, "entriesOf" | "revision">;
   readonly tell: (entries: readonly NameEntry[]) => void;
@@ -38,7 +35,6 @@ export interface NameLoopOptions {
 
 export class NameLoop {
   readonly #options: NameLoopOptions;
-  readonly #watch: NameWatch;
   readonly #server: NameServer;
   #names: { readonly roster: Roster; readonly revision: number; readonly list: NamedAddress[] };
   #zone: Zone | undefined;
@@ -46,9 +42,7 @@ export class NameLoop {
 
   constructor(options: NameLoopOptions) {
     this.#options = options;
-    const { engine, logger, tell } = options;
     this.#names = { roster: options.roster(), revision: -1, list: [] };
-    this.#watch = new NameWatch({ engine, logger, tell });
     this.#server = new NameServer({
       address: this.#address,
       divertedPort: DIVERTED_DNS_PORT,
@@ -59,8 +53,9 @@ export class NameLoop {
     });
   }
 
-  seen(event: EngineEvent): void {
-    this.#watch.seen(event);
+  /** All containers of this node on the network, as they are now. */
+  setContainers(containers: Iterable<Container>): void {
+    this.#options.tell([...containers].flatMap((container) => nameEntryOf(container) ?? []));
   }
 
   view(): Status["dns"] {
@@ -99,9 +94,8 @@ export class NameLoop {
     return `NAMES_PORT_TAKEN: another program has port ${taken.join(" and ")} of ${this.#address}`;
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#server.close();
-    await this.#watch.close();
   }
 
   get #address(): string {

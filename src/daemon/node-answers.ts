@@ -6,6 +6,7 @@
 
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
 import type { Caller } from "../api/caller.ts";
+import type { ContainerEvent, Containers } from "../api/container-schema.ts";
 import type {
   Certificates,
   Issued,
@@ -33,6 +34,7 @@ import type { Ipv4 } from "../values/ipv4.ts";
 import { addressCheck } from "./address-check.ts";
 import type { AddressLoop } from "./address-loop.ts";
 import type { CertificateBook } from "./certificate-book.ts";
+import type { ClusterContainers } from "./cluster-containers.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { DataPath } from "./data-path.ts";
 import type { DockerLoop } from "./docker-loop.ts";
@@ -65,6 +67,7 @@ export interface NodeParts {
   readonly controlPlane: ControlPlane;
   readonly joins: JoinDesk;
   readonly book: CertificateBook;
+  readonly containers: ClusterContainers;
 }
 
 export interface NodeAnswersOptions {
@@ -301,6 +304,18 @@ export class NodeAnswers implements NodePort {
         version: versions.get(start) ?? 0,
       })),
     });
+  }
+
+  containers(): Promise<Containers> {
+    return this.#parts.containers.containers();
+  }
+
+  watchContainers(signal: AbortSignal): AsyncIterable<ContainerEvent> {
+    return this.#parts.containers.watch(signal);
+  }
+
+  watchOwnContainers(signal: AbortSignal): AsyncIterable<ContainerEvent> {
+    return this.#parts.containers.watchOwn(signal);
   }
 
   async doctor(): Promise<DoctorReport> {

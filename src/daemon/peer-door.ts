@@ -36,14 +36,15 @@ export class PeerDoor extends Agent {
     _options: ClientRequestArgs,
     callback: (error: Error | null, socket: Duplex) => void,
   ): undefined {
-    this.#open().then(
+    this.open().then(
       (socket) => callback(null, socket),
       // node:http looks at the error first, and wants no socket then.
       (error: Error) => (callback as (error: Error) => void)(error),
     );
   }
 
-  async #open(): Promise<TLSSocket> {
+  /** A connection of the caller's own. */
+  async open(): Promise<TLSSocket> {
     const { name, places, secureContext } = this.#door;
     const secure = await secureContext();
     const failures: string[] = [];

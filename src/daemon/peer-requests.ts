@@ -6,6 +6,10 @@
  */
 import { type ClientRequest, type OutgoingHttpHeaders, request } from "node:http";
 import type { SecureContextOptions } from "node:tls";
+import { nodePath } from "../api/node-path.ts";
+import type { Door } from "../client/door.ts";
+import { events } from "../client/events.ts";
+import type { RawResponse } from "../client/parse-response.ts";
 import { HansaError } from "../errors.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
@@ -16,6 +20,9 @@ import { isHeard, type Roster, type RosterNode } from "./roster.ts";
 
 /** At one node at one time; its own bound for one address is above that (api/serve-tls.ts). */
 const MAX_AT_ONCE = 512;
+
+/** Of what a node refused events with, in a message. */
+const MAX_REFUSAL = 300;
 
 /** A node of the cluster that is not this one. */
 export interface OtherNode {
@@ -45,7 +52,13 @@ export interface Asking {
   readonly failed: (reason: string) => void;
 }
 
-interface Door {
+interface Known {
+  readonly roster: Roster | undefined;
+  readonly remembered: readonly RememberedNode[] | undefined;
+  readonly list: readonly OtherNode[];
+}
+
+interface PeerConnections {
   readonly name: string;
   readonly kept: PeerDoor;
   readonly asked: Set<Asking["failed"]>;
@@ -53,22 +66,22 @@ interface Door {
 
 export class PeerRequests {
   readonly #options: PeerRequestsOptions;
-  readonly #doors = new Map<NodeId, Door>();
+  readonly #doors = new Map<NodeId, PeerConnections>();
+  #known: Known = { roster: undefined, remembered: undefined, list: [] };
 
   constructor(options: PeerRequestsOptions) {
     this.#options = options;
   }
 
   /** All nodes but this one: those in the roster, and those met in a former life. */
-  nodes(): OtherNode[] {
-    const { self, roster, remembered } = this.#options;
-    const met = roster().peers.map(otherNode);
-    const ids = new Set(met.map(({ id }) => id));
-    const former = remembered().filter(({ id }) => id !== self && !ids.has(id));
-    return [
-      ...met,
-      ...former.map(({ id, name }) => ({ id, name, isHeard: false, sinceMs: undefined })),
-    ];
+  nodes(): readonly OtherNode[] {
+    const [roster, remembered] = [this.#options.roster(), this.#options.remembered()];
+    // Looked at after every change of anything; the roster is another only when members changed.
+    if (this.#known.roster !== roster || this.#known.remembered !== remembered) {
+      const list = nodesOf(this.#options.self, roster, remembered);
+      this.#known = { roster, remembered, list };
+    }
+    return this.#known.list;
   }
 
   /**
@@ -93,6 +106,40 @@ export class PeerRequests {
     const release = this.hold(node, failed);
     made.on("close", release);
     return made;
+  }
+
+  /**
+   * The events at `path` of the node, until `signal` aborts. Ends with NODE_UNREACHABLE when the node does, or with what it refused them with. `heard` is
+   * told of each sign of life.
+   */
+  async *events(
+    node: OtherNode,
+    path: string,
+    signal: AbortSignal,
+    heard: () => void,
+  ): AsyncGenerator<unknown> {
+    if (this.nodes().find(({ id }) => id === node.id)?.isHeard !== true) {
+      throw this.unreachable(node, "it is not heard");
+    }
+    const ending = new AbortController();
+    const release = this.hold(node, (reason) => ending.abort(new Error(reason)));
+    const door: Door = {
+      place: `node ${node.id} (${node.name})`,
+      open: () => this.#door(node).kept.open(),
+      inOurWords: (error) => error,
+    };
+    const refused = ({ body }: RawResponse): HansaError =>
+      this.unreachable(node, `it refused: ${body.slice(0, MAX_REFUSAL)}`);
+    try {
+      const either = AbortSignal.any([signal, ending.signal]);
+      yield* events(door, nodePath(node.id, path), either, refused, heard);
+    } catch (error) {
+      throw error instanceof HansaError ? error : this.unreachable(node, error);
+    } finally {
+      release();
+    }
+    if (signal.aborted) return;
+    throw this.unreachable(node, ending.signal.aborted ? ending.signal.reason : "it ended");
   }
 
   /** `failed` is told when the node comes to be held dead, until the function that is returned is called. */
@@ -136,7 +183,7 @@ export class PeerRequests {
     return this.#options.roster().peers.find(({ metadata }) => metadata.id === id);
   }
 
-  #door(node: OtherNode): Door {
+  #door(node: OtherNode): PeerConnections {
     const known = this.#doors.get(node.id);
     if (known && known.name === node.name) return known;
     const door = { name: node.name, kept: this.#newDoor(node, true), asked: new Set<() => void>() };
@@ -158,6 +205,16 @@ export class PeerRequests {
     const { api: port } = peer.metadata.ports;
     return [...new Set(ips)].flatMap((ip) => (ip === undefined ? [] : [{ ip, port }]));
   }
+}
+
+function nodesOf(
+  self: NodeId,
+  { peers }: Roster,
+  remembered: readonly RememberedNode[],
+): OtherNode[] {
+  const ids = new Set([self, ...peers.map(({ metadata }) => metadata.id)]);
+  const former = remembered.filter(({ id }) => !ids.has(id));
+  return [...peers.map(otherNode), ...former.map(({ id, name }) => neverMet(id, name))];
 }
 
 function otherNode(node: RosterNode): OtherNode {

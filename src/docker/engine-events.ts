@@ -10,7 +10,7 @@ import { unixStream } from "../host/unix-http.ts";
 import type { EngineEvent } from "./engine.ts";
 import { toEvent } from "./engine-json.ts";
 
-const FILTERS = encodeURIComponent(JSON.stringify({ type: ["container", "network"] }));
+const FILTERS = encodeURIComponent(JSON.stringify({ type: ["container", "network", "image"] }));
 const MAX_LINE = 1024 * 1024;
 
 /** `prefix` gives the versioned path once the Engine answers, and throws while it does not. */

@@ -126,7 +126,7 @@ test("after a broken event stream only what came since is asked for", async () =
       else {
         asked.push(request.url ?? "");
         const event = { Type: "container", Action: "start", Actor: { ID: "c1" }, timeNano: 5e18 };
-        response.write(`${JSON.stringify(event)}\n{"Type":"image"}\n`);
+        response.write(`${JSON.stringify(event)}\n{"Type":"volume"}\n`);
         if (asked.length === 2) response.write("garbage\n");
         response.end();
       }

@@ -100,6 +100,11 @@ export class HttpEngine implements Engine {
     return answer.status === 404 ? undefined : toContainer(this.#accept(answer).body);
   }
 
+  async hasImage(image: string): Promise<boolean> {
+    const answer = await this.#ask("GET", `/images/${encodeURIComponent(image)}/json`);
+    return answer.status !== 404 && this.#accept(answer).status < 300;
+  }
+
   async startContainer(container: string): Promise<boolean> {
     const path = `/containers/${encodeURIComponent(container)}/start`;
     const answer = await this.#ask("POST", path, undefined, SLOW_REQUEST_MS);

@@ -3,6 +3,7 @@ import type { ContainerUsage, PathStat } from "./container-engine.ts";
 import type {
   Attachment,
   Container,
+  ContainerPort,
   ContainerSummary,
   EngineEvent,
   EngineInfo,
@@ -93,7 +94,7 @@ export function toSummary(value: unknown): ContainerSummary {
 }
 
 export function toContainer(value: unknown): Container {
-  const { Id, Name, State, Config, HostConfig, NetworkSettings } = object(value);
+  const { Id, Name, Image, Created, State, Config, HostConfig, NetworkSettings } = object(value);
   const state = object(State);
   const config = object(Config);
   const policy = object(object(HostConfig)["RestartPolicy"]);
@@ -102,6 +103,7 @@ export function toContainer(value: unknown): Container {
     id: text(Id),
     name: withoutSlash(text(Name)),
     image: text(config["Image"]),
+    imageId: text(Image),
     hostname: text(config["Hostname"]),
     status: text(state["Status"]),
     running: state["Running"] === true,
@@ -112,7 +114,33 @@ export function toContainer(value: unknown): Container {
     finishedAt: text(state["FinishedAt"]),
     labels: texts(config["Labels"]),
     attachments: Object.entries(networks).map(([network, each]) => toAttachment(network, each)),
+    createdAt: text(Created),
+    health: text(object(state["Health"])["Status"]),
+    oomKilled: state["OOMKilled"] === true,
+    ports: toPorts(
+      object(config["ExposedPorts"]),
+      object(object(HostConfig)["PortBindings"]),
+      object(object(NetworkSettings)["Ports"]),
+    ),
   };
+}
+
+/** While it runs the Engine tells what is bound; before and after, what was asked for. */
+function toPorts(exposed: Json, asked: Json, bound: Json): ContainerPort[] {
+  const specs = new Set([...Object.keys(exposed), ...Object.keys(asked), ...Object.keys(bound)]);
+  const ports = [...specs].flatMap((spec): ContainerPort[] => {
+    const [, digits, protocol = "tcp"] = /^(\d{1,5})(?:\/([a-z]{1,8}))?$/.exec(spec) ?? [];
+    if (digits === undefined) return [];
+    const port = Number(digits);
+    const bindings = [bound[spec], asked[spec]].map(list).find(({ length }) => length > 0) ?? [];
+    if (bindings.length === 0) return [{ port, protocol, hostPort: undefined, hostAddress: "" }];
+    return bindings.map((binding) => {
+      const { HostPort, HostIp } = object(binding);
+      const hostPort = Number(text(HostPort)) || undefined;
+      return { port, protocol, hostPort, hostAddress: text(HostIp) };
+    });
+  });
+  return ports.sort((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1));
 }
 
 function toAttachment(network: string, value: unknown): Attachment {
@@ -126,10 +154,10 @@ function toAttachment(network: string, value: unknown): Attachment {
   };
 }
 
-/** Undefined for what is neither about a container nor about a network. */
+/** Undefined for what is not about a container, a network or an image. */
 export function toEvent(value: unknown): EngineEvent | undefined {
   const { Type, Action, Actor, time, timeNano } = object(value);
-  if (Type !== "container" && Type !== "network") return undefined;
+  if (Type !== "container" && Type !== "network" && Type !== "image") return undefined;
   const { ID, Attributes } = object(Actor);
   const timeMs = typeof timeNano === "number" ? timeNano / 1e6 : Number(time ?? 0) * 1000;
   return {

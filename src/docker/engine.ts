@@ -72,6 +72,8 @@ export interface Container {
   /** Without the slash. */
   readonly name: string;
   readonly image: string;
+  /** "sha256:…" of the image as it was when the container was made. */
+  readonly imageId: string;
   readonly hostname: string;
   readonly status: ContainerStatus;
   readonly running: boolean;
@@ -85,6 +87,24 @@ export interface Container {
   readonly finishedAt: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly attachments: readonly Attachment[];
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** "starting", "healthy", "unhealthy"; empty without a health check. */
+  readonly health: string;
+  /** Whether the kernel ended it for want of memory. */
+  readonly oomKilled: boolean;
+  /** Published ones, and those that the image or the user only names. */
+  readonly ports: readonly ContainerPort[];
+}
+
+export interface ContainerPort {
+  readonly port: number;
+  /** "tcp", "udp", "sctp". */
+  readonly protocol: string;
+  /** Of the host; undefined when it is not published. */
+  readonly hostPort: number | undefined;
+  /** "0.0.0.0", "::", or one address of the host; empty for all, and when it is not published. */
+  readonly hostAddress: string;
 }
 
 export interface ContainerSummary {
@@ -100,15 +120,18 @@ export type EngineEvent =
   | { readonly kind: "resync" }
   /** The Engine went away; a resync follows when it is back. */
   | { readonly kind: "lost" }
-  | {
-      readonly kind: "container" | "network";
-      /** "start", "die", "destroy", "rename", "connect", "disconnect", … */
-      readonly action: string;
-      /** Of the container, or of the network. */
-      readonly id: string;
-      readonly attributes: Readonly<Record<string, string>>;
-      readonly timeMs: number;
-    };
+  | ObjectEvent;
+
+/** Something happened to one object. */
+export interface ObjectEvent {
+  readonly kind: "container" | "network" | "image";
+  /** "start", "die", "destroy", "rename", "connect", "disconnect", "pull", "delete", … */
+  readonly action: string;
+  /** Of the container, the network or the image. */
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly timeMs: number;
+}
 
 export interface Engine {
   /** What goes on inside of one container. */
@@ -124,6 +147,8 @@ export interface Engine {
   listContainers(filter?: { readonly network?: string }): Promise<readonly ContainerSummary[]>;
   /** By id or name. */
   inspectContainer(container: string): Promise<Container | undefined>;
+  /** Whether the host has this image, by id or name. */
+  hasImage(image: string): Promise<boolean>;
   /** False when there is none; a running one stays as it is. */
   startContainer(container: string): Promise<boolean>;
   connectNetwork(
@@ -132,6 +157,6 @@ export interface Engine {
     options?: { readonly address?: string; readonly aliases?: readonly string[] },
   ): Promise<void>;
   disconnectNetwork(network: string, container: string, force: boolean): Promise<void>;
-  /** Container and network events, reconnecting by itself until `signal` aborts; then it ends without an error. */
+  /** Events of containers, networks and images, reconnecting by itself until `signal` aborts; then it ends without an error. */
   events(signal: AbortSignal): AsyncIterable<EngineEvent>;
 }

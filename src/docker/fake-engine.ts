@@ -47,6 +47,7 @@ export interface FakeContainerSpec {
   readonly restartPolicy?: string;
 }
 
+const FAKE_IMAGE = `sha256:${"fa".repeat(32)}`;
 const NEVER = "0001-01-01T00:00:00Z";
 
 export class FakeEngine implements Engine {
@@ -61,6 +62,7 @@ export class FakeEngine implements Engine {
   readonly #info: EngineInfo;
   #sequence = 0;
   #down = false;
+  #hasImage = true;
   /** The plugin's part: the address for a request, "" for any; throws to refuse. Counts up unless replaced. */
   allocate: (asked: string) => string = (asked) => asked || `10.40.0.${++this.#sequence % 256}`;
   release: (address: string) => void = () => undefined;
@@ -199,7 +201,8 @@ export class FakeEngine implements Engine {
     const { attachments, ...rest } = container;
     return {
       ...rest,
-      image: "fake",
+      ...{ image: "fake", imageId: FAKE_IMAGE, createdAt: NEVER, health: "", oomKilled: false },
+      ports: [],
       hostname: container.id.slice(0, 12),
       running: container.status === "running",
       attachments: [...attachments].map(([network, attachment]) => ({
@@ -208,6 +211,17 @@ export class FakeEngine implements Engine {
         ...attachment,
       })),
     };
+  }
+
+  async hasImage(image: string): Promise<boolean> {
+    this.#answer();
+    return this.#hasImage && (image === FAKE_IMAGE || image === "fake");
+  }
+
+  /** What `docker rmi -f` does to the one image that there is. */
+  removeImage(): void {
+    this.#hasImage = false;
+    this.#tell("image", "delete", FAKE_IMAGE, {});
   }
 
   async startContainer(name: string): Promise<boolean> {
@@ -326,7 +340,7 @@ export class FakeEngine implements Engine {
   }
 
   #tell(
-    kind: "container" | "network",
+    kind: "container" | "network" | "image",
     action: string,
     id: string,
     attributes: Readonly<Record<string, string>>,

@@ -14,7 +14,7 @@ import {
   targetsText,
   type View,
 } from "../output/status-text.ts";
-import type { WatchView } from "../watch-status.ts";
+import type { WatchView } from "../watch-documents.ts";
 
 interface Section {
   readonly flag: "targets" | "peers" | "connections" | "dns" | "ipam";
@@ -63,13 +63,14 @@ document more for each change, in json one on each line. Ctrl-C ends it; a daemo
     const asked = SECTIONS.filter(({ flag }) => words.flags.has(flag));
     const intervalMs = intervalOf(words);
     if (words.flags.has("watch")) {
-      const { watchStatus } = await import("../watch-status.ts");
-      const view: WatchView = {
+      const { watchDocuments } = await import("../watch-documents.ts");
+      const view: WatchView<Status> = {
+        open: (signal) => context.client.watchStatus(signal),
         text: (found) => screenText(found, asked, context),
         document: (found) => documentOf(found, asked),
         print: (found) => printStatus(found, asked, context),
       };
-      return watchStatus(context, format, intervalMs, view);
+      return watchDocuments(context, format, intervalMs, view);
     }
     const found = await withProgress(context.note, "waiting for the daemon", () =>
       context.client.status(),

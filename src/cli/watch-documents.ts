@@ -1,24 +1,25 @@
 /**
- * `hansa status --watch`: shows the status as it changes, until Ctrl-C.
+ * `--watch`: shows what the daemon knows as it changes, until Ctrl-C.
  *
  * Invariants: a terminal is redrawn in one write, from the top, each line over its former self, so nothing flickers; a daemon that goes away is
  * waited for, but one that never answered is an error; nothing is asked of the daemon while nothing changes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Status } from "../api/status-schema.ts";
 import { isHansaError } from "../errors.ts";
 import type { Context } from "./command.ts";
 import { documentText, type Format } from "./output/document-format.ts";
 import { withProgress } from "./output/progress.ts";
 
-/** How a status is shown in each format. */
-export interface WatchView {
+/** Where the documents come from, and how they are shown in each format. */
+export interface WatchView<T> {
+  /** One at once, and one after each change. */
+  readonly open: (signal: AbortSignal) => AsyncIterable<T>;
   /** For a terminal, without a newline at its end. */
-  readonly text: (status: Status) => string;
+  readonly text: (found: T) => string;
   /** For json and yaml. */
-  readonly document: (status: Status) => unknown;
+  readonly document: (found: T) => unknown;
   /** As a table where there is no terminal. */
-  readonly print: (status: Status) => void;
+  readonly print: (found: T) => void;
 }
 
 /** How often a daemon that went away is looked for. */
@@ -28,12 +29,12 @@ const PASSING = ["NODE_NOT_RUNNING", "NODE_UNREACHABLE", "CONTEXT_UNREACHABLE"] 
 /** "retry: in 7s" counts down by itself. */
 const TICK_MS = 1000;
 
-/** Resolves to 0 when the user ends it. Throws what `status` throws when the daemon does not answer at first. */
-export async function watchStatus(
+/** Resolves to 0 when the user ends it. Throws what the command without --watch throws when the daemon does not answer at first. */
+export async function watchDocuments<T>(
   context: Context,
   format: Format,
   intervalMs: number,
-  view: WatchView,
+  view: WatchView<T>,
 ): Promise<number> {
   const signal = context.interrupted();
   const screen = format === "table" && context.rows() !== undefined;
@@ -41,11 +42,11 @@ export async function watchStatus(
   let hasAnswered = false;
   while (!signal.aborted) {
     try {
-      const statuses = context.client.watchStatus(signal)[Symbol.asyncIterator]();
+      const documents = view.open(signal)[Symbol.asyncIterator]();
       const first = await (hasAnswered
-        ? statuses.next()
-        : withProgress(context.note, "waiting for the daemon", () => statuses.next()));
-      for (let next = first; !next.done; next = await statuses.next()) {
+        ? documents.next()
+        : withProgress(context.note, "waiting for the daemon", () => documents.next()));
+      for (let next = first; !next.done; next = await documents.next()) {
         hasAnswered = true;
         await show(next.value);
         // The daemon holds back what we do not read, so the next one is the newest.
@@ -60,27 +61,27 @@ export async function watchStatus(
   return 0;
 }
 
-/** Shows a status, or that there is none at the moment. */
-type Show = (status: Status | undefined) => Promise<void>;
+/** Shows a document, or that there is none at the moment. */
+type Show<T> = (found: T | undefined) => Promise<void>;
 
 const WAITING = "the daemon does not answer: waiting for it";
 
-function appending(context: Context, format: Format, view: WatchView): Show {
+function appending<T>(context: Context, format: Format, view: WatchView<T>): Show<T> {
   let count = 0;
   let isWaiting = false;
-  return async (status) => {
-    if (status === undefined) {
+  return async (found) => {
+    if (found === undefined) {
       if (!isWaiting) context.note(`${WAITING} …`);
       isWaiting = true;
       return;
     }
     isWaiting = false;
-    if (format === "json") context.out(`${JSON.stringify(view.document(status))}\n`);
+    if (format === "json") context.out(`${JSON.stringify(view.document(found))}\n`);
     else if (format === "yaml")
-      context.out(`---\n${await documentText(view.document(status), format)}`);
+      context.out(`---\n${await documentText(view.document(found), format)}`);
     else {
       if (count > 0) context.out("\n");
-      view.print(status);
+      view.print(found);
     }
     count += 1;
   };
@@ -94,8 +95,8 @@ const REST_OF_SCREEN = "\u001b[J";
 const NO_WRAP = "\u001b[?7l";
 const WRAP = "\u001b[?7h";
 
-function redrawing(context: Context, view: WatchView, signal: AbortSignal): Show {
-  let current: Status | undefined;
+function redrawing<T>(context: Context, view: WatchView<T>, signal: AbortSignal): Show<T> {
+  let current: T | undefined;
   let isWaiting = false;
   let drawn: string | undefined;
   const draw = (): void => {
@@ -113,9 +114,9 @@ function redrawing(context: Context, view: WatchView, signal: AbortSignal): Show
   };
   const tick = setInterval(draw, TICK_MS);
   signal.addEventListener("abort", () => clearInterval(tick), { once: true });
-  return async (status) => {
-    isWaiting = status === undefined;
-    current = status ?? current;
+  return async (found) => {
+    isWaiting = found === undefined;
+    current = found ?? current;
     draw();
   };
 }
