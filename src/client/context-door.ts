@@ -10,26 +10,65 @@ import type { Door } from "./door.ts";
 
 /** For TCP and TLS together, a place. */
 const OPEN_MS = 5_000;
+/** A place that did not answer for so long is gone on with beside the next. */
+const NEXT_MS = 700;
 
-/** A door to whichever node of `context` answers first, in its order; `name` is for messages. */
+/** A door to whichever node of `context` answers first, in its order, beginning with the one that did last; `name` is for messages. */
 export function contextDoor(name: string, context: ClusterContext): Door {
-  const { api } = context;
+  let answered = 0;
   return {
     place: `the context ${name}`,
     async open() {
-      const failures: string[] = [];
-      for (const place of api) {
-        try {
-          return await openTls(place, context);
-        } catch (error) {
-          failures.push(`${place}: ${error instanceof Error ? error.message : error}`);
-        }
-      }
-      const text = `no node of the context ${name} answers (${failures.join("; ")})`;
-      throw new HansaError("CONTEXT_UNREACHABLE", text);
+      const places = context.api.map((place, index) => ({ place, index }));
+      const order = [...places.slice(answered), ...places.slice(0, answered)];
+      const { socket, index } = await firstOf(order, context).catch((failures: unknown) => {
+        const text = `no node of the context ${name} answers (${failures})`;
+        throw new HansaError("CONTEXT_UNREACHABLE", text);
+      });
+      answered = index;
+      return socket;
     },
     inOurWords: (error) => error,
   };
+}
+
+interface Place {
+  readonly place: string;
+  readonly index: number;
+}
+
+/** The first connection that stands, each place tried NEXT_MS after the one before it or when that failed. Rejects with a text of all failures. */
+function firstOf(
+  places: readonly Place[],
+  context: ClusterContext,
+): Promise<{ readonly socket: Socket; readonly index: number }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ socket: Socket; index: number }>();
+  const failures: string[] = [];
+  let next = 0;
+  let isDone = false;
+  let timer: NodeJS.Timeout | undefined;
+  const tryNext = (): void => {
+    clearTimeout(timer);
+    const tried = places[next];
+    next += 1;
+    if (isDone || tried === undefined) return;
+    timer = setTimeout(tryNext, NEXT_MS);
+    openTls(tried.place, context).then(
+      (socket) => {
+        clearTimeout(timer);
+        if (isDone) socket.destroy();
+        else resolve({ socket, index: tried.index });
+        isDone = true;
+      },
+      (error: unknown) => {
+        failures.push(`${tried.place}: ${error instanceof Error ? error.message : error}`);
+        if (failures.length === places.length) reject(failures.join("; "));
+        else if (next < places.length) tryNext();
+      },
+    );
+  };
+  tryNext();
+  return promise;
 }
 
 async function openTls(
