@@ -522,6 +522,42 @@ export const ERRORS = {
     exit: 1,
     status: 409,
   },
+  STORE_COMPACTED: {
+    title: "the store has forgotten it",
+    cause: "the store keeps a limited number of its former revisions",
+    hint: "read what is there now",
+    exit: 1,
+    status: 410,
+  },
+  STORE_FULL: {
+    title: "the store is full",
+    cause: "the configuration of the cluster has reached the store's bound of 512 MiB",
+    hint: "remove what is not needed: hansa store shows the size",
+    exit: 1,
+    status: 507,
+  },
+  STORE_NO_QUORUM: {
+    title: "no majority of the store's votes",
+    cause:
+      "the cluster's configuration is changed and read only by a majority of the nodes with a vote, and fewer of them reach each other; it is not known of a change under way whether it was made",
+    hint: "hansa store shows which votes are missing; running containers, addresses and names need none of it",
+    exit: 1,
+    status: 503,
+  },
+  STORE_REFUSED: {
+    title: "the store refused",
+    cause: "what was asked is beyond the store's bounds, or its program refused it",
+    hint: "the sentence says why; /var/lib/hansa/log/etcd.log or the journal has more",
+    exit: 1,
+    status: 409,
+  },
+  STORE_UNREACHABLE: {
+    title: "the store does not answer",
+    cause: "the store's program on this host does not run, or has just been started",
+    hint: "wait a few seconds; /var/lib/hansa/log/etcd.log or the journal says what keeps it",
+    exit: 1,
+    status: 503,
+  },
   SYSTEMD_FAILED: {
     title: "systemd refused",
     cause: "systemctl could not install, start or stop a unit of hansa",

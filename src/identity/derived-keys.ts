@@ -68,6 +68,14 @@ export function askingKey(root: Uint8Array, wireguardKey: string): Uint8Array {
   return expand(root, `asking key\0${wireguardKey}`, 32);
 }
 
+/**
+ * The root of the store's own authority: 32 bytes. Apart from the cluster's, so that a certificate that the cluster made for a person, a program or a node's
+ * API is worth nothing to etcd, which lets everybody in whom its authority signed.
+ */
+export function storeRoot(root: Uint8Array): Uint8Array {
+  return expand(root, "store root", 32);
+}
+
 function expand(root: Uint8Array, purpose: string, bytes: number): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", root, "", `hansa v1 ${purpose}`, bytes));
 }

@@ -40,6 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   certificates: ["membership"],
   relay: ["identity", "host"],
   overlay: ["host", "ipam"],
+  store: ["host", "identity"],
   identity: ["host"],
   docker: ["host"],
   streams: [],

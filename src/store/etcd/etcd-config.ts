@@ -1,0 +1,84 @@
+/**
+ * How etcd is told to run: the text of its configuration file. Pure.
+ *
+ * Invariants: clients are served on loopback only, whatever is asked; both sides show certificates at both ports; etcd's own check before a member is
+ * added is off, because it refuses for 5 s after each promotion, and ours, before the promotion, is stricter.
+ */
+
+export interface EtcdSettings {
+  /** Of the voter, among the members. */
+  readonly name: string;
+  /** Absolute; etcd makes it, with mode 0700. */
+  readonly dataDir: string;
+  /** The node's address inside of the overlay, and the port there. */
+  readonly peer: { readonly ip: string; readonly port: number };
+  readonly clientPort: number;
+  readonly tlsFiles: { readonly key: string; readonly cert: string; readonly ca: string };
+  /** All members when it begins, itself included: the list must be the store's own. Not looked at once there is data. */
+  readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
+  /** `new` for the first voter of a new store. */
+  readonly begins: "new" | "existing";
+  /** Of the store: etcds of different ones never take each other for members. */
+  readonly token: string;
+  readonly timing: EtcdTiming;
+}
+
+export interface EtcdTiming {
+  /** A leader's sign of life, every so often: about one round trip between voters. */
+  readonly heartbeatMs: number;
+  /** Without one for so long, at least five heartbeats, a voter asks for votes. */
+  readonly electionMs: number;
+}
+
+/** For voters up to some 50 ms apart. A call that finds no leader waits no longer than the election takes. */
+export const DEFAULT_TIMING: EtcdTiming = { heartbeatMs: 100, electionMs: 1000 };
+
+/** What the store may grow to; etcd refuses writes beyond it. */
+export const QUOTA_BYTES = 512 * 1024 * 1024;
+/** Former revisions that can still be read and watched from. */
+const KEPT_REVISIONS = 10_000;
+/** Entries of the log between two snapshots: few, because a voter that was away for long gets a snapshot anyway. */
+const SNAPSHOT_EVERY = 10_000;
+
+/** `https://…` of a voter, as its members list has it. */
+export function peerUrl({ ip, port }: { readonly ip: string; readonly port: number }): string {
+  return `https://${ip}:${port}`;
+}
+
+/** The file's text: YAML, of which JSON is a part. */
+export function etcdConfig(settings: EtcdSettings): string {
+  const { name, dataDir, peer, clientPort, tlsFiles, members, begins, token, timing } = settings;
+  const clients = `https://127.0.0.1:${clientPort}`;
+  const security = {
+    "cert-file": tlsFiles.cert,
+    "key-file": tlsFiles.key,
+    "trusted-ca-file": tlsFiles.ca,
+    "client-cert-auth": true,
+  };
+  const config = {
+    name,
+    "data-dir": dataDir,
+    "listen-peer-urls": peerUrl(peer),
+    "initial-advertise-peer-urls": peerUrl(peer),
+    "listen-client-urls": clients,
+    "advertise-client-urls": clients,
+    "client-transport-security": security,
+    "peer-transport-security": security,
+    "initial-cluster": members.map((member) => `${member.name}=${member.peerUrl}`).join(","),
+    "initial-cluster-state": begins,
+    "initial-cluster-token": token,
+    "heartbeat-interval": timing.heartbeatMs,
+    "election-timeout": timing.electionMs,
+    "pre-vote": true,
+    "strict-reconfig-check": false,
+    "quota-backend-bytes": QUOTA_BYTES,
+    "auto-compaction-mode": "revision",
+    "auto-compaction-retention": `${KEPT_REVISIONS}`,
+    "snapshot-count": SNAPSHOT_EVERY,
+    "enable-v2": false,
+    logger: "zap",
+    "log-outputs": ["stderr"],
+    "log-level": "warn",
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}

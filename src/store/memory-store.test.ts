@@ -1,0 +1,5 @@
+import { MemoryStore } from "./memory-store.ts";
+import { storeSuite } from "./store-suite.ts";
+
+const store = new MemoryStore();
+storeSuite("memory", () => ({ store, compact: async (revision) => store.compact(revision) }));
