@@ -8,19 +8,21 @@ const APT_MS = 600_000;
 
 /** The packages of the programs that are missing, each once. Only file look-ups. */
 export function missingPackages(folders: readonly string[], kernelHasWireguard: boolean): string[] {
-  const programs = ["dockerd", ...neededTools("wireguard", kernelHasWireguard)];
+  const programs = ["dockerd", "etcd", ...neededTools("wireguard", kernelHasWireguard)];
   const missing = programs.filter((name) => findTool(name, folders) === undefined);
   return [...new Set(missing.map(packageOf))];
 }
 
 /**
- * Installs them by apt-get, without asking; wireguard-go from the backports where the release's own is slow. Throws PACKAGES_MISSING with the last
- * words of apt-get.
+ * Installs them by apt-get, without asking; wireguard-go from the backports where the release's own is slow. Debian's own etcd service, which its package
+ * starts and which would take the store's port, is masked before. Throws PACKAGES_MISSING with the last words of apt-get, and SYSTEMD_FAILED.
  */
 export async function installPackages(
   packages: readonly string[],
   command: Command,
+  hasSystemd: boolean,
 ): Promise<void> {
+  if (hasSystemd && packages.includes("etcd-server")) await maskEtcd(command);
   const env = { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" };
   const plain = packages.filter((name) => name !== "wireguard-go");
   if (plain.length > 0) {
@@ -36,6 +38,12 @@ export async function installPackages(
   }
   if (plain.length === packages.length) return;
   await must(command, ["sh", "-s"], ["wireguard-go"], env, wireguardGoScript());
+}
+
+async function maskEtcd(command: Command): Promise<void> {
+  const { status, stderr } = await command.run(["systemctl", "mask", "etcd.service"]);
+  if (status === 0) return;
+  throw new HansaError("SYSTEMD_FAILED", `etcd.service cannot be masked: ${stderr.slice(0, 300)}`);
 }
 
 async function must(

@@ -74,6 +74,10 @@ test("packages that we may not install are named with the commands that do", () 
   });
   assert.deepEqual(packageCommands(["nftables"]), ["apt-get install nftables"]);
   assert.match(packageCommands(["wireguard-go"]).join(), /-backports wireguard-go$/);
+  assert.deepEqual(packageCommands(["etcd-server"]), [
+    "systemctl mask etcd.service",
+    "apt-get install etcd-server",
+  ]);
 });
 
 test("uninstalling undoes the record in reverse, and what is no longer ours is left", () => {

@@ -84,7 +84,9 @@ export function changesHost(steps: readonly InstallStep[]): boolean {
 /** How a person installs these packages. wireguard-go of the backports is four times as fast as that of Debian 12 itself. */
 export function packageCommands(packages: readonly string[]): string[] {
   const plain = packages.filter((name) => name !== "wireguard-go");
-  const commands = plain.length > 0 ? [`apt-get install ${plain.join(" ")}`] : [];
+  // Debian's own service would be started by its package, and take the port of the store's.
+  const commands = packages.includes("etcd-server") ? ["systemctl mask etcd.service"] : [];
+  if (plain.length > 0) commands.push(`apt-get install ${plain.join(" ")}`);
   if (plain.length < packages.length) {
     commands.push(
       "apt-get install -t $(. /etc/os-release; echo $VERSION_CODENAME)-backports wireguard-go",

@@ -62,7 +62,8 @@ beforeEach(async () => {
   await writeFile(join(root, "etc/group"), "root:x:0:\n");
   await writeFile(join(root, "hansa"), "the executable");
   command = new FakeCommand(root);
-  for (const name of ["dockerd", "ip", "iptables", "wg", "apt-get"]) await command.program(name);
+  for (const name of ["dockerd", "etcd", "ip", "iptables", "wg", "apt-get"])
+    await command.program(name);
   const host = {
     ...thisHost(),
     paths: hansaPaths({ HANSA_ROOT: root }),
@@ -123,6 +124,15 @@ test("a newer executable replaces the older one; another's link is left, and sta
   assert.ok(await sameBytes(on.source, join(root, "usr/local/bin/hansa")));
   await carryOutRemoval((await uninstallSteps(on)).steps, on, silent);
   assert.equal(readlinkSync(join(root, "usr/local/bin/pvecm")), "/opt/proxmox/pvecm");
+});
+
+test("Debian's own etcd service is masked before its package could start it", async () => {
+  await rm(join(root, "bin/etcd"));
+  await mkdir(join(root, "run/systemd/system"), { recursive: true });
+  await carryOut(await installSteps(on), on, silent);
+  const mask = command.ran.indexOf("systemctl mask etcd.service");
+  const install = command.ran.findIndex((line) => /^apt-get install.* etcd-server/.test(line));
+  assert.ok(mask !== -1 && mask < install, command.ran.join("\n"));
 });
 
 test("apt-get is tried again with fresh lists, and its last words are told", async () => {

@@ -20,6 +20,7 @@ import { HansaError, isErrno } from "../errors.ts";
 import { type Command, systemCommand } from "../host/command.ts";
 import { atomicWrite, readJson, syncDirectory } from "../host/files.ts";
 import { findTool } from "../processes/host-tools.ts";
+import { hasSystemd } from "../processes/systemd.ts";
 import { type ThisHost, thisHost } from "../processes/this-host.ts";
 import {
   ensureStarter,
@@ -148,12 +149,12 @@ async function observe({ host, command, source, starter }: InstallHost): Promise
 
 async function perform(
   step: Exclude<InstallStep, { step: "leave" }>,
-  { command, source, starter }: InstallHost,
+  { host, command, source, starter }: InstallHost,
   paths: InstallPaths,
 ): Promise<void> {
   switch (step.step) {
     case "packages":
-      if (step.byUs) await installPackages(step.packages, command);
+      if (step.byUs) await installPackages(step.packages, command, hasSystemd(host.paths));
       return;
     case "folder":
       await mkdir(step.path, { recursive: true, mode: 0o755 });

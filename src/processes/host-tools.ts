@@ -10,6 +10,7 @@ import type { Encryption } from "./node-file.ts";
 /** Program → Debian package. */
 const PACKAGES: Readonly<Record<string, string>> = {
   dockerd: "docker.io",
+  etcd: "etcd-server",
   ip: "iproute2",
   nft: "nftables",
   iptables: "iptables",
