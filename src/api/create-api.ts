@@ -10,7 +10,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
 import { includesRole, type Role } from "../values/role.ts";
 import { type Caller, LOCAL_CALLER } from "./caller.ts";
-import { eventStream } from "./event-stream.ts";
+import { eventStream, lastEventId } from "./event-stream.ts";
 import type { Gate } from "./gate.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { NodePort } from "./node-port.ts";
@@ -78,8 +78,10 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
       };
       try {
         const asker = admitted(context, caller, route.role, route.operation);
-        if (route.stream !== undefined)
-          return eventStream(route.stream(node, context.req.raw.signal));
+        if (route.stream !== undefined) {
+          const after = lastEventId(context.req.header("last-event-id"));
+          return eventStream(route.stream(node, context.req.raw.signal, after), after);
+        }
         const body = await bodyOf(context, route);
         const answer = await route.handle(node, body, context.req.raw.signal, asker);
         note("ok");

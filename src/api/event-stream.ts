@@ -1,25 +1,66 @@
 /**
- * Server-sent events: each value as one event with its JSON, in the order and at the pace that the reader takes them.
+ * Server-sent events: each value as one event with its JSON and an id, in the order and at the pace that the reader takes them.
  *
- * Invariant: a reader hears something at least every BEAT_MS, a comment where there is nothing to tell, so that it can tell a quiet node from one
- * that is cut off. A value that many readers are told is written as JSON once.
+ * Invariants: a reader hears something at least every BEAT_MS, a comment where there is nothing to tell, so that it can tell a quiet node from one
+ * that is cut off. A value that many readers are told is written as JSON once, and has one id for all of them. An id is good on the node and in the
+ * life of the daemon that gave it, and nowhere else is it taken for one.
  */
-
 /** Between two signs of life. */
 const BEAT_MS = 2_000;
 /** After so long without one a reader takes the other side for gone. */
 export const SILENT_MS = 7_000;
+/** What may stand in Last-Event-ID. */
+const ID = /^[0-9a-z-]{1,64}$/;
 
 const encoder = new TextEncoder();
 const BEAT = encoder.encode(":\n\n");
 
-/** By the value itself: nobody changes what he told already. */
-const written = new WeakMap<object, Uint8Array>();
+/** One event as it is sent. */
+export class StreamEvent {
+  /** With it as Last-Event-ID a reader goes on behind this event. */
+  readonly id: string;
+  readonly #value: object;
+  readonly #name: string | undefined;
+  #bytes: Uint8Array | undefined;
 
-/** The answer that sends what `values` yields. When the reader goes away the iterator is returned. */
-export function eventStream(values: AsyncIterable<object>): Response {
+  /** `name` is for other events than the usual ones of a stream. */
+  constructor(id: string, value: object, name?: "gap") {
+    this.id = id;
+    this.#value = value;
+    this.#name = name;
+  }
+
+  /** Written at the first reader, the same for all. */
+  get bytes(): Uint8Array {
+    const name = this.#name === undefined ? "" : `event: ${this.#name}\n`;
+    this.#bytes ??= encoder.encode(
+      `${name}id: ${this.id}\ndata: ${JSON.stringify(this.#value)}\n\n`,
+    );
+    return this.#bytes;
+  }
+}
+
+/** By the value itself: nobody changes what he told already. */
+const made = new WeakMap<object, StreamEvent>();
+let count = 0;
+/** Ids of this life of the daemon begin with it. Drawn when it is needed: clients load this file too. */
+let epoch: string | undefined;
+
+/** The id in a request's Last-Event-ID; undefined where there is none that could be ours. */
+export function lastEventId(header: string | undefined): string | undefined {
+  return header !== undefined && ID.test(header) ? header : undefined;
+}
+
+/**
+ * The answer that sends what `values` yields. When the reader goes away the iterator is returned.
+ *
+ * Plain values are whole states, of which the newest is all that counts: who was told the first one already, as `after` says, is not told it again.
+ * Values that are StreamEvents go out as they are (see EventLog).
+ */
+export function eventStream(values: AsyncIterable<object>, after?: string): Response {
   const iterator = values[Symbol.asyncIterator]();
   let next: Promise<IteratorResult<object>> | undefined;
+  let isFirst = true;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       next ??= iterator.next();
@@ -29,8 +70,13 @@ export function eventStream(values: AsyncIterable<object>): Response {
         return;
       }
       next = undefined;
-      if (result.done) controller.close();
-      else controller.enqueue(eventOf(result.value));
+      if (result.done) {
+        controller.close();
+        return;
+      }
+      const event = eventOf(result.value);
+      controller.enqueue(isFirst && event.id === after ? BEAT : event.bytes);
+      isFirst = false;
     },
     async cancel() {
       await iterator.return?.();
@@ -41,12 +87,15 @@ export function eventStream(values: AsyncIterable<object>): Response {
   });
 }
 
-function eventOf(value: object): Uint8Array {
-  const known = written.get(value);
+function eventOf(value: object): StreamEvent {
+  if (value instanceof StreamEvent) return value;
+  const known = made.get(value);
   if (known) return known;
-  const bytes = encoder.encode(`data: ${JSON.stringify(value)}\n\n`);
-  written.set(value, bytes);
-  return bytes;
+  count += 1;
+  epoch ??= crypto.randomUUID().slice(-12);
+  const event = new StreamEvent(`${epoch}-${count}`, value);
+  made.set(value, event);
+  return event;
 }
 
 /** What `promise` resolves to, or undefined when that takes longer than `ms`. */

@@ -58,7 +58,12 @@ export interface Route {
     caller: Caller,
   ) => Promise<unknown>;
   /** Present when the answer is a stream of server-sent events, `response` each; then it stands in for `handle`. */
-  readonly stream?: (node: NodePort, signal: AbortSignal) => AsyncIterable<object>;
+  readonly stream?: (
+    node: NodePort,
+    signal: AbortSignal,
+    /** The id of the last event that the reader has, for feeds that are an EventLog. */
+    after: string | undefined,
+  ) => AsyncIterable<object>;
 }
 
 /** Who reads changes nothing. */

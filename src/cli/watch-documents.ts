@@ -5,7 +5,7 @@
  * waited for, but one that never answered is an error; nothing is asked of the daemon while nothing changes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { isHansaError } from "../errors.ts";
+import type { Resume } from "../client/node-client.ts";
 import type { Context } from "./command.ts";
 import { documentText, type Format } from "./output/document-format.ts";
 import { withProgress } from "./output/progress.ts";
@@ -13,7 +13,7 @@ import { withProgress } from "./output/progress.ts";
 /** Where the documents come from, and how they are shown in each format. */
 export interface WatchView<T> {
   /** One at once, and one after each change. */
-  readonly open: (signal: AbortSignal) => AsyncIterable<T>;
+  readonly open: (signal: AbortSignal, resume: Resume) => AsyncIterable<T>;
   /** For a terminal, without a newline at its end. */
   readonly text: (found: T) => string;
   /** For json and yaml. */
@@ -22,10 +22,6 @@ export interface WatchView<T> {
   readonly print: (found: T) => void;
 }
 
-/** How often a daemon that went away is looked for. */
-const RETRY_MS = 500;
-/** What is waited for once there was an answer: a daemon, another node or a whole cluster that is away. */
-const PASSING = ["NODE_NOT_RUNNING", "NODE_UNREACHABLE", "CONTEXT_UNREACHABLE"] as const;
 /** "retry: in 7s" counts down by itself. */
 const TICK_MS = 1000;
 
@@ -39,51 +35,41 @@ export async function watchDocuments<T>(
   const signal = context.interrupted();
   const screen = format === "table" && context.rows() !== undefined;
   const show = screen ? redrawing(context, view, signal) : appending(context, format, view);
-  let hasAnswered = false;
-  while (!signal.aborted) {
-    try {
-      const documents = view.open(signal)[Symbol.asyncIterator]();
-      const first = await (hasAnswered
-        ? documents.next()
-        : withProgress(context.note, "waiting for the daemon", () => documents.next()));
-      for (let next = first; !next.done; next = await documents.next()) {
-        hasAnswered = true;
-        await show(next.value);
-        // The daemon holds back what we do not read, so the next one is the newest.
-        await pause(intervalMs, signal);
-      }
-    } catch (error) {
-      if (!hasAnswered || !PASSING.some((code) => isHansaError(error, code))) throw error;
-      await show(undefined);
-      await pause(RETRY_MS, signal);
-    }
+  const resume: Resume = { paused: () => show.wait(true), resumed: () => show.wait(false) };
+  const documents = view.open(signal, resume)[Symbol.asyncIterator]();
+  let next = await withProgress(context.note, "waiting for the daemon", () => documents.next());
+  for (; !next.done; next = await documents.next()) {
+    await show.found(next.value);
+    // The daemon holds back what we do not read, so the next one is the newest.
+    await pause(intervalMs, signal);
   }
   return 0;
 }
 
-/** Shows a document, or that there is none at the moment. */
-type Show<T> = (found: T | undefined) => Promise<void>;
+interface Show<T> {
+  found(found: T): Promise<void>;
+  /** Whether there is nobody to tell more at the moment. */
+  wait(isWaiting: boolean): void;
+}
 
 const WAITING = "the daemon does not answer: waiting for it";
 
 function appending<T>(context: Context, format: Format, view: WatchView<T>): Show<T> {
   let count = 0;
-  let isWaiting = false;
-  return async (found) => {
-    if (found === undefined) {
-      if (!isWaiting) context.note(`${WAITING} …`);
-      isWaiting = true;
-      return;
-    }
-    isWaiting = false;
-    if (format === "json") context.out(`${JSON.stringify(view.document(found))}\n`);
-    else if (format === "yaml")
-      context.out(`---\n${await documentText(view.document(found), format)}`);
-    else {
-      if (count > 0) context.out("\n");
-      view.print(found);
-    }
-    count += 1;
+  return {
+    wait(isWaiting) {
+      if (isWaiting) context.note(`${WAITING} …`);
+    },
+    async found(found) {
+      if (format === "json") context.out(`${JSON.stringify(view.document(found))}\n`);
+      else if (format === "yaml")
+        context.out(`---\n${await documentText(view.document(found), format)}`);
+      else {
+        if (count > 0) context.out("\n");
+        view.print(found);
+      }
+      count += 1;
+    },
   };
 }
 
@@ -114,10 +100,16 @@ function redrawing<T>(context: Context, view: WatchView<T>, signal: AbortSignal)
   };
   const tick = setInterval(draw, TICK_MS);
   signal.addEventListener("abort", () => clearInterval(tick), { once: true });
-  return async (found) => {
-    isWaiting = found === undefined;
-    current = found ?? current;
-    draw();
+  return {
+    wait(now) {
+      isWaiting = now;
+      draw();
+    },
+    async found(found) {
+      isWaiting = false;
+      current = found;
+      draw();
+    },
   };
 }
 

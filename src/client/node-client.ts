@@ -44,11 +44,12 @@ import {
 } from "./answer-check.ts";
 import type { ClientStream } from "./client-stream.ts";
 import { type Door, unixDoor } from "./door.ts";
-import { events } from "./events.ts";
+import { events, type Place } from "./events.ts";
 import { type Exchange, exchange } from "./exchange.ts";
 import { errorOf } from "./failure.ts";
 import { openStream, type StreamOpening } from "./open-stream.ts";
 import { type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
+import { type ResumeOptions, resumedEvents } from "./resumed-events.ts";
 
 export const DEFAULT_SOCKET = "/run/hansa/hansa.sock";
 
@@ -57,7 +58,7 @@ export interface NodeClient {
   of(node: string): NodeClient;
   status(): Promise<Status>;
   /** The status now and after each change; ends without an error when `signal` aborts, else with NODE_NOT_RUNNING when the daemon does. */
-  watchStatus(signal: AbortSignal): AsyncIterable<Status>;
+  watchStatus(signal: AbortSignal, resume?: Resume): AsyncIterable<Status>;
   connect(targets: readonly string[], replace: boolean): Promise<{ readonly targets: string[] }>;
   forget(targets: readonly string[]): Promise<{ readonly targets: string[] }>;
   /** Waits without limit. */
@@ -73,7 +74,7 @@ export interface NodeClient {
   /** Containers of all nodes. */
   containers(): Promise<Containers>;
   /** The same now and after each change; ends as `watchStatus` does. */
-  watchContainers(signal: AbortSignal): AsyncIterable<Containers>;
+  watchContainers(signal: AbortSignal, resume?: Resume): AsyncIterable<Containers>;
   inspect(): Promise<Inspection>;
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
@@ -83,6 +84,9 @@ export interface NodeClient {
   /** A stream into a container, once the node agreed (docs/internals/streams.md). */
   stream(opening: Omit<StreamOpening, "door" | "refused">): Promise<ClientStream>;
 }
+
+/** Given to a watch it goes on by itself where a connection breaks, by the next node of a context, until its signal aborts (see `resumedEvents`). */
+export type Resume = Pick<ResumeOptions<unknown>, "paused" | "resumed" | "missed">;
 
 /** Everything but prime answers from memory or after one write to disk. */
 const TIMEOUT_MS = 30_000;
@@ -115,32 +119,42 @@ export function apiClient(door: Door, node?: string): NodeClient {
     }
   };
   const get = (path: string): Promise<unknown> => call({ method: "GET", path });
-  /** Events until `signal` aborts; an end of theirs is NODE_NOT_RUNNING. */
-  async function* watch(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
-    const refused = ({ body, status }: RawResponse): HansaError =>
-      failureOf(JSON.parse(body), status, door);
-    try {
-      yield* events(door, placed(path), signal, refused);
-    } catch (error) {
-      throw inOurWords(error, door, node);
-    }
-    if (!signal.aborted) throw new HansaError("NODE_NOT_RUNNING", "hansa stopped");
-  }
   const asStatus = async (answer: unknown): Promise<Status> => {
     if (isStatus(answer) && answer.node.version === BUILD) return answer;
     const { checkStatus } = await import("./schema-check.ts");
     return checkStatus(answer);
   };
+  /** Events until `signal` aborts; an end of theirs is NODE_NOT_RUNNING. */
+  const watchOnce = async function* (path: string, signal: AbortSignal, place: Place) {
+    const refused = ({ body, status }: RawResponse): HansaError =>
+      failureOf(JSON.parse(body), status, door);
+    try {
+      yield* events(door, placed(path), signal, refused, place);
+    } catch (error) {
+      throw inOurWords(error, door, node);
+    }
+    if (!signal.aborted) throw new HansaError("NODE_NOT_RUNNING", "hansa stopped");
+  };
+  const watch = (
+    path: string,
+    signal: AbortSignal,
+    resume: Resume | undefined,
+  ): AsyncIterable<unknown> => {
+    const open = (place: Place) => watchOnce(path, signal, place);
+    return resume === undefined ? open({}) : resumedEvents({ ...resume, open, signal });
+  };
   return {
     of: (other) => apiClient(door, other),
     status: async () => asStatus(await get("/v1/status")),
-    watchStatus: async function* (signal) {
-      for await (const answer of watch("/v1/status/watch", signal)) yield await asStatus(answer);
+    watchStatus: async function* (signal, resume) {
+      for await (const answer of watch("/v1/status/watch", signal, resume)) {
+        yield await asStatus(answer);
+      }
     },
     containers: async () => checked(await get("/v1/containers"), isContainers, "containers"),
-    watchContainers: async function* (signal) {
+    watchContainers: async function* (signal, resume) {
       const board = new ContainerBoard();
-      for await (const event of watch("/v1/containers/watch", signal)) {
+      for await (const event of watch("/v1/containers/watch", signal, resume)) {
         board.take(checked(event, isContainerEvent, "containers"));
         yield board.list();
       }

@@ -132,7 +132,7 @@ export class PeerRequests {
       this.unreachable(node, `it refused: ${body.slice(0, MAX_REFUSAL)}`);
     try {
       const either = AbortSignal.any([signal, ending.signal]);
-      yield* events(door, nodePath(node.id, path), either, refused, heard);
+      yield* events(door, nodePath(node.id, path), either, refused, { heard });
     } catch (error) {
       throw error instanceof HansaError ? error : this.unreachable(node, error);
     } finally {

@@ -26,7 +26,7 @@ containers take several words with commas between; * stands for anything. --watc
     if (words.flags.has("watch")) {
       const { watchDocuments } = await import("../watch-documents.ts");
       return watchDocuments(context, format, 0, {
-        open: (signal) => context.client.watchContainers(signal),
+        open: (signal, resume) => context.client.watchContainers(signal, resume),
         text: (found) => screenText(pick(found), context),
         document: pick,
         print: (found) => print(pick(found), context),

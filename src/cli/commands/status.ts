@@ -65,7 +65,7 @@ document more for each change, in json one on each line. Ctrl-C ends it; a daemo
     if (words.flags.has("watch")) {
       const { watchDocuments } = await import("../watch-documents.ts");
       const view: WatchView<Status> = {
-        open: (signal) => context.client.watchStatus(signal),
+        open: (signal, resume) => context.client.watchStatus(signal, resume),
         text: (found) => screenText(found, asked, context),
         document: (found) => documentOf(found, asked),
         print: (found) => printStatus(found, asked, context),
