@@ -61,6 +61,14 @@ export const ERRORS = {
     exit: 1,
     status: 400,
   },
+  API_RATE_LIMITED: {
+    title: "too many requests",
+    cause:
+      "one certificate asked more often than a node serves one: 20,000 requests at once, and 2,000 a second after that; a change counts as 100",
+    hint: "wait for as many seconds as the Retry-After header says, and ask less often; to follow something, watch it",
+    exit: 1,
+    status: 429,
+  },
   API_WATCHERS_MANY: {
     title: "too many programs watch",
     cause: "a node serves a limited number of watchers at one time",

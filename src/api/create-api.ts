@@ -18,6 +18,8 @@ import { openApiDocument } from "./open-api.ts";
 import { sentenceOf } from "./request-error.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
+/** No rate is so low that one more request has to wait longer. */
+const RETRY_AFTER_S = 1;
 export const MAX_BODY_BYTES = 1024 * 1024;
 
 /** One change that was asked for, for the audit log. */
@@ -51,10 +53,11 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
     caller: Caller | undefined,
     role: Role,
     what: string,
+    isChange = false,
   ): Caller => {
     if (caller !== undefined && gate !== undefined) {
       const { incoming, outgoing } = context.env as HttpBindings;
-      gate.admit(caller, incoming.socket, outgoing);
+      gate.admit(caller, incoming.socket, outgoing, isChange);
     }
     return requireRole(caller, role, what);
   };
@@ -77,7 +80,7 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
         if (isChange && caller) audit?.({ caller, operation: route.operation, result });
       };
       try {
-        const asker = admitted(context, caller, route.role, route.operation);
+        const asker = admitted(context, caller, route.role, route.operation, isChange);
         if (route.stream !== undefined) {
           const after = lastEventId(context.req.header("last-event-id"));
           return eventStream(route.stream(node, context.req.raw.signal, after), after);
@@ -162,6 +165,7 @@ async function bodyOf(context: Context, route: Route): Promise<unknown> {
 
 function answerError(context: Context, error: HansaError): Response {
   const { code, message, hint } = error;
+  if (code === "API_RATE_LIMITED") context.header("retry-after", `${RETRY_AFTER_S}`);
   return context.json(
     { error: { code, message, hint } },
     ERRORS[code].status as ContentfulStatusCode,

@@ -5,7 +5,7 @@
  * that can be told (plain HTTP, no certificate, one of another authority), else by the handshake, and `refused` hears of it. Keys and
  * certificates are asked for at the first connection: making them costs more than a daemon's start may.
  */
-import type { Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import {
   createServer as createTlsServer,
@@ -16,6 +16,8 @@ import type { Hono } from "hono";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
 import { createNodeServer, type NodeRouting } from "./node-routing.ts";
 import type { StreamServer } from "./stream-server.ts";
+import { addressKey, type Rate, TokenBuckets } from "./token-buckets.ts";
+import { UnsentWatch } from "./unsent-watch.ts";
 
 export interface TlsListenerOptions {
   /** All addresses of both families where the host has IPv6. */
@@ -30,6 +32,10 @@ export interface TlsListenerOptions {
   readonly streams?: StreamServer;
   /** How long a client may take for a request's head, and for the whole of it; default 10 and 60 s. */
   readonly patience?: { readonly headMs: number; readonly requestMs: number };
+  /** How long a reader may take nothing of what waits for it, and how many bytes may wait for all of them; default 30 s and 64 MiB. */
+  readonly unsent?: { readonly stalledMs: number; readonly maxBytes: number };
+  /** How often one address may connect; default 100 a second after 1,200 at once. A connection that comes to nothing counts as 13. */
+  readonly connecting?: Rate;
 }
 
 export interface TlsListener {
@@ -47,6 +53,10 @@ const HANDSHAKE_MS = 10_000;
 /** For the request; answers may take as long as they take. */
 const PATIENCE = { headMs: 10_000, requestMs: 60_000 };
 const IDLE_MS = 65_000;
+const UNSENT = { stalledMs: 30_000, maxBytes: 64 * 1024 * 1024 };
+const CONNECTING: Rate = { burst: 1_200, perSecond: 100 };
+/** Besides the one: what fails costs a handshake, and a line in the log. */
+const FAILURE_COST = 12;
 /** A record of TLS that holds a handshake begins so (RFC 8446, section 5.1). */
 const HANDSHAKE_RECORD = 0x16;
 
@@ -62,12 +72,18 @@ class Listener implements TlsListener {
   readonly #door: Server;
   readonly #http: HttpServer;
   readonly #open = new Map<Socket, string>();
+  readonly #connected: TokenBuckets;
+  readonly #unsent: UnsentWatch;
   #tls: Promise<ReturnType<typeof createTlsServer>> | undefined;
 
   constructor(app: Hono, options: TlsListenerOptions) {
     this.#options = options;
     this.#door = createServer((socket) => this.#admit(socket));
     this.#door.maxConnections = MAX_CONNECTIONS;
+    this.#connected = new TokenBuckets(options.connecting ?? CONNECTING);
+    this.#unsent = new UnsentWatch(options.unsent ?? UNSENT, (socket, why) =>
+      options.refused(socket.remoteAddress ?? "unknown", why),
+    );
     const { headMs, requestMs } = options.patience ?? PATIENCE;
     this.#http = createNodeServer(app, options, {
       headersTimeout: headMs,
@@ -76,6 +92,7 @@ class Listener implements TlsListener {
       keepAliveTimeout: IDLE_MS,
       maxHeaderSize: 16 * 1024,
     }).http;
+    this.#http.on("upgrade", (request: IncomingMessage) => this.#unsent.leftHttp(request.socket));
     // It is handed its connections and never listens, and only from this event on node:http looks for slow ones.
     this.#http.emit("listening");
   }
@@ -103,6 +120,7 @@ class Listener implements TlsListener {
     const closed = new Promise<void>((resolve) => this.#door.close(() => resolve()));
     for (const socket of this.#open.keys()) socket.destroy();
     this.#http.close();
+    this.#unsent.close();
     await closed;
   }
 
@@ -112,6 +130,11 @@ class Listener implements TlsListener {
     const ofAddress = [...this.#open.values()].filter((each) => each === from).length;
     if (ofAddress >= MAX_OF_AN_ADDRESS) {
       this.#options.refused(from, `has ${ofAddress} connections already`);
+      socket.destroy();
+      return;
+    }
+    if (this.#connected.take(addressKey(from), performance.now()) > 0) {
+      this.#options.refused(from, "connects too often");
       socket.destroy();
       return;
     }
@@ -133,6 +156,7 @@ class Listener implements TlsListener {
     try {
       this.#tls ??= this.#makeTls();
       (await this.#tls).emit("connection", socket);
+      this.#unsent.add(socket);
     } catch (error) {
       this.#tls = undefined;
       this.#options.refused(from, `no certificate could be made for this node: ${error}`);
@@ -153,7 +177,7 @@ class Listener implements TlsListener {
     tls.on("secureConnection", (socket) => this.#authorize(socket));
     tls.on("tlsClientError", (error, socket) => {
       const { reason, code, message } = error as Error & { reason?: string; code?: string };
-      this.#options.refused(socket.remoteAddress ?? "unknown", reason ?? code ?? message);
+      this.#failed(socket.remoteAddress ?? "unknown", reason ?? code ?? message);
       socket.destroy();
     });
     return tls;
@@ -173,8 +197,13 @@ class Listener implements TlsListener {
     this.#refuse(socket, from, "API_CERTIFICATE_REFUSED", text);
   }
 
+  #failed(from: string, why: string): void {
+    this.#connected.charge(addressKey(from), performance.now(), FAILURE_COST);
+    this.#options.refused(from, why);
+  }
+
   #refuse(socket: Socket, from: string, code: ErrorCode, message: string): void {
-    this.#options.refused(from, message);
+    this.#failed(from, message);
     const { status, hint } = ERRORS[code];
     const body = JSON.stringify({ error: { code, message, hint } });
     socket.on("error", () => socket.destroy());

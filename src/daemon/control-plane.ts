@@ -76,7 +76,10 @@ export class ControlPlane {
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
-    this.#gate = new Gate((caller) => options.book.revocationOf(caller));
+    this.#gate = new Gate(
+      (caller) => options.book.revocationOf(caller),
+      () => options.clock.monotonicMs(),
+    );
   }
 
   /** Why other machines cannot ask this node, or what it cannot remember of their certificates, while that is so. */

@@ -11,10 +11,14 @@ import { serveTls, type TlsListener } from "../api/serve-tls.ts";
 import { createAuthority, type Leaf } from "../identity/authority.ts";
 
 const PATIENCE = { headMs: 300, requestMs: 600 };
+const UNSENT = { stalledMs: 1_500, maxBytes: 40_000_000 };
 
 let listener: TlsListener;
 let leaf: Leaf;
 let port: number;
+const node = new FakeNode();
+/** Why connections were refused or cut. */
+const refusals: string[] = [];
 
 before(async () => {
   const root = createHash("sha256").update("a root").digest();
@@ -24,11 +28,13 @@ before(async () => {
   await once(probe, "listening");
   ({ port } = probe.address() as { port: number });
   await new Promise((resolve) => probe.close(resolve));
-  listener = await serveTls(createApi(new FakeNode()), {
+  listener = await serveTls(createApi(node), {
     port,
     secureContext: async () => ({ key: leaf.privateKey, cert: leaf.certificate, ca: leaf.ca }),
-    refused: () => undefined,
+    refused: (_from, why) => refusals.push(why),
     patience: PATIENCE,
+    unsent: UNSENT,
+    connecting: { burst: 60, perSecond: 30 },
   });
 });
 after(() => listener.close());
@@ -38,6 +44,7 @@ async function opened(): Promise<TLSSocket> {
     ...{ host: "localhost", port, ca: leaf.ca, key: leaf.privateKey, cert: leaf.certificate },
   });
   await once(socket, "secureConnect");
+  socket.on("error", () => undefined);
   return socket;
 }
 
@@ -74,3 +81,112 @@ test("a head that is too long is not served", async () => {
   // The answer may be lost with what was not read of the head.
   assert.match(text, /^(HTTP\/1\.1 431 |$)/);
 });
+
+/** A status of so many bytes at least. */
+function setStatus(bytes: number): void {
+  node.set({ ...node.current, targets: Array(Math.ceil(bytes / 1_000)).fill("x".repeat(1_000)) });
+}
+
+async function cut(socket: TLSSocket, withinMs: number): Promise<boolean> {
+  const closed = once(socket, "close", { signal: AbortSignal.timeout(withinMs) });
+  return await closed.then(
+    () => true,
+    () => false,
+  );
+}
+
+test("a reader of a large answer that takes nothing is cut, and one that takes a little at a time gets all", async () => {
+  setStatus(16_000_000);
+  const [stuck, slow] = [await opened(), await opened()];
+  const asked = "GET /v1/status HTTP/1.0\r\nhost: a\r\n\r\n";
+  for (const socket of [stuck, slow]) socket.on("error", () => undefined).write(asked);
+  stuck.pause();
+  let bytes = 0;
+  slow.on("data", (chunk) => {
+    bytes += chunk.length;
+    slow.pause();
+    setTimeout(() => slow.resume(), 5);
+  });
+  const ended = once(slow, "end", { signal: AbortSignal.timeout(30_000) });
+  const watched = listenerSawCut(/did not read for 1.5 s/);
+  await Promise.all([ended, watched]);
+  assert.ok(bytes > 16_000_000, `${bytes}`);
+  stuck.resume();
+  assert.ok(await cut(stuck, 5_000));
+});
+
+test("a watcher that reads nothing is cut, and costs the others nothing", async () => {
+  setStatus(4_000_000);
+  const [stuck, other] = [await opened(), await opened()];
+  for (const socket of [stuck, other]) {
+    socket.on("error", () => undefined);
+    socket.write("GET /v1/status/watch HTTP/1.1\r\nhost: a\r\n\r\n");
+  }
+  stuck.pause();
+  let bytes = 0;
+  other.on("data", (chunk) => {
+    bytes += chunk.length;
+  });
+  const watched = listenerSawCut(/did not read/);
+  for (let change = 1; change <= 4; change++) {
+    const before = bytes;
+    setStatus(4_000_000 + change);
+    while (bytes < before + 4_000_000) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await watched;
+  while (node.watching > 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  other.destroy();
+  stuck.destroy();
+});
+
+test("where more waits for all readers than may, those with the most are cut first", async () => {
+  setStatus(30_000_000);
+  const large = [await opened(), await opened()];
+  for (const socket of large) {
+    socket.on("error", () => undefined).write("GET /v1/status HTTP/1.1\r\nhost: a\r\n\r\n");
+    socket.pause();
+  }
+  await listenerSawCut(/too much/);
+  setStatus(100);
+  const small = await opened();
+  small.write("GET /v1/version HTTP/1.0\r\nhost: a\r\n\r\n");
+  const [chunk] = await once(small, "data");
+  assert.match(String(chunk), /200 OK/);
+  for (const socket of large) socket.destroy();
+});
+
+test("who connects too often waits, and who fails waits longer", async () => {
+  const strangers = Array.from({ length: 80 }, () =>
+    connect({ host: "localhost", port, rejectUnauthorized: false }),
+  );
+  const gone = (socket: TLSSocket): Promise<unknown> =>
+    new Promise((resolve) =>
+      socket
+        .on("error", () => undefined)
+        .once("close", resolve)
+        .resume(),
+    );
+  await Promise.all(strangers.map(gone));
+  assert.ok(refusals.includes("connects too often"));
+  const again = connect({ host: "localhost", port, rejectUnauthorized: false });
+  await assert.rejects(once(again, "secureConnect"));
+  again.on("error", () => undefined);
+  await until(async () => {
+    const socket = await opened().catch(() => undefined);
+    socket?.destroy();
+    return socket !== undefined;
+  });
+});
+
+async function listenerSawCut(why: RegExp): Promise<void> {
+  const from = refusals.length;
+  await until(async () => refusals.slice(from).some((text) => why.test(text)));
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 20_000;
+  while (!(await isSo())) {
+    assert.ok(performance.now() < end, "not within 20 s");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -7,12 +7,13 @@
 import type { Status } from "../api/status-schema.ts";
 import { HansaError } from "../errors.ts";
 
-/** Watchers at one time: each costs a connection and a status for each change. */
-export const MAX_WATCHERS = 64;
+/** Watchers at one time: each costs a connection; the status of a change is made and written once for all. */
+export const MAX_WATCHERS = 512;
 /** From a change to the look: changes come in bursts, and in a large cluster looks take their time, of which they get a fifth. */
 const DELAY_MS = 150;
 const MAX_DELAY_MS = 800;
 const SHARE = 5;
+const WOKEN_AT_ONCE = 8;
 
 interface Watcher {
   wake: () => void;
@@ -50,8 +51,15 @@ export class StatusFeed {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#latest = undefined;
-      for (const { wake } of this.#watchers) wake();
+      this.#wake([...this.#watchers]);
     }, delayMs);
+  }
+
+  /** A few at a time: to encrypt a large status for hundreds takes seconds, in which the node has to answer others. */
+  #wake(watchers: readonly Watcher[]): void {
+    for (const { wake } of watchers.slice(0, WOKEN_AT_ONCE)) wake();
+    const left = watchers.slice(WOKEN_AT_ONCE);
+    if (left.length > 0) setImmediate(() => this.#wake(left));
   }
 
   /** The status now and after each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */

@@ -64,6 +64,7 @@ const PURE_FILES = [
   "report/host-questions.ts",
   "report/redact.ts",
   "report/tar-archive.ts",
+  "api/token-buckets.ts",
   "contexts/sealed-context.ts",
   "starter/admission.ts",
   "starter/start-request.ts",
