@@ -43,7 +43,7 @@ before(async () => {
 after(() => playground?.down());
 
 function ran(...words: string[]): Promise<Answer> {
-  return laptop.exec([...OURS, "hansa", ...words], { timeoutMs: 60_000 });
+  return laptop.exec([...OURS, "hansa", ...words], { timeoutMs: 120_000 });
 }
 
 function prints(...words: string[]): Promise<string> {

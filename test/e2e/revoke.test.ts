@@ -25,7 +25,7 @@ const OURS = ["env", "HANSA_CONTEXTS=/tmp/contexts"] as const;
 const REVOKED = /Error: the certificate of [a-z]+ was revoked at \S+ by \S+\n/;
 
 function ran(context: string, ...words: string[]): Promise<Answer> {
-  return laptop.exec([...OURS, "hansa", "--context", context, ...words], { timeoutMs: 60_000 });
+  return laptop.exec([...OURS, "hansa", "--context", context, ...words], { timeoutMs: 120_000 });
 }
 
 /** Exports on `from` for `holder`, with `place` as the only node, and imports on the laptop under `name`. */
@@ -101,7 +101,7 @@ test("a node that was cut off refuses it as soon as it is back, and one that res
     [1, 2],
     [3, 4],
   ]);
-  const revoked = await one.exec(["hansa", "context", "revoke", "bob"], { timeoutMs: 60_000 });
+  const revoked = await one.exec(["hansa", "context", "revoke", "bob"], { timeoutMs: 120_000 });
   assert.equal(revoked.status, 0, revoked.stderr);
   assert.match(revoked.stdout, /^revoked: [0-9a-f]{32} of bob \(admin\)$/m);
   assert.match(revoked.stderr, /not confirmed by host3: refused there as soon as they hear of it/);

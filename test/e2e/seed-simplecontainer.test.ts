@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow } from "../fair-time.ts";
 import { type Answer, eventually, hosts, must, status } from "./cluster.ts";
 
 let playground: Playground;
@@ -40,7 +41,7 @@ async function prepare(host: Host): Promise<void> {
 function typed(host: Host, line: string): Promise<Answer> {
   const shell = ["bash", "-c", line];
   const argv = ["setpriv", "--reuid=ada", "--regid=ada", "--init-groups", "env", `HOME=${HOME}`];
-  return host.exec([...argv, ...shell], { timeoutMs: 60_000 });
+  return host.exec([...argv, ...shell], { timeoutMs: 120_000 });
 }
 
 async function prints(host: Host, line: string): Promise<string> {
@@ -163,9 +164,9 @@ test("a peer that is dead, or another than the certificate names, is refused in 
     ["https://host1:1443", /host1:1443: .*host1/],
   ];
   for (const [peer, why] of peers) {
-    const began = performance.now();
+    const began = fairNow();
     const refused = await typed(two, `smrmgr start -n smr-node-2 -j -p ${peer}`);
-    assert.ok(performance.now() - began < 15_000);
+    assert.ok(fairNow() - began < 15_000);
     assert.equal(refused.status, 1, refused.stderr);
     assert.match(
       refused.stderr,

@@ -145,7 +145,7 @@ test("what is done on this host is refused for another one", async () => {
 
 test("the other node checks the role of who asked first, and its audit log names them and the node between", async () => {
   const line = [...OURS, "hansa", "--context", "ada", "--node", "host3", "connect", "host9"];
-  const refused = await laptop.exec(line, { timeoutMs: 60_000 });
+  const refused = await laptop.exec(line, { timeoutMs: 120_000 });
   assert.equal(refused.status, 1);
   assert.match(refused.stderr, /Error: connect needs the role operator, and ada is viewer/);
   await outside("--context", "boss", "--node", "host3", "connect", "host9");
