@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect as connectTls, TLSSocket } from "node:tls";
+import { closed } from "../../test/closed.ts";
 import { FakeNode } from "../api/fake-node.ts";
 import { ManualClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
@@ -268,7 +269,7 @@ test("a revoked certificate is refused by name of the revocation, what it has op
   const idle = "GET /v1/version HTTP/1.1\r\nhost: a\r\n\r\n";
   const ended = [await watch(mallory, stream), await watch(mallory, idle)];
   const kept = [await watch(friend, stream), await watch(friend, idle)];
-  const closed = Promise.all(ended.map((socket) => once(socket, "close")));
+  const over = Promise.all(ended.map(closed));
   served.book.revoke({ name: "mallory" }, "local");
   const refused = await ask(mallory);
   assert.equal(refused.status, 401);
@@ -278,7 +279,7 @@ test("a revoked certificate is refused by name of the revocation, what it has op
     assert.equal((await ask(mallory, { path })).status, 401, path);
   }
   served.clock.advance(1_000);
-  await closed;
+  await over;
   assert.deepEqual(
     kept.map((socket) => socket.destroyed),
     [false, false],

@@ -4,6 +4,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { closed } from "../../test/closed.ts";
 import { encodePacket, makeEnvelope } from "../membership/wire/packet.ts";
 import { makeKeyring, seal } from "../membership/wire/security.ts";
 import { encodeFrame } from "../membership/wire/stream-frame.ts";
@@ -81,7 +82,7 @@ test("garbage on the stream socket is refused, cut frames are counted, and the n
     const socket = dial(a.at);
     await once(socket, "connect");
     socket.end(bytes);
-    await once(socket.resume(), "close");
+    await closed(socket);
   }
   await eventually("the cut one counted", () => a.gossip.counters()["streamsCut"] === 1);
   assert.deepEqual(a.delegate.rejections.toSorted(), [
@@ -111,7 +112,7 @@ test("whoever sends slower than the deadline is cut off, however it drips", asyn
   await once(socket, "connect");
   let sent = 0;
   const drip = setInterval(() => socket.write(PING_FRAME.subarray(sent, ++sent)), 50);
-  await once(socket.resume(), "close", { signal: AbortSignal.timeout(60_000) });
+  await closed(socket);
   clearInterval(drip);
   assert.ok(sent > 3 && sent < PING_FRAME.length);
   await eventually("counted", () => listener.counters.streamsCut === 1);

@@ -5,6 +5,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { test } from "node:test";
+import { closed } from "../../test/closed.ts";
 import { NameServer } from "./name-server.ts";
 import type { QueryVia } from "./responder.ts";
 
@@ -92,7 +93,7 @@ test("queries are answered over UDP, TCP and the port of diverted ones, and who 
   socket.send("diverted", ports[1], ADDRESS);
   assert.equal(await answerOf(socket), "diverted!");
   const refused = connect(ports[0], ADDRESS);
-  await once(refused, "close");
+  await closed(refused);
   socket.close();
   assert.deepEqual(stage.asked, [
     ["one", "udp"],
@@ -111,7 +112,7 @@ test("a stream with a query too long, or one that has no answer, is ended", asyn
     const stream = connect(ports[0], ADDRESS);
     stream.on("error", () => undefined);
     stream.write(bytes);
-    await once(stream, "close");
+    await closed(stream);
   }
 });
 
@@ -179,7 +180,7 @@ test("one asker has 16 streams at most, and others are served beside it", async 
   await Promise.all(hogs.map((hog) => once(hog, "connect")));
   const refused = connect(ports[0], ADDRESS);
   refused.on("error", () => undefined);
-  await once(refused, "close");
+  await closed(refused);
   assert.ok(
     hogs.every(({ closed }) => !closed),
     "and not because all were idle for too long",

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import type { Server } from "node:http";
 import { connect } from "node:net";
@@ -7,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { closed } from "../../test/closed.ts";
 import { HansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
@@ -317,9 +317,7 @@ test("a request whose body never comes is cut off", async () => {
     socket.write(
       "POST /IpamDriver.RequestAddress HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
     );
-    const closed = once(socket, "close", { signal: AbortSignal.timeout(LONG_MS / 2) });
-    socket.resume();
-    await closed;
+    await closed(socket);
   }, DEADLINE_MS);
 });
 

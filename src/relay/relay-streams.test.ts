@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { after, before, test } from "node:test";
 import { type SecureContextOptions, type TLSSocket, connect as tlsConnect } from "node:tls";
 import fc from "fast-check";
+import { closed } from "../../test/closed.ts";
 import { fairNow } from "../../test/fair-time.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { encodeFrame, type RelayFrame } from "./relay-frame.ts";
@@ -61,13 +62,6 @@ before(async () => {
   await until("listening", () => server.streams.port > 0);
 });
 after(() => server.streams.close());
-
-/** Until the other side has closed it. */
-async function closed(socket: Socket): Promise<void> {
-  socket.on("error", () => socket.destroy());
-  socket.resume();
-  if (!socket.closed) await new Promise<void>((resolve) => socket.on("close", () => resolve()));
-}
 
 function dialTls(different: object = {}): TLSSocket {
   return tlsConnect({

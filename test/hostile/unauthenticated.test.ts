@@ -1,13 +1,13 @@
 /** Nothing that is not authenticated changes anything, however real it looks, and every refusal is counted. */
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import { eventually, type Node, startNode, view } from "../../src/gossip/recording-delegate.ts";
 import { makeKeyring, seal } from "../../src/membership/wire/security.ts";
 import type { Endpoint } from "../../src/values/endpoint.ts";
+import { closed } from "../closed.ts";
 import { CAPTURES, type Capture } from "./corpus.ts";
 import { mutated } from "./mutations.ts";
 
@@ -120,7 +120,6 @@ async function sendPackets(node: Node, packets: readonly Uint8Array[]): Promise<
 
 async function sendStream(to: Endpoint, bytes: Uint8Array): Promise<void> {
   const socket = connect(to.port, to.ip);
-  socket.on("error", () => undefined);
   socket.end(bytes);
-  await once(socket.resume(), "close");
+  await closed(socket);
 }

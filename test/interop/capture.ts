@@ -4,12 +4,12 @@
  *
  * Of each kind, wrapping and set of message types the first one is kept. Nonces, ports and order differ from run to run.
  */
-import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { eventually } from "../../src/gossip/recording-delegate.ts";
 import { bytesToIp } from "../../src/values/ip-bytes.ts";
+import { closed } from "../closed.ts";
 import { TIMING } from "./mixed-cluster.ts";
 import {
   type Explained,
@@ -140,7 +140,7 @@ async function capture({ settings, whole }: Setting): Promise<readonly Capture[]
 async function provokeError(node: ReferenceNode): Promise<void> {
   const socket = connect(node.at.port, node.at.ip);
   socket.end(Buffer.concat([Buffer.from("0a00000028", "hex"), Buffer.alloc(40, 1)]));
-  await once(socket.resume(), "close");
+  await closed(socket);
 }
 
 const TYPES = [
