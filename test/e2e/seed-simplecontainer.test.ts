@@ -184,10 +184,11 @@ async function handOver(from: Host, to: Host, name: string, ...options: string[]
   await prints(to, `smr agent import ${words} --name ${name}`);
 }
 
-test("a context of another cluster, and one of a viewer, are refused and leave nothing on either side", async () => {
+test("a context of another cluster, of a viewer, or called back is refused and leaves nothing on either side", async () => {
   assert.match(await prints(three, "smrmgr start -n smr-node-3"), /Domain: +localhost\n/);
   await handOver(three, two, "foreign");
   await handOver(one, two, "viewer", "--role viewer");
+  await handOver(one, two, "mallory", "--for mallory");
   await prints(two, `smrctl context switch node-1.${DOMAIN}`);
   const before = await traces(two);
   const join = `smrmgr start -n smr-node-2 -j -p https://node-1.${DOMAIN}:1443`;
@@ -197,6 +198,10 @@ test("a context of another cluster, and one of a viewer, are refused and leave n
   const viewer = await typed(two, `${join} --context viewer`);
   assert.equal(viewer.status, 1);
   assert.match(viewer.stderr, /Error: join needs the role admin, and ada@\S+ is viewer\n/);
+  await must(one, "hansa", "context", "revoke", "mallory");
+  const revoked = await typed(two, `${join} --context mallory`);
+  assert.equal(revoked.status, 1);
+  assert.match(revoked.stderr, /Error: the certificate of mallory was revoked at /);
   assert.equal(await traces(two), before);
   assert.equal((await status(one)).peers.length, 1);
 });
@@ -241,10 +246,10 @@ test("who stopped for good joins another cluster; two that join at one time thro
   assert.doesNotMatch(await traces(three), /node\.json|daemon|:1443/);
   await handOver(one, three, "one");
   await handOver(two, four, "two");
-  const at = (number: number) => `-j -p https://192.168.48.1${number}:1443`;
+  // Without -p the nodes of the context are asked.
   const printed = await Promise.all([
-    prints(three, `smrmgr start -n smr-node-3 ${at(1)}`),
-    prints(four, `smrmgr start -n smr-node-4 ${at(2)}`),
+    prints(three, "smrmgr start -n smr-node-3 -j"),
+    prints(four, "smrmgr start -n smr-node-4 -j -p https://192.168.48.12"),
   ]);
   const ids = printed.map((text) => /Id: +(\d+)\n/.exec(text)?.[1]);
   assert.deepEqual(ids.sort(), ["3", "4"]);

@@ -4,7 +4,7 @@
  * Bash cuts words at "=" and ":" too, so the script matches against the whole word under the cursor and takes off of each answer what
  * bash has cut off before it: `--output=js` and `host:6783` complete as people expect.
  */
-import type { CommandSpec, Completes, OptionSpec } from "../command.ts";
+import { type CommandSpec, type Completes, type OptionSpec, PROGRAM_NAMES } from "../command.ts";
 import { GLOBAL_OPTIONS } from "../parse-words.ts";
 
 /** The whole script; to be read by bash 4 or newer. */
@@ -49,7 +49,7 @@ ${lines(commands.flatMap(operandAnswers), (answer) => `      ${answer}`)}
     COMPREPLY+=("\${word#"$cut"}")
   done
 }
-complete -F _hansa hansa overnode
+complete -F _hansa ${PROGRAM_NAMES.join(" ")}
 `;
 }
 

@@ -1,5 +1,5 @@
 /** The completion script for fish. Pure. */
-import type { CommandSpec, Completes, OptionSpec } from "../command.ts";
+import { type CommandSpec, type Completes, type OptionSpec, PROGRAM_NAMES } from "../command.ts";
 import { GLOBAL_OPTIONS } from "../parse-words.ts";
 
 /** The whole script: one `complete` a command, an option or an operand. */
@@ -16,7 +16,7 @@ export function fishCompletion(commands: readonly CommandSpec[]): string {
         ? []
         : [`${after(name)} ${answer(operands.completes)}`]),
     ]),
-    "complete -c overnode -w hansa",
+    ...PROGRAM_NAMES.slice(1).map((name) => `complete -c ${name} -w hansa`),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -1,11 +1,11 @@
 /** The completion script for zsh, as a function file named _hansa. Pure. */
-import type { CommandSpec, Completes, OptionSpec } from "../command.ts";
+import { type CommandSpec, type Completes, type OptionSpec, PROGRAM_NAMES } from "../command.ts";
 import { GLOBAL_OPTIONS } from "../parse-words.ts";
 
 /** The whole file. */
 export function zshCompletion(commands: readonly CommandSpec[]): string {
   const list = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`);
-  return `#compdef hansa overnode
+  return `#compdef ${PROGRAM_NAMES.join(" ")}
 # Completion of hansa for zsh, made by: hansa completion zsh
 
 _hansa_live() {
