@@ -130,4 +130,7 @@ test("uninstall removes all that install made, byte for byte", async () => {
     text.replaceAll(/^.*etc\/docker.*\n/gm, "").replaceAll(/^.* etc\/hosts\n/gm, "");
   assert.equal(clean(await snapshot()), clean(untouched));
   assert.notEqual((await host.exec(["hansa", "version"])).status, 0);
+  const left =
+    "pgrep -f '[h]ansa starter'; ls -d /run/hansa-starter /var/log/hansa 2>/dev/null; true";
+  assert.equal(await must(host, "sh", "-c", left), "");
 });

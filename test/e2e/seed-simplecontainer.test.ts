@@ -297,3 +297,16 @@ test("after a power cut node and starter are back, with the same certificate's n
   assert.deepEqual(await namesOf(one), [`DNS:node-1.${DOMAIN}`, "DNS:localhost"]);
   assert.match(await prints(one, "smrmgr start"), /Name: +smr-node-1\n/);
 });
+
+test("a starter that is gone is said, and hansa install brings it back", async () => {
+  await must(one, "sh", "-c", "kill -9 $(cut -d ' ' -f 1 /run/hansa-starter/starter.pid)");
+  const refused = await typed(one, "smrmgr start");
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /Error: nobody on this host starts a node for you/);
+  assert.match(refused.stderr, /Hint: have root run smrmgr install once on this host/);
+  assert.match(
+    await must(one, "hansa", "install"),
+    /^have \/run\/hansa-starter\/start.sock served/m,
+  );
+  assert.match(await prints(one, "smrmgr start"), /Name: +smr-node-1\n/);
+});

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import { type ClusterContext, isContextName, isPlace } from "../../contexts/context.ts";
 import { ContextStore } from "../../contexts/context-store.ts";
-import { HansaError } from "../../errors.ts";
+import { HansaError, isErrno } from "../../errors.ts";
 import { askYes } from "../ask-yes.ts";
 import type { Command, Context, OptionSpec, Words } from "../command.ts";
 import { alignColumns } from "../output/align-columns.ts";
@@ -220,10 +220,18 @@ async function importContext(
 
 /** user@machine, as far as a certificate may hold it. */
 function holder(): string {
-  const text = `${userInfo().username}@${hostname()}`
-    .replace(/[^A-Za-z0-9._@-]/g, "-")
-    .slice(0, 63);
+  const text = `${userName()}@${hostname()}`.replace(/[^A-Za-z0-9._@-]/g, "-").slice(0, 63);
   return /^[A-Za-z0-9]/.test(text) ? text : "somebody";
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    // A number without an account, as in a container.
+    if (!isErrno(error, "ERR_SYSTEM_ERROR")) throw error;
+    return `uid-${process.getuid?.() ?? "unknown"}`;
+  }
 }
 
 function hostOf(place: string): string {
