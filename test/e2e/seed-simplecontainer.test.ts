@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import { fairNow } from "../fair-time.ts";
-import { type Answer, eventually, hosts, must, status } from "./cluster.ts";
+import { type Answer, eventually, hears, hosts, must, serve, status } from "./cluster.ts";
 
 let playground: Playground;
 let one: Host;
@@ -221,6 +221,29 @@ test("smrmgr start -n smr-node-2 … -j -p …: both nodes list two members", as
   const log = await must(one, "cat", "/var/lib/hansa/log/audit.log");
   assert.match(log, /"who":"ada@[^"]*","role":"admin",.*"operation":"join","result":"ok"/);
   assert.match(log, /"operation":"join","result":"NODE_NAME_TAKEN"/);
+});
+
+test("smrctl ps prints the page's header alone, and from either node a row for a container of the other", async () => {
+  const header =
+    "NODE GROUP NAME DOCKER NAME IMAGE IP PORTS DEPS IMAGE STATE ENGINE STATE SMR STATE";
+  for (const host of [one, two]) {
+    const printed = await prints(host, "smrctl ps");
+    assert.equal(printed.replaceAll(/ +/g, " "), header, host.name);
+  }
+  await must(two, "hansa", "prime");
+  const address = await serve(two, "web");
+  await eventually("node 1 lists node 2's container", 15_000, async () => {
+    const rows = (await prints(one, "smrctl ps")).split("\n").slice(1);
+    return rows.some(
+      (row) => /^smr-node-2 \(2\) +- +web +web +busybox/.test(row) && row.includes(address),
+    )
+      ? true
+      : undefined;
+  });
+  await serve(one, "client");
+  await hears(one, "client", address, "web");
+  await must(one, "docker", "rm", "-f", "client");
+  await must(two, "docker", "rm", "-f", "web");
 });
 
 test("the same line again changes nothing, and a node that was stopped comes back as it was", async () => {
