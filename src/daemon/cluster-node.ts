@@ -232,6 +232,7 @@ export class ClusterNode {
       ...{ node, identity, keys, clock: systemClock, maxId: this.#plan.maxNodeId },
       membership: this.#membership,
       peers: this.#peers,
+      logger: logger.child({ part: "joins" }),
       owners: () => this.#addresses.view().entries.filter(({ born }) => born),
     });
     this.#answers = this.#makeAnswers();

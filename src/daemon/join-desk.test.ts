@@ -8,6 +8,7 @@ import { afterEach, test } from "node:test";
 import type { JoinRequest } from "../api/join-schemas.ts";
 import { ERRORS, type ErrorCode, HansaError, isHansaError } from "../errors.ts";
 import { ManualClock } from "../host/clock.ts";
+import { createLogger } from "../host/logger.ts";
 import { createNodeKey, fingerprint, type KeyPair } from "../identity/node-key.ts";
 import { createOneTimeKey, openRoots, proveNodeKey } from "../identity/sealed-roots.ts";
 import { JoinDesk, type JoinDeskOptions } from "./join-desk.ts";
@@ -18,6 +19,7 @@ const ROOT = { root: new Uint8Array(randomBytes(32)), since: "2026-01-01T00:00:0
 const KEYS = { privateKey: "", publicKey: "" };
 const clock = new ManualClock();
 const servers: Server[] = [];
+const logged: string[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
@@ -88,6 +90,7 @@ function optionsOf(id: number, count: number, all: () => readonly Desk[]): JoinD
       ...{ remembered: [], departures: [], endpoint: { ip: `192.0.2.${id}`, port: 6783 } },
     },
     ...{ peers, owners: () => [], maxId: 255, clock },
+    logger: createLogger({ write: (line) => logged.push(line) }),
   };
 }
 
@@ -116,6 +119,9 @@ test("a joiner gets a place, whom to dial, and the cluster's keys under its one-
   });
   const joiner = { nodeKey: key.publicKey, oneTimeKey: oneTime.publicKey, id: 3 };
   assert.deepEqual(openRoots(sealed, joiner, oneTime), { roots: [ROOT], token: "made" });
+  const { msg, id, name, key: mark } = JSON.parse(logged.at(-1) ?? "");
+  const letIn = ["a host was let in", 3, "host3", fingerprint(key.publicKey)];
+  assert.deepEqual([msg, id, name, mark], letIn);
 });
 
 test("joins at the same time through all nodes get different ids, and one name goes to one host", async () => {

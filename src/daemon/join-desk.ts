@@ -17,6 +17,7 @@ import {
 import { isPlaceGiven } from "../client/answer-check.ts";
 import { type ErrorCode, HansaError, isHansaError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
+import type { Logger } from "../host/logger.ts";
 import type { Identity, IdentityKeys } from "../identity/identity.ts";
 import { fingerprint } from "../identity/node-key.ts";
 import {
@@ -44,6 +45,7 @@ export interface JoinDeskOptions {
   readonly owners: () => readonly { readonly id: NodeId }[];
   readonly maxId: NodeId;
   readonly clock: Pick<Clock, "monotonicMs">;
+  readonly logger: Pick<Logger, "info">;
 }
 
 /** A launch takes seconds; who needs longer asks again. */
@@ -78,8 +80,11 @@ export class JoinDesk {
       throw new HansaError("USAGE", "the request to join is not signed with the node key it names");
     }
     this.#requireMembership();
-    const { identity, node } = this.#options;
-    const { id, name: given } = await this.#place({ name, fingerprint: fingerprint(nodeKey) });
+    const { identity, node, logger } = this.#options;
+    const key = fingerprint(nodeKey);
+    const { id, name: given } = await this.#place({ name, fingerprint: key });
+    // The audit log says who asked for it; this, who was let in.
+    logger.info("a host was let in", { id, name: given, key });
     const { roots, token } = identity;
     const secrets = { roots, ...(token !== undefined && { token }) };
     const joiner = { nodeKey, oneTimeKey, id };

@@ -109,8 +109,9 @@ On a host that is a node already it starts that node again.`,
 export const stop: Command = {
   name: "stop",
   summary: "stop the node of this host; start or resume brings it back",
-  details: `Containers go on. The node keeps its id, name and addresses, and stays a member that is not heard. With --leave it is taken out of
-its cluster and off this host, as by reset.`,
+  details: `Containers go on, but Docker starts none on the network hansa meanwhile, and waits for its addresses when it starts itself. The node keeps
+its id, name and addresses, and is a member that is not heard. A boot of the host brings it back too. With --leave it is taken out of its
+cluster and off this host, as by reset.`,
   options: [{ name: "leave", summary: "leave the cluster for good" }],
   examples: ["stop", "stop --leave"],
   async run({ flags }, context) {
