@@ -15,6 +15,7 @@ export const CHECKS: readonly Step[] = [
       "test/hostile/*.test.ts",
       "test/sim/*.test.ts",
       "test/soak/*.test.ts",
+      "test/*.test.ts",
     ],
     minutes: 20,
   },
