@@ -13,6 +13,7 @@ export const CHECKS: readonly Step[] = [
       "src/**/*.test.ts",
       "test/architecture/*.test.ts",
       "test/hostile/*.test.ts",
+      "test/openapi/*.test.ts",
       "test/sim/*.test.ts",
       "test/soak/*.test.ts",
       "test/*.test.ts",

@@ -5,5 +5,9 @@ const folders = process.argv.slice(2);
 const patterns =
   folders.length > 0
     ? folders.map((folder) => `${folder.replace(/\/$/, "")}/**/*.test.ts`)
-    : ["src/**/*.test.ts", "test/{architecture,hostile,sim,soak}/*.test.ts", "test/*.test.ts"];
+    : [
+        "src/**/*.test.ts",
+        "test/{architecture,hostile,openapi,sim,soak}/*.test.ts",
+        "test/*.test.ts",
+      ];
 await runSteps([{ title: "unit", argv: ["node", "scripts/node-tests.ts", ...patterns] }]);

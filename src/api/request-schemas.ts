@@ -30,6 +30,11 @@ export const targetsSchema = z.object({ targets: z.array(z.string()) });
 export const primeSchema = z.object({ id: z.number().int().positive() });
 export const versionSchema = z.object({ version: z.string(), revision: z.string() });
 
+export const healthSchema = z.object({
+  status: z.enum(["ok", "warnings"]),
+  warnings: z.array(z.string()).describe("codes"),
+});
+
 export const errorSchema = z.object({
   error: z.object({
     code: z.string().describe("a code of docs/reference/errors.md; codes never change meaning"),

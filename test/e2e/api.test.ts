@@ -1,14 +1,16 @@
 /** The API on port 1443: who is served, who is refused and how, on real hosts. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { createAuthority } from "../../src/identity/authority.ts";
+import { type Authority, createAuthority, fromNow } from "../../src/identity/authority.ts";
 import { loadIdentity } from "../../src/identity/identity-file.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import type { Role } from "../../src/values/role.ts";
+import { generateClient } from "../openapi/generate-client.ts";
 import { eventually, hosts, launchTogether, must, status, TOKEN } from "./cluster.ts";
 
 const PROBE = join(import.meta.dirname, "api-probe.ts");
@@ -29,13 +31,19 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A certificate of the cluster with that role, as a file. */
-async function certificate(role: Role): Promise<string> {
+/** The cluster's authority, by a clock that is so many days behind. */
+async function clusterAuthority(daysAgo = 0): Promise<Authority> {
   const identity = await loadIdentity(join(one.stateDir, "hansa"));
   assert.ok(identity?.roots[0]);
-  const authority = await createAuthority(identity.roots[0].root, "hansa");
-  const leaf = await authority.mint({ names: [], name: `a-${role}`, addresses: [], role });
-  const path = join(folder, `${role}.json`);
+  const dates = fromNow(() => Date.now() - daysAgo * 86_400_000);
+  return createAuthority(identity.roots[0].root, "hansa", dates);
+}
+
+/** A certificate with that role, as a file; of the cluster where nobody else is said. */
+async function certificate(role: Role, by?: Authority, name = `a-${role}`): Promise<string> {
+  const authority = by ?? (await clusterAuthority());
+  const leaf = await authority.mint({ names: [], name, addresses: [], role });
+  const path = join(folder, `${name}.json`);
   await writeFile(path, JSON.stringify(leaf), { mode: 0o600 });
   return path;
 }
@@ -45,15 +53,21 @@ interface Answer {
   readonly body: string;
 }
 
+/** What a program of this machine prints in a host's network. */
+async function inNetwork(from: Host, words: readonly string[], input = ""): Promise<string> {
+  const argv = ["-t", `${from.pid}`, "-n", "--", process.execPath, ...words];
+  const program = spawn("nsenter", argv, { stdio: ["pipe", "pipe", "inherit"] });
+  program.stdin.end(input);
+  const chunks: Buffer[] = [];
+  for await (const chunk of program.stdout) chunks.push(chunk);
+  return Buffer.concat(chunks).toString().trim();
+}
+
 /** Asks from a host's network, with this machine's files. */
 async function ask(from: Host, url: string, file?: string, body?: unknown): Promise<Answer> {
   const words = [url, body === undefined ? "GET" : "POST", ...(file === undefined ? [] : [file])];
-  const argv = ["-t", `${from.pid}`, "-n", "--", process.execPath, PROBE, ...words];
-  const probe = spawn("nsenter", argv, { stdio: ["pipe", "pipe", "inherit"] });
-  probe.stdin.end(body === undefined ? "" : JSON.stringify(body));
-  const chunks: Buffer[] = [];
-  for await (const chunk of probe.stdout) chunks.push(chunk);
-  const [status = "", ...rest] = Buffer.concat(chunks).toString().trim().split(" ");
+  const input = body === undefined ? "" : JSON.stringify(body);
+  const [status = "", ...rest] = (await inNetwork(from, [PROBE, ...words], input)).split(" ");
   return { status, body: rest.join(" ") };
 }
 
@@ -111,6 +125,52 @@ test("without a certificate, and over plain HTTP, a host outside is refused in o
   assert.match((await playground.host(3).exec(["sh", "-c", plain])).stdout, /API_TLS_REQUIRED/);
   const log = await readFile(join(one.stateDir, "hansa/log/daemon.log"), "utf8");
   assert.match(log, /a connection to the API was refused/);
+});
+
+test("one of another cluster, one that has expired and one that is revoked are refused in one JSON error; TLS 1.1 in the handshake", async () => {
+  const url = `https://${one.ip(0)}:1443/v1/status`;
+  const { certificate: ours } = await clusterAuthority();
+  const stranger = await certificate("admin", await createAuthority(randomBytes(32), "hansa"), "x");
+  const expired = await certificate("admin", await clusterAuthority(400), "old");
+  for (const [file, words] of [
+    [stranger, /not accepted/],
+    [expired, /not accepted: CERT_HAS_EXPIRED/],
+  ] as const) {
+    // Each holds the node against the cluster's authority, so that it hears what it is told.
+    const leaf = JSON.parse(await readFile(file, "utf8"));
+    await writeFile(file, JSON.stringify({ ...leaf, ca: ours }));
+    const { status: code, body } = await ask(two, url, file);
+    assert.deepEqual([code, JSON.parse(body).error.code], ["401", "API_CERTIFICATE_REFUSED"]);
+    assert.match(body, words);
+  }
+  const lost = await certificate("admin", undefined, "lost");
+  assert.equal((await ask(two, url, lost)).status, "200");
+  const { serialNumber } = new X509Certificate(
+    JSON.parse(await readFile(lost, "utf8")).certificate,
+  );
+  await must(two, "hansa", "context", "revoke", serialNumber);
+  const refused = await eventually("host1 heard of it", 5_000, async () => {
+    const answer = await ask(two, url, lost);
+    return answer.status === "401" ? answer : undefined;
+  });
+  assert.match(refused.body, /the certificate of lost was revoked at .* by local/);
+  const old = `require("node:tls").connect({ host: ${JSON.stringify(one.ip(0))}, port: 1443,
+    rejectUnauthorized: false, minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" })
+    .on("error", (error) => console.log(error.code)).on("secureConnect", () => console.log("served"))`;
+  assert.match(await inNetwork(two, ["-e", old]), /^ERR_SSL_/);
+});
+
+test("a client generated from the document that a node serves passes the compiler and works against it", async () => {
+  const admin = await certificate("admin");
+  const url = `https://${one.ip(0)}:1443`;
+  const document = await ask(two, `${url}/v1/openapi.json`, admin);
+  assert.equal(document.status, "200");
+  await using made = await generateClient(JSON.parse(document.body));
+  const facts = JSON.parse(await inNetwork(two, [made.program, url, admin]));
+  assert.deepEqual(
+    [facts.node, facts.peers.toSorted(), facts.code, facts.role],
+    ["host1", ["host1", "host2"], "USAGE", "viewer"],
+  );
 });
 
 test("the port that another program holds is named by launch, and --api-port moves it", async () => {
