@@ -1,20 +1,16 @@
-/** `hansa start`, `stop` and their words: a node for a plain user, in a cluster of its own or, with -j, in that of a context. */
+/** `hansa start`: a node for a plain user, in a cluster of its own or, with -j, in that of a context. */
 import { isIP } from "node:net";
-import type { Joined } from "../../api/join-schemas.ts";
-import { isPlace } from "../../contexts/context.ts";
 import { HansaError } from "../../errors.ts";
-import type { Admission, JoinQuestion } from "../../starter/admission.ts";
 import type { StartRequest } from "../../starter/start-request.ts";
 import type { StartedNode } from "../../starter/starter-client.ts";
 import { isDnsName } from "../../values/dns-name.ts";
 import type { Command, Context, OptionSpec, Words } from "../command.ts";
+import { admitterOf, peerPlace } from "../join-by-context.ts";
 import { alignColumns } from "../output/align-columns.ts";
 import { withProgress } from "../output/progress.ts";
 import { usage } from "../parse-words.ts";
 import { launchPorts } from "./launch.ts";
 
-const API_PORT = 1443;
-const GOSSIP_PORT = 6783;
 /** How long a node that joined is waited for to be heard by another. */
 const CONNECTED_MS = 20_000;
 
@@ -81,7 +77,7 @@ On a host that is a node already it starts that node again.`,
   ],
   async run(words, context) {
     const request = startRequest(words);
-    const peer = peerOf(words);
+    const peer = peerOf(words.values.get("peer"));
     if (context.isRoot) {
       throw new HansaError(
         "ROOT_REFUSED",
@@ -102,32 +98,6 @@ On a host that is a node already it starts that node again.`,
     });
     if (node.already) context.note("the node was started before: it keeps its state");
     context.out(await nodeInformation(node, context));
-    return 0;
-  },
-};
-
-export const stop: Command = {
-  name: "stop",
-  summary: "stop the node of this host; start or resume brings it back",
-  details: `Containers go on, but Docker starts none on the network hansa meanwhile, and waits for its addresses when it starts itself. The node keeps
-its id, name and addresses, and is a member that is not heard. A boot of the host brings it back too. With --leave it is taken out of its
-cluster and off this host, as by reset.`,
-  options: [{ name: "leave", summary: "leave the cluster for good" }],
-  examples: ["stop", "stop --leave"],
-  async run({ flags }, context) {
-    const request = { leave: flags.has("leave") };
-    const { id, notes } = await withProgress(context.note, "stopping", async ({ step }) => {
-      const { hansaPaths } = await import("../../processes/paths.ts");
-      if (!context.isRoot) {
-        const { askToStop } = await import("../../starter/starter-client.ts");
-        return askToStop(hansaPaths().starterSocket, request, step);
-      }
-      const { stopHere } = await import("../../starter/start-here.ts");
-      const { thisHost } = await import("../../processes/this-host.ts");
-      return stopHere(request, thisHost(), () => context.local.leave(), step);
-    });
-    for (const note of notes) context.note(note);
-    context.out(`[${id ?? "-"}] Node ${request.leave ? "reset" : "stopped"}\n`);
     return 0;
   },
 };
@@ -165,49 +135,10 @@ export function startRequest(words: Words): StartRequest {
 }
 
 /** HOST:PORT of -p; undefined when it is left out. Throws USAGE. */
-function peerOf({ values }: Words): string | undefined {
-  const text = values.get("peer");
-  if (text === undefined) return undefined;
-  const [, host] = /^(?:https:\/\/)?([^/@?#]+)\/?$/.exec(text) ?? [];
-  const place = host && (/:\d+$/.test(host) ? host : `${host}:${API_PORT}`);
-  if (place && isPlace(place)) return place;
-  return bad("peer", "https://HOST:PORT", text);
-}
-
-/** Asks the cluster of the context. Throws CONTEXT_NOT_FOUND before anything is done. */
-async function admitterOf(
-  context: Context,
-  peer: string | undefined,
-): Promise<(question: JoinQuestion) => Promise<Admission>> {
-  const { ContextStore } = await import("../../contexts/context-store.ts");
-  const store = new ContextStore();
-  const name = context.contextName ?? store.active();
-  if (name === undefined) {
-    const text = "there is no context of the cluster that is to be joined";
-    throw new HansaError("CONTEXT_NOT_FOUND", text, {
-      hint: "import one first: hansa agent import BLOB KEY, as hansa context export prints them on a node",
-    });
-  }
-  const read = store.read(name);
-  const { contextDoor } = await import("../../client/context-door.ts");
-  const { apiClient } = await import("../../client/node-client.ts");
-  const client = apiClient(contextDoor(name, peer === undefined ? read : { ...read, api: [peer] }));
-  return async (question) => {
-    const { gossipPort, ...joined } = await client.join({ ...question });
-    return { ...joined, targets: targetsOf(joined, gossipPort, peer) };
-  };
-}
-
-/** The node that was asked is dialled where it was asked: its own address may be one that is not reached from here. */
-function targetsOf(
-  { targets }: Pick<Joined, "targets">,
-  gossipPort: number,
-  peer: string | undefined,
-): string[] {
-  if (peer === undefined) return targets;
-  const host = peer.slice(0, peer.lastIndexOf(":"));
-  const asked = gossipPort === GOSSIP_PORT ? host : `${host}:${gossipPort}`;
-  return [asked, ...targets.slice(1)];
+function peerOf(url: string | undefined): string | undefined {
+  const place = url === undefined ? undefined : peerPlace(url);
+  if (url !== undefined && place === undefined) bad("peer", "https://HOST:PORT", url);
+  return place;
 }
 
 async function neverAsked(): Promise<never> {
