@@ -56,6 +56,11 @@ export class NodeStream {
     return this.#channel.send(kind, bytes);
   }
 
+  /** As one frame, of at most MAX_DATA bytes. */
+  sendWhole(kind: DataKind, bytes: Buffer): Promise<void> {
+    return this.#channel.sendWhole(kind, bytes);
+  }
+
   end(kind: DataKind): void {
     this.#channel.end(kind);
   }

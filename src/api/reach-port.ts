@@ -1,22 +1,12 @@
 /** What the API asks of a node for streams into containers. The daemon implements it. */
-import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
 import type { NamedContainer } from "../values/container-reference.ts";
 import type { Caller } from "./caller.ts";
 import type { NodeStream } from "./node-stream.ts";
-import type { ExecRequest } from "./reach-schemas.ts";
+import type { ExecRequest, LogsRequest } from "./reach-schemas.ts";
 
 /** A container of this node, or one of another that has to be asked. */
 export interface FoundContainer extends NamedContainer {
   readonly isHere: boolean;
-}
-
-/** A request for a stream as it came, not answered yet. */
-export interface StreamRequest {
-  readonly incoming: IncomingMessage;
-  readonly socket: Duplex;
-  /** What arrived behind the request's head already. */
-  readonly head: Buffer;
 }
 
 export interface ReachPort {
@@ -32,4 +22,6 @@ export interface ReachPort {
     stream: NodeStream,
     started: () => void,
   ): Promise<void>;
+  /** Sends the log, each message as one frame or more (streams/log-message.ts), until it ends. */
+  logs(container: FoundContainer, request: LogsRequest, stream: NodeStream): Promise<void>;
 }

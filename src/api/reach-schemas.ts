@@ -27,3 +27,17 @@ export const execRequestSchema = z.strictObject({
 });
 
 export type ExecRequest = z.output<typeof execRequestSchema>;
+
+const time = z
+  .string()
+  .regex(/^(\d{1,12}(\.\d{1,9})?)?$/, { error: "a time is seconds since 1970, with a fraction" })
+  .default("");
+
+export const logsRequestSchema = z.strictObject({
+  follow: z.boolean().default(false).describe("go on as the container writes, until it ends"),
+  since: time.describe("from this time on, in seconds since 1970"),
+  until: time.describe("before this time"),
+  tail: z.number().int().min(0).max(1e9).optional().describe("only so many of the last messages"),
+});
+
+export type LogsRequest = z.output<typeof logsRequestSchema>;

@@ -7,7 +7,7 @@ import type { DataKind } from "../streams/stream-frame.ts";
 import type { Role } from "../values/role.ts";
 import type { NodeStream } from "./node-stream.ts";
 import type { FoundContainer, ReachPort } from "./reach-port.ts";
-import { execRequestSchema } from "./reach-schemas.ts";
+import { execRequestSchema, logsRequestSchema } from "./reach-schemas.ts";
 
 /** What the connection is upgraded to. */
 export const STREAM_PROTOCOL = "hansa-stream";
@@ -73,6 +73,17 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     takes: ["stdin"],
     run: (reach, container, request, stream, started) =>
       reach.exec(container, request, stream, started),
+  }),
+  streamRoute({
+    method: "get",
+    path: "/v1/containers/{container}/logs",
+    operation: "readLogs",
+    summary:
+      "What a container wrote, each message with its time; goes on as it writes when followed",
+    role: "viewer",
+    request: logsRequestSchema,
+    takes: [],
+    run: (reach, container, request, stream) => reach.logs(container, request, stream),
   }),
 ];
 

@@ -9,6 +9,7 @@ import { inspect } from "./commands/inspect.ts";
 import { install } from "./commands/install.ts";
 import { ipam } from "./commands/ipam.ts";
 import { launch } from "./commands/launch.ts";
+import { logs } from "./commands/logs.ts";
 import { playground } from "./commands/playground.ts";
 import { prime } from "./commands/prime.ts";
 import { ps } from "./commands/ps.ts";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   exec,
   report,
+  logs,
   resume,
   reset,
   ipam,

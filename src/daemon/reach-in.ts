@@ -6,9 +6,11 @@
 import type { Caller } from "../api/caller.ts";
 import type { NodeStream } from "../api/node-stream.ts";
 import type { FoundContainer, ReachPort } from "../api/reach-port.ts";
-import type { ExecRequest } from "../api/reach-schemas.ts";
+import type { ExecRequest, LogsRequest } from "../api/reach-schemas.ts";
 import type { ExecProcess } from "../docker/container-engine.ts";
 import type { Engine } from "../docker/engine.ts";
+import { encodeLogMessage } from "../streams/log-message.ts";
+import { MAX_DATA } from "../streams/stream-frame.ts";
 import type { ContainerFinder } from "./container-finder.ts";
 
 export class ReachIn implements ReachPort {
@@ -54,6 +56,24 @@ export class ReachIn implements ReachPort {
     stream.end("stdout");
     stream.end("stderr");
     stream.exit(shellCode(await process.exitCode(), beginning.toString("latin1")));
+  }
+
+  async logs({ id }: FoundContainer, request: LogsRequest, stream: NodeStream): Promise<void> {
+    // Who was told no message before the connection broke goes on from here.
+    stream.inform({ now: new Date().toISOString() });
+    const spec = { ...request, tail: request.tail };
+    try {
+      for await (const { kind, bytes } of this.#engine.inside.logs(id, spec, stream.signal)) {
+        for (const part of encodeLogMessage(kind, bytes, MAX_DATA)) {
+          await stream.sendWhole("stdout", part);
+        }
+      }
+    } catch (error) {
+      if (!stream.isOver) throw error;
+      return;
+    }
+    stream.end("stdout");
+    stream.exit(0);
   }
 }
 

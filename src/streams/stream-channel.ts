@@ -114,6 +114,17 @@ export class StreamChannel {
     }
   }
 
+  /** Sends `bytes`, of at most MAX_DATA, as one frame. Else as `send`. */
+  async sendWhole(kind: DataKind, bytes: Buffer): Promise<void> {
+    const cost = bytes.length + FRAME_COST;
+    while (!this.#isOver && this.#roomOf(kind) < cost) {
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+    if (this.#isOver) throw this.#reason ?? lost();
+    this.#room.set(kind, this.#roomOf(kind) - cost);
+    this.#send({ kind, bytes });
+  }
+
   /** No more bytes of `kind`. */
   end(kind: DataKind): void {
     this.#send({ kind: "end", of: kind });

@@ -14,6 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   daemon: "everything",
   cli: [
     "client",
+    "streams",
     "contexts",
     "api",
     "doctor",
@@ -70,6 +71,8 @@ const PURE_FILES = [
   "starter/start-request.ts",
   "docker/output-frames.ts",
   "streams/stream-frame.ts",
+  "streams/log-message.ts",
+  "client/log-position.ts",
 ];
 
 const IMPURE =

@@ -156,3 +156,66 @@ test("exec -t: the terminal has our size, follows its changes, takes Ctrl-C, and
     child.kill("SIGKILL");
   }
 });
+
+test("logs of several nodes come in order of time, by tail and since, with their names; a viewer may read", async () => {
+  const count = "for i in 1 2 3; do echo $NAME $i; echo $NAME bad $i >&2; sleep 0.3; done";
+  await Promise.all(
+    [one, two].map((host) =>
+      must(
+        host,
+        ...["docker", "run", "-d", "--name", `count${host.number}`, "-e", `NAME=c${host.number}`],
+        ...[...NETWORK, "busybox", "sh", "-c", count],
+      ),
+    ),
+  );
+  const full = await eventually("both logs are whole", 15_000, async () => {
+    const answer = await ran("--context", "eve", "logs", "host1/count1", "host2/count2");
+    return answer.stdout.split("\n").length === 7 ? answer : undefined;
+  });
+  assert.match(full.stdout, /^host1\/count1 \| c1 1$/m);
+  assert.equal(full.stderr.split("\n").filter((line) => / c[12] bad \d$/.test(line)).length, 6);
+  const timed = await ran("logs", "--timestamps", "host1/count1", "host2/count2");
+  const times = timed.stdout.split("\n").flatMap((line) => / \| (\S+Z) /.exec(line)?.[1] ?? []);
+  assert.deepEqual([times.length, times], [6, times.toSorted()]);
+  assert.equal((await ran("logs", "--tail", "1", "host2/count2")).stdout, "c2 3\n");
+  const since = times[4] ?? "";
+  const late = await ran("logs", "--since", since, "host1/count1", "host2/count2");
+  assert.equal(late.stdout.split("\n").filter(Boolean).length, 2);
+  assert.equal((await ran("logs", "--since", "soon", "host2/count2")).status, 1);
+});
+
+test("logs -f goes on over a restart of the far daemon and one of the near, without a line twice or left out", async () => {
+  const counting = "i=0; while :; do i=$((i+1)); echo line $i; usleep 20000; done";
+  const options = ["run", "-d", "--name", "talker", ...NETWORK, "busybox", "sh", "-c", counting];
+  await must(two, "docker", ...options);
+  const child = laptop.spawn([...OURS, "hansa", "logs", "-f", "host2/talker"]);
+  let [shown, said] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => {
+    shown += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const lines = () => shown.split("\n").slice(0, -1);
+  const more = async (what: string) => {
+    const had = lines().length;
+    await eventually(what, 40_000, async () => (lines().length > had + 50 ? true : undefined));
+  };
+  try {
+    await more("the log begins");
+    for (const host of [two, one]) {
+      await must(host, "sh", "-c", "kill -9 $(cat /run/hansa/daemon.pid | cut -d' ' -f1)");
+      await eventually("the break is told", 20_000, async () =>
+        /connection to the log of host2\/talker was lost/.test(said) ? true : undefined,
+      );
+      await more(`the log goes on after ${host.name}'s daemon was killed`);
+    }
+    assert.deepEqual(
+      lines(),
+      lines().map((_, index) => `line ${index + 1}`),
+    );
+  } finally {
+    child.kill("SIGKILL");
+    await must(two, "docker", "rm", "-f", "talker");
+  }
+});

@@ -46,6 +46,7 @@ import * as names from "../../src/names/name-set.ts";
 import * as control from "../../src/plugin/control-codec.ts";
 import { answeredIndex } from "../../src/relay/handshake-initiation.ts";
 import { decodeFrame, encodeFrame, FrameSplitter } from "../../src/relay/relay-frame.ts";
+import { decodeLogMessage } from "../../src/streams/log-message.ts";
 import {
   decodeStreamFrame,
   encodeStreamFrame as encodeFrameOfStream,
@@ -334,6 +335,11 @@ export const DECODERS: readonly Decoder[] = [
     name: "streams/stream-frame.ts StreamFrameSplitter",
     seeds: [Buffer.concat([Buffer.of(1), ...OF_STREAMS])],
     decode: (bytes) => [...new StreamFrameSplitter().push(Buffer.from(bytes))],
+  },
+  {
+    name: "streams/log-message.ts decodeLogMessage",
+    seeds: [Buffer.from("\x012026-01-02T03:04:05.000000006Z a line\n"), Buffer.from("\x02more")],
+    decode: (bytes) => decodeLogMessage(Buffer.from(bytes)),
   },
   {
     name: "docker/output-frames.ts OutputFrameSplitter",
