@@ -113,6 +113,14 @@ export const ERRORS = {
     exit: 1,
     status: 403,
   },
+  CONTAINER_PORT_CLOSED: {
+    title: "the container's port does not answer",
+    cause:
+      "nothing listens there in the container, it listens on its own loopback only, or the container does not run",
+    hint: "see hansa exec CONTAINER netstat -lnt; a server has to listen on 0.0.0.0",
+    exit: 1,
+    status: 502,
+  },
   CONTEXT_BLOB_INVALID: {
     title: "the context cannot be opened",
     cause:

@@ -2,7 +2,13 @@
 import type { NamedContainer } from "../values/container-reference.ts";
 import type { Caller } from "./caller.ts";
 import type { NodeStream } from "./node-stream.ts";
-import type { ExecRequest, LogsRequest } from "./reach-schemas.ts";
+import type {
+  DialRequest,
+  ExecRequest,
+  LogsRequest,
+  TopRequest,
+  UsageRequest,
+} from "./reach-schemas.ts";
 
 /** A container of this node, or one of another that has to be asked. */
 export interface FoundContainer extends NamedContainer {
@@ -24,4 +30,15 @@ export interface ReachPort {
   ): Promise<void>;
   /** Sends the log, each message as one frame or more (streams/log-message.ts), until it ends. */
   logs(container: FoundContainer, request: LogsRequest, stream: NodeStream): Promise<void>;
+  /** Joins the stream with a TCP connection to a port of the container. CONTAINER_PORT_CLOSED when nobody listens. */
+  dial(
+    container: FoundContainer,
+    request: DialRequest,
+    stream: NodeStream,
+    started: () => void,
+  ): Promise<void>;
+  /** Sends the container's processes as one JSON document. */
+  top(container: FoundContainer, request: TopRequest, stream: NodeStream): Promise<void>;
+  /** Sends what the container uses, one JSON document a frame. */
+  usage(container: FoundContainer, request: UsageRequest, stream: NodeStream): Promise<void>;
 }

@@ -40,4 +40,22 @@ export const logsRequestSchema = z.strictObject({
   tail: z.number().int().min(0).max(1e9).optional().describe("only so many of the last messages"),
 });
 
+export const dialRequestSchema = z.strictObject({
+  port: z.number().int().min(1).max(65_535).describe("TCP, of the container's address"),
+});
+
+export type DialRequest = z.output<typeof dialRequestSchema>;
+
+export const topRequestSchema = z.strictObject({
+  arguments: z.string().max(200).default("").describe("those of ps; Docker's own by default"),
+});
+
+export type TopRequest = z.output<typeof topRequestSchema>;
+
+export const usageRequestSchema = z.strictObject({
+  once: z.boolean().default(false).describe("one measurement, else one a second"),
+});
+
+export type UsageRequest = z.output<typeof usageRequestSchema>;
+
 export type LogsRequest = z.output<typeof logsRequestSchema>;

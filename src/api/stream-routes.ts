@@ -7,7 +7,13 @@ import type { DataKind } from "../streams/stream-frame.ts";
 import type { Role } from "../values/role.ts";
 import type { NodeStream } from "./node-stream.ts";
 import type { FoundContainer, ReachPort } from "./reach-port.ts";
-import { execRequestSchema, logsRequestSchema } from "./reach-schemas.ts";
+import {
+  dialRequestSchema,
+  execRequestSchema,
+  logsRequestSchema,
+  topRequestSchema,
+  usageRequestSchema,
+} from "./reach-schemas.ts";
 
 /** What the connection is upgraded to. */
 export const STREAM_PROTOCOL = "hansa-stream";
@@ -84,6 +90,37 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     request: logsRequestSchema,
     takes: [],
     run: (reach, container, request, stream) => reach.logs(container, request, stream),
+  }),
+  streamRoute({
+    method: "post",
+    path: "/v1/containers/{container}/dial",
+    operation: "dial",
+    summary: "A TCP connection to a port of a container, wherever the container is",
+    role: "operator",
+    request: dialRequestSchema,
+    takes: ["stdin"],
+    run: (reach, container, request, stream, started) =>
+      reach.dial(container, request, stream, started),
+  }),
+  streamRoute({
+    method: "get",
+    path: "/v1/containers/{container}/top",
+    operation: "listProcesses",
+    summary: "The processes of a container, as one JSON document",
+    role: "viewer",
+    request: topRequestSchema,
+    takes: [],
+    run: (reach, container, request, stream) => reach.top(container, request, stream),
+  }),
+  streamRoute({
+    method: "get",
+    path: "/v1/containers/{container}/stats",
+    operation: "watchUsage",
+    summary: "What a container uses of its host, one JSON document a second",
+    role: "viewer",
+    request: usageRequestSchema,
+    takes: [],
+    run: (reach, container, request, stream) => reach.usage(container, request, stream),
   }),
 ];
 

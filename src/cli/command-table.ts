@@ -11,15 +11,19 @@ import { ipam } from "./commands/ipam.ts";
 import { launch } from "./commands/launch.ts";
 import { logs } from "./commands/logs.ts";
 import { playground } from "./commands/playground.ts";
+import { portForward } from "./commands/port-forward.ts";
 import { prime } from "./commands/prime.ts";
 import { ps } from "./commands/ps.ts";
 import { report } from "./commands/report.ts";
 import { reset } from "./commands/reset.ts";
 import { resume } from "./commands/resume.ts";
 import { start } from "./commands/start.ts";
+import { start, stop } from "./commands/start.ts";
+import { stats } from "./commands/stats.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
 import { token } from "./commands/token.ts";
+import { top } from "./commands/top.ts";
 import { uninstall } from "./commands/uninstall.ts";
 import { upgrade } from "./commands/upgrade.ts";
 import { version } from "./commands/version.ts";
@@ -36,6 +40,9 @@ export const COMMANDS: readonly Command[] = [
   exec,
   report,
   logs,
+  portForward,
+  top,
+  stats,
   resume,
   reset,
   ipam,

@@ -19,6 +19,7 @@ import type { NodeRouting } from "../api/node-routing.ts";
 import { ERRORS, HansaError } from "../errors.ts";
 import type { NodeId } from "../values/node-id.ts";
 import type { OtherNode, PeerRequests } from "./peer-requests.ts";
+import { splice } from "./splice.ts";
 
 export interface ForwardingOptions {
   readonly self: { readonly id: NodeId; readonly name: string };
@@ -188,16 +189,11 @@ export class NodeForwarding {
       socket.write(headText(answer));
       if (farHead.length > 0) socket.write(farHead);
       if (head.length > 0) far.write(head);
-      const release = peers.hold(node, () => far.destroy());
-      far.on("error", () => socket.destroy());
-      far.on("close", () => {
-        release();
-        socket.destroy();
-      });
-      socket.on("error", () => far.destroy());
-      socket.on("close", () => far.destroy());
-      far.pipe(socket);
-      socket.pipe(far);
+      far.on(
+        "close",
+        peers.hold(node, () => far.destroy()),
+      );
+      splice(socket, far);
     });
     made.on("response", (answer) => {
       isSpliced = true;

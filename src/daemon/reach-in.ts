@@ -6,12 +6,21 @@
 import type { Caller } from "../api/caller.ts";
 import type { NodeStream } from "../api/node-stream.ts";
 import type { FoundContainer, ReachPort } from "../api/reach-port.ts";
-import type { ExecRequest, LogsRequest } from "../api/reach-schemas.ts";
+import type {
+  DialRequest,
+  ExecRequest,
+  LogsRequest,
+  TopRequest,
+  UsageRequest,
+} from "../api/reach-schemas.ts";
 import type { ExecProcess } from "../docker/container-engine.ts";
-import type { Engine } from "../docker/engine.ts";
+import type { Container, Engine } from "../docker/engine.ts";
+import { HansaError } from "../errors.ts";
+import { DOCKER_NETWORK_NAME } from "../overlay/docker-network.ts";
 import { encodeLogMessage } from "../streams/log-message.ts";
 import { MAX_DATA } from "../streams/stream-frame.ts";
 import type { ContainerFinder } from "./container-finder.ts";
+import { joinWithPort } from "./join-with-port.ts";
 
 export class ReachIn implements ReachPort {
   readonly #engine: Engine;
@@ -75,6 +84,52 @@ export class ReachIn implements ReachPort {
     stream.end("stdout");
     stream.exit(0);
   }
+
+  async dial(
+    { id }: FoundContainer,
+    { port }: DialRequest,
+    stream: NodeStream,
+    started: () => void,
+  ): Promise<void> {
+    const container = await this.#engine.inspectContainer(id);
+    await joinWithPort(addressOf(container, id), port, stream, started);
+  }
+
+  async top({ id }: FoundContainer, request: TopRequest, stream: NodeStream): Promise<void> {
+    const table = await this.#engine.inside.processes(id, request.arguments);
+    await stream.send("stdout", Buffer.from(JSON.stringify(table)));
+    stream.end("stdout");
+    stream.exit(0);
+  }
+
+  async usage({ id }: FoundContainer, { once }: UsageRequest, stream: NodeStream): Promise<void> {
+    try {
+      for await (const usage of this.#engine.inside.usage(id, stream.signal)) {
+        await stream.sendWhole("stdout", Buffer.from(JSON.stringify(usage)));
+        if (once) break;
+      }
+    } catch (error) {
+      if (!stream.isOver) throw error;
+      return;
+    }
+    stream.end("stdout");
+    stream.exit(0);
+  }
+}
+
+/** On our network, else on the first that has one; a container that shares another's network or the host's has none. */
+function addressOf(container: Container | undefined, id: string): string {
+  if (container === undefined) {
+    throw new HansaError("CONTAINER_NOT_FOUND", `docker knows no container ${id.slice(0, 12)}`);
+  }
+  const { attachments, name } = container;
+  const ours = attachments.find(({ network }) => network === DOCKER_NETWORK_NAME);
+  const address = ours?.address || attachments.find((each) => each.address !== "")?.address;
+  if (address) return address;
+  throw new HansaError(
+    "CONTAINER_PORT_CLOSED",
+    `the container ${name} has no address: it is ${container.status}, or has no network of its own`,
+  );
 }
 
 /** As much as tells why a command could not be started. */
@@ -92,8 +147,8 @@ async function pumpInput(process: ExecProcess, stream: NodeStream): Promise<void
     for await (const bytes of stream.bytes("stdin")) await process.write(bytes);
     process.endInput();
   } catch (error) {
-    // The stream is over, which the output's side sees as well.
-    if (!stream.isOver) throw error;
+    // When the stream is over, the output's side sees it as well.
+    if (!stream.isOver) stream.close(error as Error);
   }
 }
 

@@ -159,8 +159,7 @@ export class StreamChannel {
     clearInterval(this.#timer);
     if (reason === undefined) {
       // The last frame should arrive before the connection goes: what the other end still sends is thrown away until it goes as well.
-      this.#socket.end();
-      setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+      this.#socket.end(() => setTimeout(() => this.#socket.destroy(), LINGER_MS).unref());
       this.#socket.resume();
     } else {
       this.#socket.destroy();

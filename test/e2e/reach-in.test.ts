@@ -219,3 +219,81 @@ test("logs -f goes on over a restart of the far daemon and one of the near, with
     await must(two, "docker", "rm", "-f", "talker");
   }
 });
+
+test("port-forward leads HTTP into a container on another node, several connections at once; a closed port is told", async () => {
+  const serve =
+    "mkdir /w; head -c 300000 /dev/zero > /w/big; echo hello > /w/x; httpd -f -p 80 -h /w";
+  await must(two, "docker", "run", "-d", "--name", "www", ...NETWORK, "busybox", "sh", "-c", serve);
+  const forward = ["port-forward", "host2/www", "18080:80", "18081:81"];
+  const child = laptop.spawn([...OURS, "hansa", ...forward]);
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const get = (path: string) => laptop.exec(["busybox", "wget", "-q", "-O", "-", path]);
+  try {
+    await eventually("it serves", 15_000, async () =>
+      (await get("http://127.0.0.1:18080/x")).stdout === "hello\n" ? true : undefined,
+    );
+    assert.match(said, /127\.0\.0\.1:18080 leads to port 80 of host2\/www/);
+    const all = await Promise.all(
+      Array.from({ length: 8 }, () => get("http://127.0.0.1:18080/big")),
+    );
+    assert.deepEqual(
+      all.map(({ status: exit, stdout }) => [exit, stdout.length]),
+      all.map(() => [0, 300_000]),
+    );
+    assert.notEqual((await get("http://127.0.0.1:18081/")).status, 0);
+    assert.match(said, /a connection to host2\/www was closed: .*:81 does not answer/);
+    // On loopback only.
+    assert.notEqual((await get(`http://${laptop.ip()}:18080/x`)).status, 0);
+  } finally {
+    child.kill("SIGINT");
+  }
+  const viewer = laptop.spawn([
+    ...OURS,
+    "hansa",
+    "--context",
+    "eve",
+    "port-forward",
+    "far",
+    "18090:80",
+  ]);
+  let words = "";
+  viewer.stderr.on("data", (chunk: Buffer) => {
+    words += chunk.toString();
+  });
+  try {
+    await eventually("a viewer's connection is refused", 15_000, async () => {
+      await get("http://127.0.0.1:18090/");
+      return /dial needs the role operator, and eve is viewer/.test(words) ? true : undefined;
+    });
+  } finally {
+    viewer.kill("SIGINT");
+  }
+});
+
+test("top and stats show containers of any node", async () => {
+  assert.match(await prints("top", "far"), /^UID .*CMD\nroot .* sleep 100000$/);
+  assert.match(await prints("top", "far", "-o", "pid,cmd"), /^PID +CMD\n\d+ +sleep 100000$/);
+  const rows = JSON.parse(await prints("stats", "--no-stream", "-o", "json"));
+  const names = rows.map(({ container }: { container: string }) => container);
+  assert.ok(names.includes("host1/near") && names.includes("host2/far"));
+  assert.ok(rows.every(({ memory, processes }: Record<string, number>) => memory && processes));
+  assert.match(await prints("stats", "--no-stream", "far"), /^NAME .*\nhost2\/far +\d/);
+  assert.equal((await ran("stats", "--no-stream", "nowhere")).status, 1);
+});
+
+test("a node that dies in the middle of a command: its client says so and ends with 125", async () => {
+  const running = ran("exec", "far", "sleep", "1000");
+  await eventually("the command runs", 15_000, async () =>
+    (await ran("top", "far")).stdout.includes("sleep 1000\n") ? true : undefined,
+  );
+  await must(two, "sh", "-c", "kill -9 $(cat /run/hansa/daemon.pid | cut -d' ' -f1)");
+  const answer = await running;
+  assert.equal(answer.status, 125);
+  assert.match(
+    answer.stderr,
+    /Error: the connection to host2\/far was lost while the command ran: what it did until then stays, and whether it goes on is not known/,
+  );
+});
