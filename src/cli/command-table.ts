@@ -18,7 +18,6 @@ import { report } from "./commands/report.ts";
 import { reset } from "./commands/reset.ts";
 import { resume } from "./commands/resume.ts";
 import { start } from "./commands/start.ts";
-import { start, stop } from "./commands/start.ts";
 import { stats } from "./commands/stats.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
