@@ -18,7 +18,7 @@ const SLEEP = ["busybox", "sleep", "1000000"] as const;
 export async function containerRows(playground: Playground, count: number): Promise<Row[]> {
   // Before the crowd, so that Docker's own price for it does not lie on the figure.
   const seen = await startsSeen(playground, ROUNDS);
-  await Promise.all(HOSTS.map((id) => crowd(playground.host(id), count)));
+  for (const id of HOSTS) await crowd(playground.host(id), count);
   const { ours, peer } = await lists(playground, count);
   return [
     {

@@ -9,6 +9,7 @@ import { deriveRoot } from "../src/identity/roots.ts";
 import { Playground } from "../src/playground/playground.ts";
 import { apiReadRows } from "./api-reads.ts";
 import { formHansa, HANSA, HOSTS, must, seconds, TOKEN } from "./cluster.ts";
+import { containerRows } from "./containers.ts";
 import { hostCutSeconds } from "./host-cut.ts";
 import { addressRequests, pairsWithLeases } from "./ipam-plugin.ts";
 import { membershipRows } from "./membership/membership-rows.ts";
@@ -165,6 +166,7 @@ for (const command of ["version", "status"]) {
 }
 
 rows.push(...(await apiReadRows(playground, 3)));
+rows.push(...(await containerRows(playground, 100)));
 
 await playground.down();
 rows.push(...(await throughputRows(3)));
