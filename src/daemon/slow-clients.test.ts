@@ -35,7 +35,8 @@ before(async () => {
     refused: (_from, why) => refusals.push(why),
     patience: PATIENCE,
     unsent: UNSENT,
-    connecting: { burst: 60, perSecond: 30 },
+    // So slowly that on no machine a token comes back while a test still needs that there is none.
+    connecting: { burst: 60, perSecond: 0.2 },
   });
 });
 after(() => listener.close());
@@ -100,32 +101,27 @@ function setStatus(bytes: number): void {
   node.set({ ...node.current, targets: Array(Math.ceil(bytes / 1_000)).fill("x".repeat(1_000)) });
 }
 
-async function cut(socket: TLSSocket, withinMs: number): Promise<boolean> {
-  const closed = once(socket, "close", { signal: AbortSignal.timeout(withinMs) });
-  return await closed.then(
-    () => true,
-    () => false,
-  );
-}
-
 test("a reader of a large answer that takes nothing is cut, and one that takes a little at a time gets all", async () => {
   setStatus(16_000_000);
   const [stuck, slow] = [await opened(), await opened()];
   const asked = "GET /v1/status HTTP/1.0\r\nhost: a\r\n\r\n";
   for (const socket of [stuck, slow]) socket.on("error", () => undefined).write(asked);
   stuck.pause();
+  const began = performance.now();
   let bytes = 0;
   slow.on("data", (chunk) => {
     bytes += chunk.length;
+    // 4 MB a second, which takes longer in all than one may stall; a slow machine makes no pauses.
+    const aheadMs = began + bytes / 4_000 - performance.now();
+    if (aheadMs <= 0) return;
     slow.pause();
-    setTimeout(() => slow.resume(), 5);
+    setTimeout(() => slow.resume(), aheadMs);
   });
-  const ended = once(slow, "end", { signal: AbortSignal.timeout(30_000) });
+  const ended = once(slow, "end", { signal: AbortSignal.timeout(120_000) });
   const watched = listenerSawCut(/did not read for 1.5 s/);
   await Promise.all([ended, watched]);
   assert.ok(bytes > 16_000_000, `${bytes}`);
-  stuck.resume();
-  assert.ok(await cut(stuck, 5_000));
+  await closed(stuck);
 });
 
 test("a watcher that reads nothing is cut, and costs the others nothing", async () => {
@@ -197,9 +193,9 @@ async function listenerSawCut(why: RegExp): Promise<void> {
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   while (!(await isSo())) {
-    assert.ok(performance.now() < end, "not within 20 s");
+    assert.ok(performance.now() < end, "not within a minute");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
