@@ -11,6 +11,7 @@ import { ManualClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
 import { createNodeKey, fingerprint, type KeyPair } from "../identity/node-key.ts";
 import { createOneTimeKey, openRoots, proveNodeKey } from "../identity/sealed-roots.ts";
+import type { Departure } from "../membership/departures.ts";
 import { JoinDesk, type JoinDeskOptions } from "./join-desk.ts";
 import type { PeerRequests } from "./peer-requests.ts";
 import type { Roster } from "./roster.ts";
@@ -20,8 +21,10 @@ const KEYS = { privateKey: "", publicKey: "" };
 const clock = new ManualClock();
 const servers: Server[] = [];
 const logged: string[] = [];
+const departures: Departure[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
+  departures.length = 0;
 });
 
 interface Desk {
@@ -87,7 +90,7 @@ function optionsOf(id: number, count: number, all: () => readonly Desk[]): JoinD
     keys: { fingerprint: `0000000${id}` },
     membership: {
       roster: () => roster,
-      ...{ remembered: [], departures: [], endpoint: { ip: `192.0.2.${id}`, port: 6783 } },
+      ...{ remembered: [], departures, endpoint: { ip: `192.0.2.${id}`, port: 6783 } },
     },
     ...{ peers, owners: () => [], maxId: 255, clock },
     logger: createLogger({ write: (line) => logged.push(line) }),
@@ -150,6 +153,20 @@ test("the same key gets its place again through any node, and a promise that nob
   await assert.rejects(two?.desk.admit(late) ?? assert.fail(), refusal("NODE_NAME_TAKEN"));
   clock.advance(61_000);
   assert.equal((await two?.desk.admit(late))?.id, 3);
+});
+
+test("who came and left again leaves no promise behind: its name and id are free at once", async () => {
+  const [one, two] = await desks(2);
+  const key = createNodeKey();
+  assert.equal((await two?.desk.admit(asking("host3", key).request))?.id, 3);
+  departures.push({
+    ...{ id: 3, keyFingerprint: fingerprint(key.publicKey), cause: "left", atSeconds: 0 },
+  });
+  assert.equal((await one?.desk.admit(asking("host3").request))?.id, 3);
+  await assert.rejects(
+    two?.desk.admit(asking("other", key).request) ?? assert.fail(),
+    refusal("NODE_DEPARTED"),
+  );
 });
 
 test("where the node that chooses does not answer, the next one does, with what both promised", async () => {

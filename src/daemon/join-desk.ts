@@ -141,11 +141,11 @@ export class JoinDesk {
   }
 
   #choose(wish: Wish, elsewhere: readonly Placed[]): Placed {
-    const { membership, owners, maxId } = this.#options;
+    const { owners, maxId } = this.#options;
     const place = placeOf(wish, {
       placed: [...this.#known(), ...this.#promised(), ...elsewhere],
       owners: owners().map(({ id }) => id),
-      departed: new Set(membership.departures.map(({ keyFingerprint }) => keyFingerprint)),
+      departed: this.#departed(),
       maxId,
     });
     if (!place.ok) throw new HansaError(place.code, place.text);
@@ -171,10 +171,20 @@ export class JoinDesk {
     }));
   }
 
+  /** Who came has its place as a member, or had it and left: nothing is promised to it any more. */
   #standing(): readonly Promised[] {
     const nowMs = this.#options.clock.monotonicMs();
-    this.#promises = this.#promises.filter(({ untilMs }) => untilMs > nowMs);
+    const came = new Set([...this.#known().map((each) => each.fingerprint), ...this.#departed()]);
+    this.#promises = this.#promises.filter(
+      (each) => each.untilMs > nowMs && !came.has(each.fingerprint),
+    );
     return this.#promises;
+  }
+
+  /** Marks of the keys that are gone for good. */
+  #departed(): ReadonlySet<string> {
+    const { departures } = this.#options.membership;
+    return new Set(departures.map(({ keyFingerprint }) => keyFingerprint));
   }
 
   /** Everybody who has a place, as far as this node knows. */

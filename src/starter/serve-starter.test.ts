@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
 import { type ErrorCode, HansaError, isHansaError } from "../errors.ts";
@@ -159,6 +160,21 @@ test("nobody is asked to admit a host on which a node could not be launched", as
   await starter.close();
   starter = await serve({ host: without });
   await assert.rejects(started(JOIN), refusal("TOOL_MISSING", /./));
+});
+
+test("a join that failed after the cluster answered asks again with the same key; once it was made, another join has another", async () => {
+  const asked: string[] = [];
+  const ask = (id: number) => async (question: JoinQuestion) => {
+    asked.push(question.nodeKey);
+    return { ...admission(question), id };
+  };
+  await assert.rejects(started(JOIN, ask(8)), refusal("API_ANSWER_INVALID", /not sealed/));
+  await started(JOIN, ask(7));
+  await askToStop(host.paths.starterSocket, { leave: false }, () => undefined);
+  await rm(host.paths.stateDir, { recursive: true });
+  await started(JOIN, ask(7));
+  assert.equal(asked[0], asked[1]);
+  assert.notEqual(asked[1], asked[2]);
 });
 
 test("a join that died after the cluster answered is taken up with the same key", async () => {

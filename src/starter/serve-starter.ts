@@ -13,7 +13,7 @@ import { listenUnix } from "../host/unix-listen.ts";
 import type { Left } from "../processes/reset.ts";
 import type { ThisHost } from "../processes/this-host.ts";
 import { parseAdmission } from "./admission.ts";
-import { type Asker, startHere, stopHere } from "./start-here.ts";
+import { type Asker, type JoinMemory, startHere, stopHere } from "./start-here.ts";
 import { parseStartRequest, parseStopRequest } from "./start-request.ts";
 
 export interface StarterOptions {
@@ -76,6 +76,7 @@ export async function serveStarter(options: StarterOptions): Promise<Starter> {
 
 class Work {
   readonly #options: StarterOptions;
+  readonly #memory: JoinMemory = {};
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: StarterOptions) {
@@ -123,7 +124,8 @@ class Work {
   async #perform(op: string, fields: Fields, asker: Asker): Promise<Fields> {
     const { host, leave } = this.#options;
     if (op === "start") {
-      const { already, node } = await startHere(parseStartRequest(fields), host, asker);
+      const request = parseStartRequest(fields);
+      const { already, node } = await startHere(request, host, asker, this.#memory);
       const { id: nodeId, name, cluster, domain, ports } = node;
       return { already, nodeId, name, cluster, domain, apiPort: ports.api };
     }

@@ -10,7 +10,7 @@ import { hostname } from "node:os";
 import { HansaError } from "../errors.ts";
 import { createIdentity, type Identity } from "../identity/identity.ts";
 import { loadIdentity } from "../identity/identity-file.ts";
-import { createNodeKey, createWireguardKey } from "../identity/node-key.ts";
+import { createNodeKey, createWireguardKey, type KeyPair } from "../identity/node-key.ts";
 import { createOneTimeKey, openRoots, proveNodeKey } from "../identity/sealed-roots.ts";
 import { dockerNetworks } from "../processes/docker-reach.ts";
 import { neededTools, requireTools } from "../processes/host-tools.ts";
@@ -37,6 +37,11 @@ export interface Asker {
   admit(question: JoinQuestion): Promise<Admission>;
 }
 
+/** The node key of a join that came to nothing, as long as the starter lives: what the cluster promised to it is then this host's again. */
+export interface JoinMemory {
+  nodeKey?: KeyPair;
+}
+
 export interface StartResult {
   /** The host was a node before, and was only started. */
   readonly already: boolean;
@@ -57,6 +62,7 @@ export async function startHere(
   request: StartRequest,
   host: ThisHost,
   asker: Asker,
+  memory: JoinMemory = {},
 ): Promise<StartResult> {
   const stored = await loadNodeFile(host.paths.nodeFile);
   if (stored !== undefined) {
@@ -65,7 +71,7 @@ export async function startHere(
     return { already: true, node: stored };
   }
   const node = request.join
-    ? await joinCluster(request, host, asker)
+    ? await joinCluster(request, host, asker, memory)
     : await makeCluster(request, host, asker);
   return { already: false, node };
 }
@@ -98,7 +104,12 @@ async function makeCluster(request: StartRequest, host: ThisHost, asker: Asker):
   return node;
 }
 
-async function joinCluster(request: StartRequest, host: ThisHost, asker: Asker): Promise<NodeFile> {
+async function joinCluster(
+  request: StartRequest,
+  host: ThisHost,
+  asker: Asker,
+  memory: JoinMemory,
+): Promise<NodeFile> {
   const { name = DEFAULT_NODE_NAME, links = [] } = request;
   // All that can be held against this host before the cluster is asked.
   const trial = requestedNode({ ...wishes(request), id: 1, name, targets: [] }, hostname());
@@ -106,7 +117,8 @@ async function joinCluster(request: StartRequest, host: ThisHost, asker: Asker):
   await checkPlace({ ports: { ...DEFAULT_PORTS, ...request.ports }, links }, host);
   await dockerNetworks(host.dockerHost);
   const left = await loadIdentity(host.paths.stateDir);
-  const nodeKey = left?.nodeKey ?? createNodeKey();
+  const nodeKey = left?.nodeKey ?? memory.nodeKey ?? createNodeKey();
+  memory.nodeKey = nodeKey;
   const oneTime = createOneTimeKey();
   asker.progress("asking the cluster to take this host in");
   const proof = proveNodeKey(nodeKey, oneTime.publicKey, trial.name);
@@ -121,6 +133,7 @@ async function joinCluster(request: StartRequest, host: ThisHost, asker: Asker):
   const wireguard = left?.wireguard ?? createWireguardKey();
   const identity: Identity = { ...secrets, nodeKey, wireguard, binding: left?.binding ?? 0 };
   await launchFirst(node, async () => identity, host, asker.progress);
+  delete memory.nodeKey;
   return node;
 }
 

@@ -285,6 +285,10 @@ test("who stopped for good joins another cluster; two that join at one time thro
     });
   }
   assert.deepEqual((await status(three)).warnings, []);
+  const { id } = (await status(three)).node;
+  assert.equal(await prints(three, "smrmgr stop --leave"), `[${id}] Node reset`);
+  const again = await prints(three, "smrmgr start -n smr-node-3 -j");
+  assert.match(again, new RegExp(`Id: +${id}\n`), "its place was free again at once");
 });
 
 test("the token that start made is root's to see, on each node the same, and launches one more", async () => {
