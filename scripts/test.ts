@@ -15,7 +15,7 @@ await runSteps([
   {
     title: "end to end on playground hosts",
     argv: ["node", "scripts/node-tests.ts", "test/playground/*.test.ts", "test/e2e/*.test.ts"],
-    // A quarter of an hour on a machine at rest, and twice that on one that is five times as slow: most of it is waiting.
+    // Half an hour was needed by a machine with eight programs for each processor; most of it is waiting.
     minutes: 50,
   },
 ]);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
+import { fairNow, slowness } from "../fair-time.ts";
 
 const WATCHERS = 500;
 const STUCK = 100;
@@ -72,25 +73,32 @@ test("500 watch, 100 of them read nothing: the others are told the newest, memor
       told += 1;
     });
   }
-  const end = performance.now() + 90_000;
-  while ((await facts()).watchers < WATCHERS) assert.ok(performance.now() < end);
+  const end = fairNow() + 90_000;
+  // A process that waits for a processor stands still as well.
+  let slowest = 1;
+  while ((await facts()).watchers < WATCHERS) assert.ok(fairNow() < end);
   let most = 0;
   for (let change = 1; change <= CHANGES; change++) {
     child.stdin.write(`${STATUS_BYTES}\n`);
     await new Promise((resolve) => setTimeout(resolve, 200));
     most = Math.max(most, (await facts()).rss);
+    slowest = Math.max(slowest, slowness());
   }
   let now = await facts();
   while (told < WATCHERS - STUCK) {
-    assert.ok(performance.now() < end, `${told} were told`);
+    assert.ok(fairNow() < end, `${told} were told`);
     await new Promise((resolve) => setTimeout(resolve, 100));
     now = await facts();
     most = Math.max(most, now.rss);
+    slowest = Math.max(slowest, slowness());
   }
   const grown = (most - began.rss) / 1024 / 1024;
   process.stdout.write(
     `# ${Math.round(grown)} MiB more at most, still for ${Math.round(now.stillMs)} ms\n`,
   );
   assert.ok(grown < 400, `${grown} MiB`);
-  assert.ok(now.stillMs < NOTICED_MS, `${now.stillMs} ms`);
+  assert.ok(
+    now.stillMs < NOTICED_MS * slowest,
+    `${now.stillMs} ms, the machine ${slowest} times slower`,
+  );
 });
