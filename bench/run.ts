@@ -124,6 +124,39 @@ for (const command of ["version", "status"]) {
 }
 
 {
+  await must(
+    host,
+    "docker",
+    "run",
+    "-d",
+    "--name",
+    "reached",
+    "--network",
+    "hansa",
+    "busybox",
+    "sleep",
+    "1000000",
+  );
+  const samples = { hansa: [] as number[], docker: [] as number[] };
+  for (let round = 0; round < 20; round += 1) {
+    for (const program of ["hansa", "docker"] as const) {
+      const argv = playground.inHost(2, [program, "exec", "reached", "true"]);
+      samples[program].push(...commandSeconds(argv, 1));
+    }
+  }
+  rows.push({
+    figure: "hansa exec of true on the node itself",
+    ours: median(samples.hansa) * 1000,
+    peer: median(samples.docker) * 1000,
+    peerName: "docker exec",
+    unit: "ms",
+    compare: "ratio",
+    target: 1.1,
+    samples: samples.hansa.length,
+  });
+}
+
+{
   const samples = await addressRequests(1000);
   rows.push({
     figure: "address request at the plugin, p99",

@@ -76,6 +76,14 @@ export const ERRORS = {
     exit: 1,
     status: 503,
   },
+  ARCHIVE_INVALID: {
+    title: "the archive cannot be unpacked",
+    cause:
+      "what came is no tar archive, or was cut short, or names a place outside of where it is unpacked",
+    hint: "what was unpacked until then is there; hansa cp CONTAINER:PATH - > FILE keeps the archive as it is",
+    exit: 1,
+    status: 400,
+  },
   CLUSTER_DIFFERS: {
     title: "a node was launched otherwise than this one",
     cause:
@@ -112,6 +120,13 @@ export const ERRORS = {
     hint: "ask an administrator, or put it on the network: docker network connect hansa CONTAINER",
     exit: 1,
     status: 403,
+  },
+  CONTAINER_PATH_NOT_FOUND: {
+    title: "no such path in the container",
+    cause: "the container has nothing at that path, or no folder to copy into",
+    hint: "see hansa exec CONTAINER ls -l PATH",
+    exit: 3,
+    status: 404,
   },
   CONTAINER_PORT_CLOSED: {
     title: "the container's port does not answer",

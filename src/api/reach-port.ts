@@ -6,6 +6,7 @@ import type {
   DialRequest,
   ExecRequest,
   LogsRequest,
+  PathRequest,
   TopRequest,
   UsageRequest,
 } from "./reach-schemas.ts";
@@ -34,6 +35,22 @@ export interface ReachPort {
   dial(
     container: FoundContainer,
     request: DialRequest,
+    stream: NodeStream,
+    started: () => void,
+  ): Promise<void>;
+  /** Sends what is at a path, as a JSON document: null, or name, size, mode and where a link leads. */
+  statPath(container: FoundContainer, request: PathRequest, stream: NodeStream): Promise<void>;
+  /** Sends a tar archive of a path. CONTAINER_PATH_NOT_FOUND. */
+  readArchive(
+    container: FoundContainer,
+    request: PathRequest,
+    stream: NodeStream,
+    started: () => void,
+  ): Promise<void>;
+  /** Unpacks the tar archive that the client sends in a folder. CONTAINER_PATH_NOT_FOUND. */
+  writeArchive(
+    container: FoundContainer,
+    request: PathRequest,
     stream: NodeStream,
     started: () => void,
   ): Promise<void>;

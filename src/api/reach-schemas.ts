@@ -46,6 +46,18 @@ export const dialRequestSchema = z.strictObject({
 
 export type DialRequest = z.output<typeof dialRequestSchema>;
 
+export const pathRequestSchema = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .refine((text) => text.startsWith("/") && !text.includes("\0"), {
+      error: "a path in a container begins with a slash",
+    }),
+});
+
+export type PathRequest = z.output<typeof pathRequestSchema>;
+
 export const topRequestSchema = z.strictObject({
   arguments: z.string().max(200).default("").describe("those of ps; Docker's own by default"),
 });

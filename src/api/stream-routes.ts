@@ -11,6 +11,7 @@ import {
   dialRequestSchema,
   execRequestSchema,
   logsRequestSchema,
+  pathRequestSchema,
   topRequestSchema,
   usageRequestSchema,
 } from "./reach-schemas.ts";
@@ -101,6 +102,38 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     takes: ["stdin"],
     run: (reach, container, request, stream, started) =>
       reach.dial(container, request, stream, started),
+  }),
+  streamRoute({
+    method: "get",
+    path: "/v1/containers/{container}/path",
+    operation: "statPath",
+    summary: "What is at a path of a container, as one JSON document; null for nothing",
+    role: "operator",
+    request: pathRequestSchema,
+    takes: [],
+    run: (reach, container, request, stream) => reach.statPath(container, request, stream),
+  }),
+  streamRoute({
+    method: "get",
+    path: "/v1/containers/{container}/archive",
+    operation: "readArchive",
+    summary: "A path of a container as a tar archive",
+    role: "operator",
+    request: pathRequestSchema,
+    takes: [],
+    run: (reach, container, request, stream, started) =>
+      reach.readArchive(container, request, stream, started),
+  }),
+  streamRoute({
+    method: "post",
+    path: "/v1/containers/{container}/archive",
+    operation: "writeArchive",
+    summary: "Unpacks a tar archive in a folder of a container",
+    role: "operator",
+    request: pathRequestSchema,
+    takes: ["stdin"],
+    run: (reach, container, request, stream, started) =>
+      reach.writeArchive(container, request, stream, started),
   }),
   streamRoute({
     method: "get",

@@ -2,7 +2,9 @@
 import type { Command } from "./command.ts";
 import { connect } from "./commands/connect.ts";
 import { agent, contextCommand } from "./commands/context.ts";
+import { cp } from "./commands/cp.ts";
 import { doctor } from "./commands/doctor.ts";
+import { events } from "./commands/events.ts";
 import { exec } from "./commands/exec.ts";
 import { forget } from "./commands/forget.ts";
 import { inspect } from "./commands/inspect.ts";
@@ -37,11 +39,13 @@ export const COMMANDS: readonly Command[] = [
   inspect,
   doctor,
   exec,
+  cp,
   report,
   logs,
   portForward,
   top,
   stats,
+  events,
   resume,
   reset,
   ipam,

@@ -27,7 +27,7 @@ const MAX_ANSWER = 16 * 1024 * 1024;
 export async function askContainer<Answer>(
   client: Pick<NodeClient, "stream">,
   container: string,
-  what: "top",
+  what: "top" | "path",
   open: object,
 ): Promise<Answer> {
   const path = `/v1/containers/${encodeURIComponent(container)}/${what}`;

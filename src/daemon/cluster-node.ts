@@ -28,7 +28,7 @@ import { AddressLoop } from "./address-loop.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CertificateBook } from "./certificate-book.ts";
 import { ClusterContainers } from "./cluster-containers.ts";
-import { ContainerFinder } from "./container-finder.ts";
+import { ContainerFinder, namedContainers } from "./container-finder.ts";
 import { ContainerWatch } from "./container-watch.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { DataPath } from "./data-path.ts";
@@ -209,6 +209,7 @@ export class ClusterNode {
     const finder = new ContainerFinder({
       ...{ self: node, engine },
       running: () => this.#names.containers(),
+      all: async () => namedContainers(await this.answers.containers()),
       nodes: () => [node, ...this.#peers.nodes()],
     });
     this.#reach = new ReachIn(engine, finder);

@@ -4,6 +4,7 @@
  * Invariants: never guesses: what fits several is refused with all of them; what another node passed on is looked for here only.
  */
 import type { Caller } from "../api/caller.ts";
+import type { Containers } from "../api/container-schema.ts";
 import { chooseNode, type NamedNode } from "../api/node-path.ts";
 import type { FoundContainer } from "../api/reach-port.ts";
 import type { Container, ContainerSummary, Engine } from "../docker/engine.ts";
@@ -25,6 +26,8 @@ export interface ContainerFinderOptions {
   readonly engine: Engine;
   /** What runs on the network on any node, by the first digits of its id. */
   readonly running: () => readonly NamedContainer[];
+  /** Also those that do not run, as far as their nodes tell; may take a while the first time. */
+  readonly all: () => Promise<readonly NamedContainer[]>;
   /** All nodes, this one among them. */
   readonly nodes: () => readonly NamedNode[];
 }
@@ -87,10 +90,12 @@ export class ContainerFinder {
     if (found.length > 0) return found;
     if (down !== undefined) throw down;
     const listed = await engine.listContainers({ network: DOCKER_NETWORK_NAME });
-    return matchContainers(
-      reference,
-      listed.map((each) => this.#ours(each)),
-    );
+    const ours = listed.map((each) => this.#ours(each));
+    const others = onlyHere ? [] : await this.#options.all();
+    const elsewhere = others
+      .filter(({ node }) => node.id !== self.id)
+      .map((each) => ({ ...each, isHere: false }));
+    return matchContainers(reference, [...ours, ...elsewhere]);
   }
 
   #ours({ id, name, labels }: Container | ContainerSummary): FoundContainer {
@@ -111,4 +116,11 @@ export class ContainerFinder {
 
 function notFound(text: string): HansaError {
   return new HansaError("CONTAINER_NOT_FOUND", `no container ${text} is known`);
+}
+
+/** The rows of `hansa ps`, as they are found by. */
+export function namedContainers({ containers }: Containers): NamedContainer[] {
+  return containers.flatMap(({ node, id, dockerName, name, group }) =>
+    id === null ? [] : [{ node, id, name: dockerName, services: group === null ? [] : [name] }],
+  );
 }

@@ -45,6 +45,7 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
   const finder = new ContainerFinder({
     ...{ self: HOST1, engine, nodes: () => [HOST1] },
     running: () => [],
+    all: async () => [],
   });
   const streams = new StreamServer({
     reach: new ReachIn(engine, finder),

@@ -10,6 +10,7 @@ import type {
   DialRequest,
   ExecRequest,
   LogsRequest,
+  PathRequest,
   TopRequest,
   UsageRequest,
 } from "../api/reach-schemas.ts";
@@ -95,6 +96,45 @@ export class ReachIn implements ReachPort {
     await joinWithPort(addressOf(container, id), port, stream, started);
   }
 
+  async statPath({ id }: FoundContainer, { path }: PathRequest, stream: NodeStream): Promise<void> {
+    const stat = await this.#engine.inside.statPath(id, path);
+    await stream.send("stdout", Buffer.from(JSON.stringify(stat ?? null)));
+    stream.end("stdout");
+    stream.exit(0);
+  }
+
+  async readArchive(
+    { id, name }: FoundContainer,
+    { path }: PathRequest,
+    stream: NodeStream,
+    started: () => void,
+  ): Promise<void> {
+    const archive = await this.#engine.inside.readArchive(id, path, stream.signal);
+    if (archive === undefined) throw noPath(name, path);
+    started();
+    try {
+      for await (const bytes of archive.bytes) await stream.send("stdout", bytes);
+    } catch (error) {
+      if (!stream.isOver) throw error;
+      return;
+    }
+    stream.end("stdout");
+    stream.exit(0);
+  }
+
+  async writeArchive(
+    { id, name }: FoundContainer,
+    { path }: PathRequest,
+    stream: NodeStream,
+    started: () => void,
+  ): Promise<void> {
+    started();
+    const { inside } = this.#engine;
+    const isThere = await inside.writeArchive(id, path, stream.bytes("stdin"), stream.signal);
+    if (!isThere) throw noPath(name, path);
+    stream.exit(0);
+  }
+
   async top({ id }: FoundContainer, request: TopRequest, stream: NodeStream): Promise<void> {
     const table = await this.#engine.inside.processes(id, request.arguments);
     await stream.send("stdout", Buffer.from(JSON.stringify(table)));
@@ -115,6 +155,10 @@ export class ReachIn implements ReachPort {
     stream.end("stdout");
     stream.exit(0);
   }
+}
+
+function noPath(container: string, path: string): HansaError {
+  return new HansaError("CONTAINER_PATH_NOT_FOUND", `the container ${container} has no ${path}`);
 }
 
 /** On our network, else on the first that has one; a container that shares another's network or the host's has none. */

@@ -127,7 +127,7 @@ export class HttpContainerEngine implements ContainerEngine {
   ): Promise<boolean> {
     const request = {
       ...{ method: "PUT" as const, signal, socketPath: this.#access.socketPath },
-      path: `${await this.#access.prefix()}${archivePath(container, path)}&copyUIDGID=true`,
+      path: `${await this.#access.prefix()}${archivePath(container, path)}&noOverwriteDirNonDir=true`,
       headers: { "content-type": "application/x-tar" },
     };
     const answer = await this.#words(unixUpload(request, bytes));

@@ -72,6 +72,7 @@ const PURE_FILES = [
   "docker/output-frames.ts",
   "streams/stream-frame.ts",
   "streams/log-message.ts",
+  "streams/tar-header.ts",
   "client/log-position.ts",
 ];
 

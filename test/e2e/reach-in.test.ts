@@ -296,4 +296,74 @@ test("a node that dies in the middle of a command: its client says so and ends w
     answer.stderr,
     /Error: the connection to host2\/far was lost while the command ran: what it did until then stays, and whether it goes on is not known/,
   );
+  await eventually("host2 answers again", 20_000, async () =>
+    (await ran("exec", "far", "true")).status === 0 ? true : undefined,
+  );
+});
+
+test("events tell starts and ends on any node, and since when; a stopped container is found too", async () => {
+  const child = laptop.spawn([...OURS, "hansa", "--context", "eve", "events", "--since", "1h"]);
+  let shown = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    shown += chunk.toString();
+  });
+  const until = (what: RegExp) =>
+    eventually(`${what}`, 20_000, async () => {
+      if (what.test(shown)) return true;
+      throw new Error(`shown: ${shown}`);
+    });
+  try {
+    await until(/^\S+Z host2\/far running$/m);
+    await must(
+      two,
+      "docker",
+      "run",
+      "-d",
+      "--name",
+      "brief",
+      ...NETWORK,
+      "busybox",
+      "sh",
+      "-c",
+      "sleep 2; exit 5",
+    );
+    await until(/^\S+Z host2\/brief running$/m);
+    await until(/^\S+Z host2\/brief \S+ \(5\)$/m);
+    assert.equal((await ran("logs", "brief")).status, 0);
+    await must(two, "docker", "rm", "brief");
+    await until(/^\S+Z host2\/brief removed$/m);
+  } finally {
+    child.kill("SIGINT");
+  }
+});
+
+test("cp both ways with modes kept, a folder and its contents, archives by -, and what is refused", async () => {
+  const sh = (script: string) => must(laptop, "sh", "-c", script);
+  await sh(
+    "mkdir -p /tmp/cp/in/sub; cd /tmp/cp/in; head -c 3000000 /dev/urandom > big; echo '#!' > sub/run; chmod 751 sub/run; ln -s sub/run link",
+  );
+  await prints("cp", "/tmp/cp/in", "far:/root");
+  assert.equal(await prints("exec", "far", "stat", "-c", "%a %u", "/root/in/sub/run"), "751 0");
+  assert.equal(await prints("exec", "far", "readlink", "/root/in/link"), "sub/run");
+  const sum = await sh("sha256sum < /tmp/cp/in/big");
+  assert.equal(await prints("exec", "far", "sh", "-c", "sha256sum < /root/in/big"), sum);
+  await prints("cp", "far:/root/in", "/tmp/cp/out");
+  assert.equal(
+    await sh("sha256sum < /tmp/cp/out/big; stat -c %a /tmp/cp/out/sub/run"),
+    `${sum}\n751`,
+  );
+  await prints("cp", "/tmp/cp/in/sub/.", "far:/root/contents");
+  assert.equal(await prints("exec", "far", "ls", "/root/contents"), "run");
+  await prints("cp", "far:/root/in/sub/run", "/tmp/cp/renamed");
+  await prints("cp", "/tmp/cp/renamed", "far:/root/other-name");
+  assert.equal(await prints("exec", "far", "cat", "/root/other-name"), "#!");
+  const piped = `${OURS.join(" ")} hansa cp far:/root/in - | tar -tf - | sort | tr '\\n' ' '`;
+  assert.equal(await sh(piped), "in/ in/big in/link in/sub/ in/sub/run");
+  await sh(`tar -C /tmp/cp -cf - in | ${OURS.join(" ")} hansa cp - near:/root`);
+  assert.equal(await prints("exec", "near", "sh", "-c", "sha256sum < /root/in/big"), sum);
+  assert.equal((await ran("cp", "far:/no/such", "/tmp/cp/x")).status, 3);
+  assert.equal((await ran("cp", "/tmp/cp/in", "far:/no/such/place")).status, 3);
+  assert.equal((await ran("cp", "/tmp/cp/none", "far:/root")).status, 1);
+  const viewer = await ran("--context", "eve", "cp", "far:/etc/passwd", "-");
+  assert.match(viewer.stderr, /readArchive needs the role operator/);
 });

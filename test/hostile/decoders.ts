@@ -52,6 +52,7 @@ import {
   encodeStreamFrame as encodeFrameOfStream,
   StreamFrameSplitter,
 } from "../../src/streams/stream-frame.ts";
+import { decodePax, decodeTarHeader, encodeTarHeader } from "../../src/streams/tar-header.ts";
 import { CAPTURES } from "./corpus.ts";
 
 export interface Decoder {
@@ -133,6 +134,10 @@ const CERTIFICATES = encodeRecords([
   { kind: "revoked", serial: "7f", at: 1_700_000_000, by: "root@host1", expires: 2 ** 32 - 1 },
   { kind: "shut-out", name: "eve", before: 1_700_000_000, generation: 2, at: 0, by: "local" },
 ]);
+
+const TAR_HEADER = encodeTarHeader({
+  ...{ type: "file", name: "etc/hosts", size: 12, mode: 0o644, mtime: 1_700_000_000, target: "" },
+});
 
 const OF_STREAMS = [
   encodeFrameOfStream({ kind: "open", json: '{"command":["sh"]}' }),
@@ -340,6 +345,16 @@ export const DECODERS: readonly Decoder[] = [
     name: "streams/log-message.ts decodeLogMessage",
     seeds: [Buffer.from("\x012026-01-02T03:04:05.000000006Z a line\n"), Buffer.from("\x02more")],
     decode: (bytes) => decodeLogMessage(Buffer.from(bytes)),
+  },
+  {
+    name: "streams/tar-header.ts decodeTarHeader",
+    seeds: [TAR_HEADER],
+    decode: (bytes) => decodeTarHeader(Buffer.from(bytes)),
+  },
+  {
+    name: "streams/tar-header.ts decodePax",
+    seeds: [Buffer.from("20 path=a/long/name\n12 size=512\n")],
+    decode: (bytes) => decodePax(Buffer.from(bytes)),
   },
   {
     name: "docker/output-frames.ts OutputFrameSplitter",
