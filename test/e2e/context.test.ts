@@ -114,7 +114,25 @@ test("switched by name, or for one command by HANSA_CONTEXT or --context; an unk
 });
 
 test("the node of the context dies: the next one in it answers; a place that nobody serves is refused at import", async () => {
+  const watch = laptop.spawn([...OURS, "hansa", "status", "--watch", "-o", "json"]);
+  let out = "";
+  watch.stdout.on("data", (part: Buffer) => {
+    out += part;
+  });
+  const shown = (name: string) =>
+    eventually(
+      `the watch shows ${name}`,
+      20_000,
+      async () =>
+        out
+          .split("\n")
+          .slice(0, -1)
+          .some((line) => JSON.parse(line).node.name === name) || undefined,
+    );
+  await shown("host1");
   await one.kill();
+  await shown("host2");
+  watch.kill("SIGKILL");
   const answer = await eventually("host2 answers for host1", 15_000, async () => {
     const found = await asked();
     return found.name === "host2" ? found : undefined;
