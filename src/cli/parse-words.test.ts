@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { HansaError } from "../errors.ts";
 import { closestWord } from "./closest-word.ts";
 import type { CommandSpec } from "./command.ts";
+import { exec } from "./commands/exec.ts";
 import { launch, launchRequest } from "./commands/launch.ts";
 import { checkOperands, parseWords, splitCommandLine } from "./parse-words.ts";
 import { programName } from "./program-name.ts";
@@ -103,11 +104,22 @@ test("launch reads everything that it documents", () => {
     cluster: "c",
     subnet: "10.0.0.0/8",
     name: "n",
+    domain: undefined,
     links: ["192.0.2.1", "2001:db8::1"],
     ports: { gossip: 7000 },
     encryption: "none",
     targets: ["host1", "[::1]:99"],
   });
+});
+
+test("flags stand together behind one dash, options come several times, and a command's own words are left alone", () => {
+  const words = parseWords(exec, ["-it", "-e", "A=1", "--env=B=2", "web", "ls", "-it", "--help"]);
+  assert.deepEqual([...words.flags], ["interactive", "tty"]);
+  assert.deepEqual(words.lists.get("env"), ["A=1", "B=2"]);
+  assert.deepEqual(words.operands, ["web", "ls", "-it", "--help"]);
+  assert.equal(words.globals.size, 0);
+  assert.throws(() => parseWords(exec, ["-iq", "web"]), /unknown option: -iq/);
+  assert.throws(() => parseWords(exec, ["-ie", "A=1", "web"]), /unknown option: -ie/);
 });
 
 test("the nearest word is found, and none for what is far from all", () => {

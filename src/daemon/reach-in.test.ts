@@ -180,3 +180,33 @@ test("another Upgrade is not ours and answered as if it had not been asked for",
     assert.match(await text(socket as AsyncIterable<Buffer>), /^HTTP\/1\.1 200 /);
   });
 });
+
+test("fifty readers of a log who do not read hold up Docker after a window each, and one who reads on gets all of it", async () => {
+  await withWorld(async ({ client, engine }) => {
+    const lines = 2_000;
+    for (let line = 0; line < lines; line += 1) {
+      engine.inside.say("web", "stdout", `${line} ${"x".repeat(1_000)}\n`);
+    }
+    const path = "/v1/containers/web/logs";
+    const open = () => client.stream({ method: "GET", path, open: { follow: true } });
+    const readers = await Promise.all(Array.from({ length: 50 }, open));
+    let before = -1;
+    await until(async () => {
+      const isStill = before === engine.inside.given && before > 0;
+      before = engine.inside.given;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return isStill;
+    });
+    const most = Math.ceil(INITIAL_WINDOW / 1_000) + 2;
+    assert.ok(before >= 50 && before <= 50 * most, `${before} messages`);
+    const [first, ...others] = readers;
+    let got = 0;
+    for await (const _message of first?.bytes("stdout") ?? []) {
+      got += 1;
+      if (got === lines) break;
+    }
+    assert.equal(got, lines);
+    assert.ok(engine.inside.given <= before + lines);
+    for (const reader of [first, ...others]) reader?.close();
+  });
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isHansaError } from "../errors.ts";
-import type { ExecSpec } from "./container-engine.ts";
+import type { ExecSpec, LogsSpec } from "./container-engine.ts";
 import type { Engine, EngineEvent, NetworkSpec } from "./engine.ts";
 
 /** An Engine to try, and the things that users do to it by the docker command. */
@@ -188,6 +188,83 @@ export function engineSuite(title: string, world: () => EngineWorld): void {
       );
     } finally {
       await removeContainer("suite-exec");
+    }
+  });
+
+  test(`${title}: logs come with times, from a time on, by their end, and as they are written`, async () => {
+    const { engine, createContainer, removeContainer, stopContainer } = world();
+    const id = await createContainer("suite-logs", "bridge");
+    const abort = new AbortController();
+    const all = { follow: false, since: "", until: "", tail: undefined };
+    const read = async (different: Partial<LogsSpec>): Promise<string[]> => {
+      const got: string[] = [];
+      for await (const output of engine.inside.logs(id, { ...all, ...different }, abort.signal)) {
+        const [time = "", ...words] = output.bytes.toString().trimEnd().split(" ");
+        assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z$/);
+        got.push(`${output.kind} ${words.join(" ")}`);
+      }
+      return got;
+    };
+    const write = async (word: string, to: 1 | 2): Promise<void> => {
+      const command = ["/bin/busybox", "sh", "-c", `echo ${word} > /proc/1/fd/${to}`];
+      const spec = { command, environment: [], user: "", workdir: "", tty: false, stdin: false };
+      const process = await engine.inside.exec(id, spec);
+      for await (const _output of process.output);
+      process.close();
+    };
+    try {
+      await engine.startContainer(id);
+      await write("one", 1);
+      await write("two", 2);
+      const deadline = performance.now() + DEADLINE_MS;
+      // Docker writes them down in its own time.
+      while ((await read({})).length < 2 && performance.now() < deadline);
+      assert.deepEqual(await read({}), ["stdout one", "stderr two"]);
+      assert.deepEqual(await read({ tail: 1 }), ["stderr two"]);
+      assert.deepEqual(await read({ since: "4000000000" }), []);
+      const following = read({ follow: true, tail: 1 });
+      await write("three", 1);
+      while ((await read({})).length < 3 && performance.now() < deadline);
+      await stopContainer("suite-logs");
+      assert.deepEqual(await following, ["stderr two", "stdout three"]);
+      const none = engine.inside.logs("suite-none", all, abort.signal);
+      await assert.rejects(none[Symbol.asyncIterator]().next(), (error) =>
+        isHansaError(error, "CONTAINER_NOT_FOUND"),
+      );
+    } finally {
+      await removeContainer("suite-logs");
+    }
+  });
+
+  test(`${title}: an archive that is written is there to be read, and what is not there is undefined`, async () => {
+    const { engine, createContainer, removeContainer } = world();
+    const id = await createContainer("suite-files", "bridge");
+    const { signal } = new AbortController();
+    async function* archive(): AsyncGenerator<Buffer> {
+      const header = Buffer.alloc(512);
+      const fields = { 0: "suite-file", 100: "0000751", 108: "0000000", 116: "0000000" };
+      for (const [at, text] of Object.entries(fields)) header.write(text, Number(at), "latin1");
+      header.write("00000000005\x0000000000000\x00        0", 124, "latin1");
+      header.write("ustar\x0000", 257, "latin1");
+      const sum = header.reduce((all, byte) => all + byte, 0);
+      header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+      yield header;
+      yield Buffer.concat([Buffer.from("hello"), Buffer.alloc(507 + 1024)]);
+    }
+    try {
+      assert.equal(await engine.inside.writeArchive(id, "/none", archive(), signal), false);
+      assert.equal(await engine.inside.writeArchive(id, "/", archive(), signal), true);
+      assert.equal((await engine.inside.statPath(id, "/suite-file"))?.name, "suite-file");
+      assert.equal(await engine.inside.statPath(id, "/none"), undefined);
+      assert.equal(await engine.inside.readArchive(id, "/none", signal), undefined);
+      const found = await engine.inside.readArchive(id, "/suite-file", signal);
+      const chunks: Buffer[] = [];
+      for await (const chunk of found?.bytes ?? []) chunks.push(Buffer.from(chunk));
+      const bytes = Buffer.concat(chunks);
+      assert.equal(bytes.toString("latin1", 0, 10), "suite-file");
+      assert.equal(bytes.toString("latin1", 512, 517), "hello");
+    } finally {
+      await removeContainer("suite-files");
     }
   });
 

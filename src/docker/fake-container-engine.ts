@@ -35,6 +35,8 @@ export class FakeContainerEngine implements ContainerEngine {
   readonly #files = new Map<string, Buffer>();
   /** Sizes that terminals were given, newest last. */
   readonly sizes: { readonly rows: number; readonly columns: number }[] = [];
+  /** Messages of logs that were taken by readers. */
+  given = 0;
   #nanos = 0;
 
   constructor(look: (name: string) => InsideContainer | undefined) {
@@ -58,7 +60,7 @@ export class FakeContainerEngine implements ContainerEngine {
 
   async exec(container: string, spec: ExecSpec): Promise<ExecProcess> {
     this.#mustRun(container);
-    return new FakeExec(spec, this.sizes);
+    return new FakeExec(spec, this.sizes, (kind, text) => this.say(container, kind, text));
   }
 
   async *logs(container: string, spec: LogsSpec, signal: AbortSignal): AsyncGenerator<Output> {
@@ -68,7 +70,11 @@ export class FakeContainerEngine implements ContainerEngine {
       Number(at) >= from && (spec.until === "" || Number(at) < Number(spec.until));
     let next = this.#logs.get(id)?.length ?? 0;
     const past = (this.#logs.get(id) ?? []).slice(0, next).filter(fits);
-    yield* past.slice(spec.tail === undefined ? 0 : Math.max(0, past.length - spec.tail));
+    const first = spec.tail === undefined ? 0 : Math.max(0, past.length - spec.tail);
+    for (const message of past.slice(first)) {
+      this.given += 1;
+      yield message;
+    }
     while (spec.follow && !signal.aborted && this.#look(id)?.running === true) {
       const news = (this.#logs.get(id) ?? []).slice(next);
       next += news.length;
@@ -157,13 +163,20 @@ export class FakeContainerEngine implements ContainerEngine {
 class FakeExec implements ExecProcess {
   readonly output: AsyncIterable<Output>;
   readonly #sizes: { rows: number; columns: number }[];
+  readonly #say: (kind: Output["kind"], text: string) => void;
   readonly #input: Buffer[] = [];
   #hasEnded: boolean;
   #wake = (): void => undefined;
   #code = 0;
 
-  constructor(spec: ExecSpec, sizes: { rows: number; columns: number }[]) {
+  /** `say` writes into the container's log, as its first process would. */
+  constructor(
+    spec: ExecSpec,
+    sizes: { rows: number; columns: number }[],
+    say: (kind: Output["kind"], text: string) => void,
+  ) {
     this.#sizes = sizes;
+    this.#say = say;
     this.#hasEnded = !spec.stdin;
     this.output = this.#run(spec);
   }
@@ -203,7 +216,11 @@ class FakeExec implements ExecProcess {
     else if (program === "pwd") yield say(`${workdir || "/"}\n`);
     else if (program === "sh") {
       for (const line of script.split(";").map((each) => each.trim())) {
-        const [word, what = "", to] = line.split(" ");
+        const [word, what = "", to, where] = line.split(" ");
+        if (to === ">") {
+          this.#say(where === "/proc/1/fd/2" ? "stderr" : "stdout", `${what}\n`);
+          continue;
+        }
         if (word === "echo")
           yield say(
             `${what.startsWith("$") ? value(what) : what}\n`,
