@@ -30,7 +30,7 @@ export interface TlsListenerOptions {
   readonly refused: (from: string, why: string) => void;
   /** Serves what leaves HTTP. */
   readonly streams?: StreamServer;
-  /** How long a client may take for a request's head, and for the whole of it; default 10 and 60 s. */
+  /** How long a client may take for its first byte and for a request's head, each, and for the whole of that; default 10 and 60 s. */
   readonly patience?: { readonly headMs: number; readonly requestMs: number };
   /** How long a reader may take nothing of what waits for it, and how many bytes may wait for all of them; default 30 s and 64 MiB. */
   readonly unsent?: { readonly stalledMs: number; readonly maxBytes: number };
@@ -45,10 +45,9 @@ export interface TlsListener {
   close(): Promise<void>;
 }
 
-/** Connections at one time, and of one address. */
+/** Connections at one time, and of one address (see addressKey). */
 const MAX_CONNECTIONS = 1_024;
 const MAX_OF_AN_ADDRESS = 600;
-/** For the first byte and for the handshake, each. */
 const HANDSHAKE_MS = 10_000;
 /** For the request; answers may take as long as they take. */
 const PATIENCE = { headMs: 10_000, requestMs: 60_000 };
@@ -71,6 +70,7 @@ class Listener implements TlsListener {
   readonly #options: TlsListenerOptions;
   readonly #door: Server;
   readonly #http: HttpServer;
+  /** And whose each is. */
   readonly #open = new Map<Socket, string>();
   readonly #connected: TokenBuckets;
   readonly #unsent: UnsentWatch;
@@ -93,8 +93,6 @@ class Listener implements TlsListener {
       maxHeaderSize: 16 * 1024,
     }).http;
     this.#http.on("upgrade", (request: IncomingMessage) => this.#unsent.leftHttp(request.socket));
-    // It is handed its connections and never listens, and only from this event on node:http looks for slow ones.
-    this.#http.emit("listening");
   }
 
   listen(): Promise<void> {
@@ -107,7 +105,11 @@ class Listener implements TlsListener {
             : error,
         ),
       );
-      this.#door.listen({ port }, resolve);
+      this.#door.listen({ port }, () => {
+        // It is handed its connections and never listens, and only from this event on node:http looks for slow ones, by a timer that ends with `close`.
+        this.#http.emit("listening");
+        resolve();
+      });
     });
   }
 
@@ -127,25 +129,31 @@ class Listener implements TlsListener {
   /** Looks at the first byte: who speaks plain HTTP is told so in words that it understands. */
   #admit(socket: Socket): void {
     const from = socket.remoteAddress ?? "unknown";
-    const ofAddress = [...this.#open.values()].filter((each) => each === from).length;
+    const key = addressKey(from);
+    const ofAddress = [...this.#open.values()].filter((each) => each === key).length;
     if (ofAddress >= MAX_OF_AN_ADDRESS) {
       this.#options.refused(from, `has ${ofAddress} connections already`);
       socket.destroy();
       return;
     }
-    if (this.#connected.take(addressKey(from), performance.now()) > 0) {
+    if (this.#connected.take(key, performance.now()) > 0) {
       this.#options.refused(from, "connects too often");
       socket.destroy();
       return;
     }
-    this.#open.set(socket, from);
+    this.#open.set(socket, key);
     socket.once("close", () => this.#open.delete(socket));
     socket.on("error", () => socket.destroy());
-    socket.setTimeout(HANDSHAKE_MS, () => socket.destroy());
+    const silent = (): void => {
+      this.#failed(from, "said nothing");
+      socket.destroy();
+    };
+    const { headMs } = this.#options.patience ?? PATIENCE;
+    socket.setTimeout(headMs, silent);
     socket.once("readable", () => {
       const first: Buffer | null = socket.read(1);
       if (first === null) return;
-      socket.setTimeout(0);
+      socket.setTimeout(0, silent);
       socket.unshift(first);
       if (first[0] === HANDSHAKE_RECORD) void this.#handOver(socket, from);
       else this.#refuse(socket, from, "API_TLS_REQUIRED", "the API is served by TLS only");
@@ -155,7 +163,10 @@ class Listener implements TlsListener {
   async #handOver(socket: Socket, from: string): Promise<void> {
     try {
       this.#tls ??= this.#makeTls();
-      (await this.#tls).emit("connection", socket);
+      const tls = await this.#tls;
+      // The first certificate takes a while, and not everybody waits for it.
+      if (socket.destroyed) return;
+      tls.emit("connection", socket);
       this.#unsent.add(socket);
     } catch (error) {
       this.#tls = undefined;

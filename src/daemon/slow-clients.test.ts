@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, connect as plainConnect } from "node:net";
 import { after, before, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { closed } from "../../test/closed.ts";
@@ -162,6 +162,13 @@ test("where more waits for all readers than may, those with the most are cut fir
   const [chunk] = await once(small, "data");
   assert.match(String(chunk), /200 OK/);
   for (const socket of large) socket.destroy();
+});
+
+test("who connects and says nothing is cut off, and counts as one who fails", async () => {
+  const silent = plainConnect(port, "localhost");
+  const cut = listenerSawCut(/^said nothing$/);
+  await closed(silent);
+  await cut;
 });
 
 test("who connects too often waits, and who fails waits longer", async () => {
