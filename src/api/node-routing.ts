@@ -22,6 +22,9 @@ export interface NodeRouting {
   takesUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
 }
 
+/** Requests of one connection that were sent and not answered. Nobody sends so many ahead but who wants them to heap up here. */
+const MAX_AHEAD = 64;
+
 /** What a server has besides its application. */
 export interface BesideApp {
   readonly routing?: NodeRouting;
@@ -47,7 +50,16 @@ export function createNodeServer(
   const shouldUpgradeCallback = (request: IncomingMessage): boolean =>
     streams?.wants(request) === true ||
     (routing !== undefined && splitNodePath(request.url ?? "") !== undefined);
+  const unanswered = new WeakMap<Duplex, number>();
   const server = createServer({ ...options, shouldUpgradeCallback }, (request, response) => {
+    const { socket } = request;
+    const ahead = (unanswered.get(socket) ?? 0) + 1;
+    unanswered.set(socket, ahead);
+    if (ahead > MAX_AHEAD) {
+      socket.destroy();
+      return;
+    }
+    response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
     if (routing?.takes(request, response) !== true) void answer(request, response);
   });
   const upgraded = new Set<Duplex>();

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { closed } from "../../test/closed.ts";
 import { isHansaError } from "../errors.ts";
 import { createApi } from "./create-api.ts";
 import { FakeNode } from "./fake-node.ts";
@@ -111,4 +112,45 @@ test("closing ends the requests that wait", async () => {
   await listener.close();
   await ended;
   await until(() => node.waiting === 0);
+});
+
+test("who sends requests ahead without end is cut off, and what they asked for ends", async () => {
+  const node = new FakeNode();
+  const waiting = new Set<AbortSignal>();
+  node.prime = (signal) =>
+    new Promise((_resolve, reject) => {
+      waiting.add(signal);
+      signal.addEventListener("abort", () => {
+        waiting.delete(signal);
+        reject(signal.reason);
+      });
+    });
+  const listener = await serveUnix(createApi(node), { path });
+  try {
+    const ask = "GET /v1/prime HTTP/1.1\r\nhost: a\r\n\r\n";
+    const patient = connect(path);
+    patient.write(ask.repeat(10));
+    await until(() => waiting.size === 10);
+    const greedy = connect(path);
+    const over = closed(greedy);
+    greedy.write(ask.repeat(1_000));
+    await over;
+    await until(() => waiting.size === 10);
+    assert.equal(patient.destroyed, false);
+    patient.destroy();
+    await until(() => waiting.size === 0);
+    // What was answered counts no more.
+    const answered = connect(path);
+    let text = "";
+    answered.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+    });
+    for (const times of [1, 2, 3]) {
+      answered.write("GET /v1/version HTTP/1.1\r\nhost: a\r\n\r\n".repeat(40));
+      await until(() => text.split("200 OK").length === times * 40 + 1);
+    }
+    answered.destroy();
+  } finally {
+    await listener.close();
+  }
 });
