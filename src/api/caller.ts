@@ -11,6 +11,8 @@ export interface Caller {
   readonly from: string;
   /** The certificate's serial number, lower-case hex; undefined for the socket. */
   readonly serial: string | undefined;
+  /** When the certificate ends, in milliseconds since 1970; absent for the socket, and for who is vouched for by a node, which looks after that itself. */
+  readonly untilMs?: number;
   /** The node that passed the request on and vouches for the rest; absent when nobody did. */
   readonly via?: string;
 }
@@ -34,11 +36,12 @@ export function callerThrough(connection: Caller, header: unknown): Caller | und
 
 /** The caller behind a certificate that was verified already; undefined for one without a role of ours, which may do nothing. */
 export function callerOf(
-  certificate: Pick<PeerCertificate, "subject" | "serialNumber">,
+  certificate: Pick<PeerCertificate, "subject" | "serialNumber" | "valid_to">,
   from: string,
 ): Caller | undefined {
   const { CN: name, OU: role } = certificate.subject ?? {};
   // Several of a kind come as a list: none of our certificates has that.
   if (typeof name !== "string" || typeof role !== "string" || !isRole(role)) return undefined;
-  return { name, role, from, serial: certificate.serialNumber.toLowerCase() };
+  const untilMs = Date.parse(certificate.valid_to);
+  return { name, role, from, serial: certificate.serialNumber.toLowerCase(), untilMs };
 }

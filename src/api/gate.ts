@@ -1,5 +1,5 @@
 /**
- * Keeps out, and puts out, whose certificate was called back, and slows down who asks too often: the one place that every caller goes through,
+ * Keeps out, and puts out, whose certificate was called back or has ended, and slows down who asks too often: the one place that every caller goes through,
  * whatever says who it is.
  *
  * Invariant: between two sweeps nobody new is let in with such a certificate; after a sweep none of its requests, streams or idle connections is left.

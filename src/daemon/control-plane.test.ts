@@ -196,6 +196,53 @@ test("an expired certificate is refused, and says that it has expired", async ()
   assert.match(body.error?.message ?? "", /EXPIRED/);
 });
 
+test("a connection that outlasts its certificate is served no more, and what it has open ends", async () => {
+  const port = await freePort();
+  const clock = new ManualClock(Date.now());
+  const logger = createLogger({ write: () => undefined });
+  const plane = planeOf(port, {
+    ...{ answers: () => served.node, audit: new AuditLog(served.auditPath, logger) },
+    ...{ addresses: () => [], book: served.book, clock, logger },
+  });
+  await plane.begin();
+  // They end half an hour before the plane looks after those who are connected.
+  const by = await createAuthority(
+    ROOT,
+    "test",
+    fromNow(() => clock.wallMs() + DAY_MS / 48),
+  );
+  const opened = async (role: Role): Promise<{ socket: TLSSocket; ask: () => Promise<string> }> => {
+    const {
+      ca,
+      certificate: cert,
+      privateKey: key,
+    } = await by.mint({ names: [], name: "eve", addresses: [], role, days: 1 });
+    const socket = connectTls({ ...{ port, host: "127.0.0.1", ca, key, cert } });
+    await once(socket, "secureConnect");
+    const ask = async (): Promise<string> => {
+      socket.write("GET /v1/version HTTP/1.1\r\nhost: a\r\n\r\n");
+      return String((await once(socket, "data"))[0]);
+    };
+    return { socket, ask };
+  };
+  try {
+    const [person, other, node] = [
+      await opened("admin"),
+      await opened("admin"),
+      await opened("node"),
+    ];
+    for (const { ask: again } of [person, other, node]) assert.match(await again(), /200 OK/);
+    clock.advance(DAY_MS + DAY_MS / 48 + 60_000);
+    assert.match(await person.ask(), /401 .*the certificate of eve ended at /s);
+    const over = closed(other.socket);
+    clock.advance(DAY_MS / 48);
+    await over;
+    assert.match(await node.ask(), /200 OK/);
+  } finally {
+    await plane.close();
+  }
+});
+
 test("plain HTTP is told that this is TLS, and TLS 1.1 ends in the handshake", async () => {
   const plain = connect(served.port, "127.0.0.1");
   plain.write("GET /v1/version HTTP/1.1\r\nhost: a\r\n\r\n");

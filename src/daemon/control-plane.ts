@@ -44,7 +44,7 @@ export interface ControlPlaneOptions {
 
 type CallerOfRequest = (request: IncomingMessage) => Caller | undefined;
 
-/** Between two tries for a port that is taken, and between two looks at the certificate's age. */
+/** Between two tries for a port that is taken, and between two looks at the ages of our certificate and of those who are connected. */
 const LISTEN_AGAIN_MS = 10_000;
 const LOOK_MS = 3_600_000;
 /** A certificate lives for a year; half a year on it is made anew. */
@@ -77,7 +77,7 @@ export class ControlPlane {
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
     this.#gate = new Gate(
-      (caller) => options.book.revocationOf(caller),
+      (caller) => options.book.revocationOf(caller) ?? this.#expiry(caller),
       () => options.clock.monotonicMs(),
     );
   }
@@ -184,9 +184,17 @@ export class ControlPlane {
     return callerThrough(caller, headers[CALLER_HEADER]);
   }
 
+  /** The handshake refuses an expired certificate; a connection may outlast it. As of revocations, nodes are not concerned. */
+  #expiry({ name, role, untilMs }: Caller): string | undefined {
+    if (untilMs === undefined || role === "node") return undefined;
+    if (this.#options.clock.wallMs() < untilMs) return undefined;
+    return `the certificate of ${name} ended at ${new Date(untilMs).toISOString()}`;
+  }
+
   #lookLater(): void {
     this.#cancel = this.#options.clock.after(LOOK_MS, () => {
       this.#lookLater();
+      this.#gate.sweep();
       this.changed();
     });
   }
