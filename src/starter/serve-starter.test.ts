@@ -226,6 +226,23 @@ test("where systemd starts it for each use it ends when nobody asks any more", a
   await rested.promise;
 });
 
+test("it does not end in the middle of what it does for somebody who went away", async () => {
+  const rested = Promise.withResolvers<boolean>();
+  await starter.close();
+  const isDone = (): boolean => logged.some((line) => line.includes('"done"'));
+  let isGone = false;
+  const tell = (): void => {
+    if (isGone) rested.resolve(isDone());
+  };
+  starter = await serve({ idle: { afterMs: 1, tell } });
+  const socket = connect(host.paths.starterSocket);
+  socket.write(`${JSON.stringify({ id: 1, op: "start", ...WISH })}\n`);
+  await once(socket, "data");
+  isGone = true;
+  socket.destroy();
+  assert.equal(await rested.promise, true);
+});
+
 test("without a starter, or without the right to ask it, the asker is told what to do", async () => {
   await starter.close();
   await assert.rejects(started(WISH), refusal("STARTER_UNREACHABLE", /hansa install was not run/));

@@ -23,7 +23,7 @@ export interface StarterOptions {
   readonly logger: Logger;
   /** The socket that systemd handed over; then nothing is bound, and the path's owner is systemd's affair. */
   readonly handed?: number | undefined;
-  /** Told when nobody has been connected for this long. */
+  /** Told when for this long nobody was connected and no work was under way. */
   readonly idle?: { readonly afterMs: number; readonly tell: () => void };
   /** How long a connection may say nothing at its begin; default 10 s. */
   readonly silenceMs?: number;
@@ -43,13 +43,15 @@ const ADMIT_MS = 60_000;
 /** Listens on the host's starter socket, 0660 for the group. Throws SOCKET_TAKEN. */
 export async function serveStarter(options: StarterOptions): Promise<Starter> {
   const { handed, host, idle } = options;
-  const work = new Work(options);
   const open = new Set<Socket>();
   let timer: NodeJS.Timeout | undefined;
   const restOrNot = (): void => {
     clearTimeout(timer);
-    if (idle && open.size === 0) timer = setTimeout(idle.tell, idle.afterMs);
+    // Who asked may have gone away: what is being done for him is done to its end.
+    if (idle && server.listening && open.size === 0 && !work.isBusy)
+      timer = setTimeout(idle.tell, idle.afterMs);
   };
+  const work = new Work(options, restOrNot);
   const server: Server = createServer((socket) => {
     open.add(socket);
     restOrNot();
@@ -77,10 +79,18 @@ export async function serveStarter(options: StarterOptions): Promise<Starter> {
 class Work {
   readonly #options: StarterOptions;
   readonly #memory: JoinMemory = {};
+  readonly #rests: () => void;
   #last: Promise<unknown> = Promise.resolve();
+  #pieces = 0;
 
-  constructor(options: StarterOptions) {
+  /** `rests` is told when nothing is left to do. */
+  constructor(options: StarterOptions, rests: () => void) {
     this.#options = options;
+    this.#rests = rests;
+  }
+
+  get isBusy(): boolean {
+    return this.#pieces > 0;
   }
 
   take(socket: Socket): void {
@@ -100,10 +110,16 @@ class Work {
   }
 
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    this.#pieces += 1;
     const turn = this.#last.then(action);
-    this.#last = turn.catch(() => {
-      // Whoever asked is told; the next one's turn comes all the same.
-    });
+    this.#last = turn
+      .catch(() => {
+        // Whoever asked is told; the next one's turn comes all the same.
+      })
+      .finally(() => {
+        this.#pieces -= 1;
+        if (!this.isBusy) this.#rests();
+      });
     return turn;
   }
 
