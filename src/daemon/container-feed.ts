@@ -11,6 +11,8 @@ import { HansaError } from "../errors.ts";
 export const MAX_CONTAINER_WATCHERS = 1_024;
 /** Events that wait for one watcher. */
 const MAX_WAITING = 256;
+/** All is put together anew after so long even when nothing changed: it says when it was so. */
+const KEEP_ALL_MS = 1_000;
 
 interface Watcher {
   waiting: ContainerEvent[];
@@ -22,8 +24,8 @@ interface Watcher {
 export class ContainerFeed {
   readonly #list: () => Containers;
   readonly #watchers = new Set<Watcher>();
-  /** All as of the last change, for whoever is to be told all. */
-  #all: ContainerEvent | undefined;
+  /** All as of a moment ago and the last change, for whoever is to be told all. */
+  #all: { readonly event: ContainerEvent; readonly atMs: number } | undefined;
 
   /** `list` gives all containers of the moment. */
   constructor(list: () => Containers) {
@@ -65,6 +67,15 @@ export class ContainerFeed {
     return this.#events(watcher, signal);
   }
 
+  /** The same object for readers that come together. */
+  #allNow(): ContainerEvent {
+    const nowMs = performance.now();
+    if (this.#all === undefined || nowMs - this.#all.atMs > KEEP_ALL_MS) {
+      this.#all = { event: { type: "all", ...this.#list() }, atMs: nowMs };
+    }
+    return this.#all.event;
+  }
+
   async *#events(watcher: Watcher, signal: AbortSignal): AsyncGenerator<ContainerEvent> {
     try {
       while (!signal.aborted) {
@@ -74,8 +85,7 @@ export class ContainerFeed {
         if (watcher.isBehind) {
           watcher.isBehind = false;
           watcher.waiting = [];
-          this.#all ??= { type: "all", ...this.#list() };
-          yield this.#all;
+          yield this.#allNow();
         }
         const event = watcher.waiting.shift();
         if (event) yield event;
