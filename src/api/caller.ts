@@ -1,6 +1,7 @@
 /** Who asks: named in the audit log, and held against the role that a route demands. */
 import type { PeerCertificate } from "node:tls";
-import { isRole, type Role } from "../values/role.ts";
+import { HansaError } from "../errors.ts";
+import { includesRole, isRole, type Role } from "../values/role.ts";
 import { decodeCaller } from "./caller-header.ts";
 
 export interface Caller {
@@ -44,4 +45,14 @@ export function callerOf(
   if (typeof name !== "string" || typeof role !== "string" || !isRole(role)) return undefined;
   const untilMs = Date.parse(certificate.valid_to);
   return { name, role, from, serial: certificate.serialNumber.toLowerCase(), untilMs };
+}
+
+/** The caller, who may do `what`. Throws API_CERTIFICATE_REFUSED for nobody, and API_ROLE_MISSING. */
+export function requireRole(caller: Caller | undefined, role: Role, what: string): Caller {
+  if (caller === undefined) {
+    throw new HansaError("API_CERTIFICATE_REFUSED", "the certificate carries no role of hansa");
+  }
+  if (includesRole(caller.role, role)) return caller;
+  const text = `${what} needs the role ${role}, and ${caller.name} is ${caller.role}`;
+  throw new HansaError("API_ROLE_MISSING", text);
 }

@@ -8,8 +8,8 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
-import { includesRole, type Role } from "../values/role.ts";
-import { type Caller, LOCAL_CALLER } from "./caller.ts";
+import type { Role } from "../values/role.ts";
+import { type Caller, LOCAL_CALLER, requireRole } from "./caller.ts";
 import { eventStream, lastEventId } from "./event-stream.ts";
 import type { Gate } from "./gate.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
@@ -136,15 +136,6 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
     return answerError(context, new HansaError("INTERNAL", `unexpected failure: ${error.message}`));
   });
   return app;
-}
-
-function requireRole(caller: Caller | undefined, role: Role, what: string): Caller {
-  if (caller === undefined) {
-    throw new HansaError("API_CERTIFICATE_REFUSED", "the certificate carries no role of hansa");
-  }
-  if (includesRole(caller.role, role)) return caller;
-  const text = `${what} needs the role ${role}, and ${caller.name} is ${caller.role}`;
-  throw new HansaError("API_ROLE_MISSING", text);
 }
 
 async function bodyOf(context: Context, route: Route): Promise<unknown> {

@@ -25,6 +25,8 @@ export interface StreamRoute {
   readonly operation: string;
   readonly summary: string;
   readonly role: Role;
+  /** What this request needs, where some need more than others. */
+  readonly roleFor?: (request: unknown) => Role;
   /** Of the first frame. */
   readonly request: z.ZodType;
   /** What the client may send after it. */
@@ -41,8 +43,9 @@ export interface StreamRoute {
 }
 
 function streamRoute<Request extends z.ZodType>(
-  definition: Omit<StreamRoute, "request" | "run" | "errors"> & {
+  definition: Omit<StreamRoute, "request" | "run" | "errors" | "roleFor"> & {
     readonly request: Request;
+    readonly roleFor?: (request: z.output<Request>) => Role;
     readonly run: (
       reach: ReachPort,
       container: FoundContainer,
@@ -52,9 +55,10 @@ function streamRoute<Request extends z.ZodType>(
     ) => Promise<void>;
   },
 ): StreamRoute {
-  const { run, ...rest } = definition;
+  const { run, roleFor, ...rest } = definition;
   return {
     ...rest,
+    ...(roleFor && { roleFor: (request) => roleFor(request as z.output<Request>) }),
     errors: [
       "USAGE",
       "CONTAINER_AMBIGUOUS",
@@ -141,6 +145,8 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     operation: "listProcesses",
     summary: "The processes of a container, as one JSON document",
     role: "viewer",
+    // Options make ps show environments, which hold secrets.
+    roleFor: ({ arguments: given }) => (given === "" ? "viewer" : "operator"),
     request: topRequestSchema,
     takes: [],
     run: (reach, container, request, stream) => reach.top(container, request, stream),

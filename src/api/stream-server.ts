@@ -9,8 +9,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ERRORS, HansaError } from "../errors.ts";
 import { containerLabel } from "../values/container-reference.ts";
-import { includesRole } from "../values/role.ts";
-import type { Caller } from "./caller.ts";
+import { type Caller, requireRole } from "./caller.ts";
 import type { AuditEntry } from "./create-api.ts";
 import { NodeStream } from "./node-stream.ts";
 import type { FoundContainer, ReachPort } from "./reach-port.ts";
@@ -68,18 +67,12 @@ export class StreamServer {
     const caller = callerOf(request);
     const audit = this.#audit(route, caller);
     try {
-      if (caller === undefined) {
-        throw new HansaError("API_CERTIFICATE_REFUSED", "the certificate carries no role of hansa");
-      }
-      if (!includesRole(caller.role, route.role)) {
-        const text = `${route.operation} needs the role ${route.role}, and ${caller.name} is ${caller.role}`;
-        throw new HansaError("API_ROLE_MISSING", text);
-      }
+      const asker = requireRole(caller, route.role, route.operation);
       if (this.#sockets.size > MAX_STREAMS) {
         throw new HansaError("STREAMS_MANY", `this node serves ${MAX_STREAMS} streams already`);
       }
-      const container = await reach.find(found.container, caller);
-      if (container.isHere) await this.#run(route, container, socket, head, audit);
+      const container = await reach.find(found.container, asker);
+      if (container.isHere) await this.#run(route, container, asker, socket, head, audit);
       else passOn(request, socket, head, container.node.id);
     } catch (error) {
       audit(this.#known(error).code, found.container);
@@ -90,6 +83,7 @@ export class StreamServer {
   async #run(
     route: StreamRoute,
     container: FoundContainer,
+    caller: Caller,
     socket: Duplex,
     head: Buffer,
     audit: (result: AuditEntry["result"], container: string) => void,
@@ -103,6 +97,9 @@ export class StreamServer {
     stream.inform({ container: label });
     try {
       const request = requestOf(await stream.opened, route);
+      if (route.roleFor) {
+        requireRole(caller, route.roleFor(request), `${route.operation} with this request`);
+      }
       await route.run(this.#options.reach, container, request, stream, () => audit("ok", label));
       audit("ok", label);
     } catch (error) {

@@ -10,6 +10,7 @@ import { type AuditEntry, createApi } from "../api/create-api.ts";
 import { FakeNode } from "../api/fake-node.ts";
 import { serveUnix } from "../api/serve-unix.ts";
 import { StreamServer } from "../api/stream-server.ts";
+import { askContainer } from "../client/container-answers.ts";
 import { type NodeClient, nodeClient } from "../client/node-client.ts";
 import { FakeEngine } from "../docker/fake-engine.ts";
 import { isHansaError } from "../errors.ts";
@@ -135,6 +136,11 @@ test("who may not is refused before anything is done, and that is in the audit l
     const refused = (code: Parameters<typeof isHansaError>[1]) => (error: unknown) =>
       isHansaError(error, code);
     await assert.rejects(exec(world.client, "web", "true"), refused("API_ROLE_MISSING"));
+    const top = (options: string) =>
+      askContainer(world.client, "web", "top", { arguments: options });
+    await top("");
+    // "e" makes ps show environments.
+    await assert.rejects(top("auxe"), refused("API_ROLE_MISSING"));
     world.caller = { ...world.caller, role: "operator" };
     await assert.rejects(exec(world.client, "own", "true"), refused("CONTAINER_OUTSIDE"));
     await assert.rejects(exec(world.client, "none", "true"), refused("CONTAINER_NOT_FOUND"));
