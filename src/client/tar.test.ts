@@ -128,3 +128,12 @@ test("no archive writes outside of its place: not upwards, not from the root, no
     }
   });
 });
+
+test("an archive for the root of the file system is held to the same", async () => {
+  // What it names is there already and no folder, so that nothing is written.
+  const entry = encodeTarHeader({ ...FILE, name: "top/proc/version/x" });
+  const bytes = Buffer.concat([entry, TAR_END]);
+  await assert.rejects(unpackTar(cut(bytes, 512), { target: "/", progress }), (error) =>
+    isHansaError(error, "ARCHIVE_INVALID"),
+  );
+});

@@ -98,7 +98,8 @@ function placeOf(name: string, target: string): string {
 
 /** Every folder from `target` down to the one that `path` is in is a folder, and no link to one. */
 async function requireRealParents(path: string, target: string): Promise<void> {
-  for (let folder = dirname(path); folder.length >= target.length; folder = dirname(folder)) {
+  for (let folder = path; folder !== target; ) {
+    folder = dirname(folder);
     const found = await lstat(folder).catch((error: unknown) => {
       if (isErrno(error, "ENOENT")) return undefined;
       throw error;
