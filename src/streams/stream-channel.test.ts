@@ -140,6 +140,19 @@ test("the end of the connection ends reading and sending with STREAM_LOST, after
   await assert.rejects(blocked, (error) => isHansaError(error, "STREAM_LOST"));
 });
 
+test("a connection that is reset is STREAM_LOST too, with the system's word as its cause", async () => {
+  const { ends } = pair();
+  const options = { takes: ["stdout"] as const, said: () => undefined };
+  const channel = new StreamChannel(ends[0], options);
+  const reading = channel.bytes("stdout").next();
+  const reset = new Error("read ECONNRESET");
+  ends[0].destroy(reset);
+  await assert.rejects(
+    reading,
+    (error) => isHansaError(error, "STREAM_LOST") && error.cause === reset,
+  );
+});
+
 test("a silent node is given up, one that says that it is there is not", async (context) => {
   context.mock.timers.enable({ apis: ["setInterval"] });
   let nowMs = 0;

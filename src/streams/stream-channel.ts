@@ -72,7 +72,7 @@ export class StreamChannel {
       const nothing = { queue: [], taken: 0, hasEnded: false, wake: () => undefined };
       this.#incoming.set(kind, { ...nothing, window: INITIAL_WINDOW });
     }
-    socket.on("error", (error) => this.close(error));
+    socket.on("error", (error) => this.close(lost(error)));
     socket.on("close", () => this.close(lost()));
     socket.on("end", () => this.close(lost()));
     if (options.hasBegun !== true) socket.write(Buffer.of(STREAM_VERSION));
@@ -257,6 +257,7 @@ export class StreamChannel {
   }
 }
 
-function lost(): HansaError {
-  return new HansaError("STREAM_LOST", "the connection to the node was lost");
+/** However the connection broke off: `cause` is the system's word for it. */
+function lost(cause?: Error): HansaError {
+  return new HansaError("STREAM_LOST", "the connection to the node was lost", { cause });
 }

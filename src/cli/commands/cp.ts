@@ -1,4 +1,5 @@
 /** `hansa cp`: files between this machine and any container. */
+import { HansaError, isErrno } from "../../errors.ts";
 import type { Command } from "../command.ts";
 import { usage } from "../parse-words.ts";
 
@@ -20,12 +21,30 @@ whoever runs this here, without set-user-id and set-group-id bits. Devices and p
     const [source = "", destination = ""] = operands;
     const { parsePlace, copyIn, copyOut } = await import("../run-cp.ts");
     const [from, to] = [parsePlace(source), parsePlace(destination)];
-    if (from.container !== undefined && to.container === undefined) {
-      return copyOut(context, from.container, from.path, to.path);
-    }
-    if (from.container === undefined && to.container !== undefined) {
-      return copyIn(context, from.path, to.container, to.path);
+    try {
+      if (from.container !== undefined && to.container === undefined) {
+        return await copyOut(context, from.container, from.path, to.path);
+      }
+      if (from.container === undefined && to.container !== undefined) {
+        return await copyIn(context, from.path, to.container, to.path);
+      }
+    } catch (error) {
+      throw ofThisMachine(error) ?? error;
     }
     throw usage(cp, "one of SOURCE and DESTINATION has to be CONTAINER:PATH, and the other not");
   },
 };
+
+/** A file that may not be read or written here, or a full disk, in a sentence. */
+function ofThisMachine(error: unknown): HansaError | undefined {
+  const { path, message } = error as { readonly path?: unknown; readonly message?: string };
+  const isOfFiles =
+    error instanceof Error &&
+    "syscall" in error &&
+    (typeof path === "string" || isErrno(error, "ENOSPC"));
+  if (!isOfFiles) return undefined;
+  return new HansaError("USAGE", `the copy ended on this machine: ${message}`, {
+    hint: "name a place that you may read and write, with room enough; what was whole until then stays",
+    cause: error,
+  });
+}
