@@ -52,6 +52,11 @@ export async function revoke(
   }
   if (request.name !== undefined) {
     context.out(`whatever ${request.name} held before now is refused\n`);
+    if (revoked.length === 0) {
+      context.note(
+        `no node remembers a good certificate of ${request.name}: hansa context issued lists the holders`,
+      );
+    }
   } else if (revoked.length === 0) {
     context.out(`revoked: ${request.serial}, which no node remembers, or was revoked before\n`);
   }
