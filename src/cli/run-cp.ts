@@ -114,7 +114,9 @@ async function finished(
 ): Promise<void> {
   try {
     try {
-      await work();
+      // Our input may have nothing for hours, and our output no reader: the node's end is seen all the same.
+      const failed = stream.outcome.then(() => new Promise<never>(() => undefined));
+      await Promise.race([work(), failed]);
     } catch (error) {
       // When the node ended it, its own words are the reason.
       if (isHansaError(error, "STREAM_LOST")) await stream.outcome;

@@ -128,8 +128,9 @@ export class ReachIn implements ReachPort {
     stream: NodeStream,
     started: () => void,
   ): Promise<void> {
-    started();
     const { inside } = this.#engine;
+    if ((await inside.statPath(id, path)) === undefined) throw noPath(name, path);
+    started();
     const isThere = await inside.writeArchive(id, path, stream.bytes("stdin"), stream.signal);
     if (!isThere) throw noPath(name, path);
     stream.exit(0);

@@ -367,3 +367,49 @@ test("cp both ways with modes kept, a folder and its contents, archives by -, an
   const viewer = await ran("--context", "eve", "cp", "far:/etc/passwd", "-");
   assert.match(viewer.stderr, /readArchive needs the role operator/);
 });
+
+/** Into far, by the test of cp. */
+const COPIES_BEFORE = 3;
+
+test("a host that loses its power in the middle of a command, a copy and a log: each is told", async () => {
+  const piped = (script: string) => laptop.exec(["sh", "-c", script], { timeoutMs: 120_000 });
+  const hansa = `${OURS.join(" ")} hansa`;
+  const command = ran("exec", "far", "sleep", "2000");
+  const log = laptop.spawn([...OURS, "hansa", "logs", "-f", "host2/far"]);
+  let said = "";
+  log.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  try {
+    await eventually("the command runs", 20_000, async () =>
+      (await ran("top", "far")).stdout.includes("sleep 2000\n") ? true : undefined,
+    );
+    const copy = piped(
+      `{ tar -C /tmp/cp -cf - in; sleep 100; } | { ${hansa} cp - far:/root; echo "status $?" >&2; }`,
+    );
+    // Docker answers nothing about a container while it unpacks into it.
+    const entry = /"operation":"writeArchive","container":"host2\/far","result":"ok"/g;
+    await eventually("the copy runs", 20_000, async () => {
+      const audit = await must(two, "cat", "/var/lib/hansa/log/audit.log");
+      return (audit.match(entry)?.length ?? 0) > COPIES_BEFORE ? true : undefined;
+    });
+    await two.kill();
+    const lost = await command;
+    assert.equal(lost.status, 125);
+    assert.match(lost.stderr, /the connection to host2\/far was lost while the command ran/);
+    await eventually("the log is waited for", 20_000, async () =>
+      /connection to the log of host2\/far was lost before its first line; trying again/.test(said)
+        ? true
+        : undefined,
+    );
+    await must(laptop, "sh", "-c", "kill $(pidof sleep)");
+    const cut = await copy;
+    assert.match(
+      cut.stderr,
+      /the connection was lost while far:\/root was copied: what had arrived until then stays/,
+    );
+    assert.match(cut.stderr, /status 125/);
+  } finally {
+    log.kill("SIGKILL");
+  }
+});
