@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { exampleStatus } from "../src/api/fake-node.ts";
+import { exampleStatus } from "../src/api/example-answers.ts";
 import { openApiDocument } from "../src/api/open-api.ts";
 import { ROUTES } from "../src/api/routes.ts";
 import { statusSchema } from "../src/api/status-schema.ts";

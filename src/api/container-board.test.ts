@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ContainerBoard } from "./container-board.ts";
 import type { ContainerEvent, ContainerRow } from "./container-schema.ts";
-import { exampleContainers } from "./fake-node.ts";
+import { exampleContainers } from "./example-answers.ts";
 
 const { nodes, containers } = exampleContainers();
 const [node] = nodes;

@@ -1,5 +1,5 @@
 /** A terminal that keeps what was printed, and runs the command line on it in this process. For tests. */
-import { exampleReport } from "../api/fake-node.ts";
+import { exampleReport } from "../api/example-answers.ts";
 import { unixDoor } from "../client/door.ts";
 import { apiClient, DEFAULT_SOCKET, nodeClient } from "../client/node-client.ts";
 import type { ProgramName } from "./command.ts";

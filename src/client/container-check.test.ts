@@ -5,7 +5,7 @@ import {
   containerEventSchema,
   containersSchema,
 } from "../api/container-schema.ts";
-import { exampleContainers } from "../api/fake-node.ts";
+import { exampleContainers } from "../api/example-answers.ts";
 import { isContainerEvent, isContainers } from "./answer-check.ts";
 
 test("the light checks and the schemas accept the same documents", () => {

@@ -7,6 +7,7 @@ import { isIP, type Socket } from "node:net";
 import type { ClusterContext } from "../contexts/context.ts";
 import { HansaError } from "../errors.ts";
 import type { Door } from "./door.ts";
+import { openTls } from "./open-tls.ts";
 
 /** For TCP and TLS together, a place. */
 const OPEN_MS = 5_000;
@@ -53,7 +54,7 @@ function firstOf(
     next += 1;
     if (isDone || tried === undefined) return;
     timer = setTimeout(tryNext, NEXT_MS);
-    openTls(tried.place, context).then(
+    openPlace(tried.place, context).then(
       (socket) => {
         clearTimeout(timer);
         if (isDone) socket.destroy();
@@ -71,32 +72,13 @@ function firstOf(
   return promise;
 }
 
-async function openTls(
+function openPlace(
   place: string,
   { ca, certificate, privateKey }: ClusterContext,
 ): Promise<Socket> {
-  // Loaded when it is needed: it costs a command on the node itself nothing.
-  const { connect } = await import("node:tls");
   const at = place.lastIndexOf(":");
   const host = place.slice(0, at).replace(/^\[|\]$/g, "");
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      ...{ host, port: Number(place.slice(at + 1)), ca, cert: certificate, key: privateKey },
-      ...(isIP(host) === 0 && { servername: host }),
-      minVersion: "TLSv1.2",
-      ALPNProtocols: ["http/1.1"],
-    });
-    const timer = setTimeout(() => {
-      socket.destroy(new Error(`no answer within ${OPEN_MS / 1000} s`));
-    }, OPEN_MS);
-    socket.once("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    socket.once("secureConnect", () => {
-      clearTimeout(timer);
-      socket.removeAllListeners("error");
-      resolve(socket);
-    });
-  });
+  const named = isIP(host) === 0 ? { servername: host } : {};
+  const port = Number(place.slice(at + 1));
+  return openTls({ host, port, ca, cert: certificate, key: privateKey, ...named }, OPEN_MS);
 }

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ContainerBoard } from "../api/container-board.ts";
 import type { ContainerEvent } from "../api/container-schema.ts";
 import { eventStream } from "../api/event-stream.ts";
-import { exampleContainers } from "../api/fake-node.ts";
+import { exampleContainers } from "../api/example-answers.ts";
 import { ContainerFeed, MAX_CONTAINER_WATCHERS } from "./container-feed.ts";
 
 const [row] = exampleContainers().containers;

@@ -6,7 +6,8 @@
  */
 import { Agent, type ClientRequestArgs } from "node:http";
 import type { Duplex } from "node:stream";
-import { connect, type PeerCertificate, type SecureContextOptions, type TLSSocket } from "node:tls";
+import type { PeerCertificate, SecureContextOptions, TLSSocket } from "node:tls";
+import { openTls } from "../client/open-tls.ts";
 import { type Endpoint, formatEndpoint } from "../values/endpoint.ts";
 
 /** For TCP and TLS together. */
@@ -50,7 +51,7 @@ export class PeerDoor extends Agent {
     const failures: string[] = [];
     for (const place of places()) {
       try {
-        return await openTls(place, name, secure);
+        return await openPeer(place, name, secure);
       } catch (error) {
         failures.push(
           `${formatEndpoint(place)}: ${error instanceof Error ? error.message : error}`,
@@ -71,33 +72,15 @@ export function wrongNode(
   return CN === name ? undefined : `the node ${CN} answers there, not ${name}`;
 }
 
-function openTls(
+function openPeer(
   { ip, port }: Endpoint,
   name: string,
   secure: SecureContextOptions,
 ): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      ...{ host: ip, port, ...secure },
-      minVersion: "TLSv1.2",
-      ALPNProtocols: ["http/1.1"],
-      // A node is known by its name, under whatever address it was found.
-      checkServerIdentity: (_host, certificate) => {
-        const wrong = wrongNode(certificate, name);
-        return wrong === undefined ? undefined : new Error(wrong);
-      },
-    });
-    const timer = setTimeout(() => {
-      socket.destroy(new Error(`no answer within ${CONNECT_MS / 1000} s`));
-    }, CONNECT_MS);
-    socket.once("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    socket.once("secureConnect", () => {
-      clearTimeout(timer);
-      socket.removeAllListeners("error");
-      resolve(socket);
-    });
-  });
+  // A node is known by its name, under whatever address it was found.
+  const checkServerIdentity = (_host: string, certificate: PeerCertificate): Error | undefined => {
+    const wrong = wrongNode(certificate, name);
+    return wrong === undefined ? undefined : new Error(wrong);
+  };
+  return openTls({ host: ip, port, ...secure, checkServerIdentity }, CONNECT_MS);
 }

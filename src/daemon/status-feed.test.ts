@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fairNow } from "../../test/fair-time.ts";
-import { exampleStatus } from "../api/fake-node.ts";
+import { exampleStatus } from "../api/example-answers.ts";
 import type { Status } from "../api/status-schema.ts";
 import { isHansaError } from "../errors.ts";
 import { MAX_WATCHERS, StatusFeed } from "./status-feed.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { exampleCheck } from "../../api/fake-node.ts";
+import { exampleCheck } from "../../api/example-answers.ts";
 import { addressCheckNotes, ageText, leasesText } from "./address-check-text.ts";
 
 test("leases are a table of address, container, reason, age and state", () => {

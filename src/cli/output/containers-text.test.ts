@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { exampleContainers } from "../../api/fake-node.ts";
+import { exampleContainers } from "../../api/example-answers.ts";
 import { shortAge } from "../../values/short-age.ts";
 import { containerFilter } from "../container-filter.ts";
 import { containerNotes, containersText } from "./containers-text.ts";

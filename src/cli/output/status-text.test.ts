@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { exampleStatus } from "../../api/fake-node.ts";
+import { exampleStatus } from "../../api/example-answers.ts";
 import type { Status } from "../../api/status-schema.ts";
 import { alignColumns } from "./align-columns.ts";
 import { coloured, plain } from "./paint.ts";
