@@ -46,6 +46,7 @@ import type { NodeDoctor } from "./node-doctor.ts";
 import { expelledSentence, nodeWarnings } from "./node-warnings.ts";
 import { heardPeers, isHeard } from "./roster.ts";
 import type { SerialQueue } from "./serial-queue.ts";
+import { sharedRun } from "./shared-run.ts";
 import { StatusFeed } from "./status-feed.ts";
 import { statusOf } from "./status-view.ts";
 import type { StrayLoop } from "./stray-loop.ts";
@@ -86,7 +87,10 @@ export class NodeAnswers implements NodePort {
   readonly #feed = new StatusFeed(() => this.status());
   readonly #waiting = new Set<() => void>();
   #node: NodeFile;
-  #report: Promise<HostReport> | undefined;
+  /** These run programs and ask Docker for each container: a hundred who ask at once must not cost a hundred times that. */
+  readonly #sharedReport = sharedRun(() => this.#makeReport());
+  readonly #sharedDoctor = sharedRun(() => this.#parts.doctor.examine());
+  readonly #sharedCheck = sharedRun(() => this.#check([]));
   /** Set once this node leaves for good. */
   #farewell: Farewell | undefined;
 
@@ -213,8 +217,11 @@ export class NodeAnswers implements NodePort {
   }
 
   async checkAddresses(repair: boolean): Promise<AddressCheck> {
+    return repair ? this.#check(await this.#parts.docker.freeUnheld()) : this.#sharedCheck();
+  }
+
+  async #check(freed: readonly Ipv4[]): Promise<AddressCheck> {
     const { docker, addresses, membership } = this.#parts;
-    const freed = repair ? await docker.freeUnheld() : [];
     const { leases } = await addresses.leases();
     const { remembered } = membership;
     return addressCheck({
@@ -318,16 +325,12 @@ export class NodeAnswers implements NodePort {
     return this.#parts.containers.watchOwn(signal);
   }
 
-  async doctor(): Promise<DoctorReport> {
-    return await this.#parts.doctor.examine();
+  doctor(): Promise<DoctorReport> {
+    return this.#sharedDoctor();
   }
 
-  async report(): Promise<HostReport> {
-    // A dozen programs run for it: who asks while one is made gets that one.
-    this.#report ??= this.#makeReport().finally(() => {
-      this.#report = undefined;
-    });
-    return await this.#report;
+  report(): Promise<HostReport> {
+    return this.#sharedReport();
   }
 
   async #makeReport(): Promise<HostReport> {

@@ -7,9 +7,9 @@
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { HostReport } from "../api/report-schema.ts";
-import { codedSentence, isErrno } from "../errors.ts";
+import { codedSentence, isErrno, isHansaError } from "../errors.ts";
 import { systemCommand } from "../host/command.ts";
-import { identityKeys } from "../identity/identity.ts";
+import { type Identity, identityKeys } from "../identity/identity.ts";
 import { IDENTITY_FILE, loadIdentity } from "../identity/identity-file.ts";
 import { findTool } from "../processes/host-tools.ts";
 import type { ThisHost } from "../processes/this-host.ts";
@@ -19,6 +19,8 @@ import { redact, spellings } from "./redact.ts";
 const COMMAND_MS = 8_000;
 /** Of each file its end; a report of many nodes is to stay small enough for a mail. */
 const MAX_BYTES = 512 * 1024;
+/** A key or a token as identity.json has it. */
+const KEY_WORD = /[A-Za-z0-9+/_-]{20,}=*/g;
 
 /** What the daemon can tell beside: its answers by file name, each made when it is asked for. */
 export type Answers = Readonly<Record<string, () => Promise<string>>>;
@@ -108,9 +110,19 @@ async function endOf(path: string): Promise<string> {
   }
 }
 
-/** All that this node must keep secret, in every spelling; none for a host that was never launched or whose file only root may read. */
+/**
+ * All that this node must keep secret, in every spelling; none for a host that was never launched or whose file only root may read. Of a file that is
+ * damaged, which is when a report is wanted most, all words that could be a key.
+ */
 async function secretsOf(stateDir: string): Promise<string[]> {
-  const identity = await loadIdentity(stateDir);
+  let identity: Identity | undefined;
+  try {
+    identity = await loadIdentity(stateDir);
+  } catch (error) {
+    if (isErrno(error, "EACCES")) return [];
+    if (!isHansaError(error, "STATE_DAMAGED")) throw error;
+    return (await endOf(join(stateDir, IDENTITY_FILE))).match(KEY_WORD) ?? [];
+  }
   if (identity === undefined) return [];
   const { nodeKey, wireguard, roots, token } = identity;
   const { gossipKeys } = identityKeys(identity);

@@ -1,5 +1,5 @@
 /** `hansa report`: state, logs and network of all nodes in one archive without secrets, to be sent to who helps. */
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import type { HostReport } from "../../api/report-schema.ts";
 import { HansaError, isErrno, isHansaError } from "../../errors.ts";
 import type { Command, Context } from "../command.ts";
@@ -109,11 +109,13 @@ async function write(
     if (isErrno(error, "EEXIST")) {
       throw new HansaError("USAGE", `${path} is there already`, { hint: "name another file" });
     }
+    // Half of one, on a full disk, would be in the way of the next.
+    if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) await rm(path, { force: true });
     throw new HansaError(
       "USAGE",
       `${path} cannot be written: ${error instanceof Error ? error.message : error}`,
       {
-        hint: "name a file in a folder that you may write to",
+        hint: "name a file in a folder that you may write to and that has room",
         cause: error,
       },
     );
