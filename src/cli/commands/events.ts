@@ -31,33 +31,22 @@ happened to it before that is not kept anywhere. In json one document on each li
     const sinceMs = from === undefined ? context.nowMs() : Number(from) * 1_000;
     const signal = context.interrupted();
     let before: Containers | undefined;
-    let isLost = false;
-    while (!signal.aborted) {
-      try {
-        for await (const after of context.client.watchContainers(signal)) {
-          isLost = false;
-          const news =
-            before === undefined
-              ? happeningsSince(after, sinceMs)
-              : happeningsBetween(before, after, sinceMs);
-          before = after;
-          for (const each of news) {
-            if (format === "json") context.out(`${JSON.stringify(each)}\n`);
-            else if (format === "yaml") context.out(`---\n${await documentText(each, format)}`);
-            else {
-              const { at, subject, what, exitCode } = each;
-              const time = at ?? new Date(context.nowMs()).toISOString();
-              const status = exitCode === null ? "" : ` (${exitCode})`;
-              context.out(`${time} ${subject} ${what}${status}\n`);
-            }
-          }
+    const paused = (): void => context.note("the connection was lost; trying again");
+    for await (const after of context.client.watchContainers(signal, { paused })) {
+      const news =
+        before === undefined
+          ? happeningsSince(after, sinceMs)
+          : happeningsBetween(before, after, sinceMs);
+      before = after;
+      for (const each of news) {
+        if (format === "json") context.out(`${JSON.stringify(each)}\n`);
+        else if (format === "yaml") context.out(`---\n${await documentText(each, format)}`);
+        else {
+          const { at, subject, what, exitCode } = each;
+          const time = at ?? new Date(context.nowMs()).toISOString();
+          const status = exitCode === null ? "" : ` (${exitCode})`;
+          context.out(`${time} ${subject} ${what}${status}\n`);
         }
-      } catch (error) {
-        // What was never reached is refused at once; later the same is waited for.
-        if (before === undefined || signal.aborted) throw error;
-        if (!isLost) context.note("the connection was lost; trying again");
-        isLost = true;
-        await new Promise((resolve) => setTimeout(resolve, 500));
       }
     }
     return 0;
