@@ -28,6 +28,8 @@ export interface StreamServerOptions {
 
 /** At one time, on one door. */
 const MAX_STREAMS = 512;
+/** Of a container's name in the audit log. */
+const MAX_LABEL = 320;
 /** The kernel looks after a client that says nothing for so long. */
 const KEEP_ALIVE_MS = 15_000;
 
@@ -120,7 +122,9 @@ export class StreamServer {
     return (result, container) => {
       if (isNoted || caller === undefined) return;
       isNoted = true;
-      this.#options.audit({ caller, operation: route.operation, container, result });
+      // What names none may be as long as a request's head.
+      const named = container.slice(0, MAX_LABEL);
+      this.#options.audit({ caller, operation: route.operation, container: named, result });
     };
   }
 
