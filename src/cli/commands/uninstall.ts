@@ -37,6 +37,11 @@ export const uninstall: Command = {
       context.note(
         `these packages were installed for hansa and stay: ${record.packages.join(" ")}`,
       );
+      if (record.packages.includes("etcd-server")) {
+        context.note(
+          "etcd.service was masked, so that it takes no port: systemctl unmask etcd.service",
+        );
+      }
     }
     return 0;
   },
