@@ -5,6 +5,7 @@
  */
 import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, posix, resolve } from "node:path";
+import { type FoundPath, isFoundPath } from "../client/answer-check.ts";
 import type { ClientStream } from "../client/client-stream.ts";
 import { askContainer } from "../client/container-answers.ts";
 import { packTar } from "../client/pack-tar.ts";
@@ -15,11 +16,6 @@ import type { Context } from "./command.ts";
 interface Place {
   readonly container: string | undefined;
   readonly path: string;
-}
-
-interface PathStat {
-  readonly mode: number;
-  readonly linkTarget: string;
 }
 
 /** As Go's os.FileMode has it. */
@@ -188,8 +184,8 @@ async function targetThere(
   destination: string,
   source: { readonly path: string; readonly isContents: boolean; readonly isFolder: boolean },
 ): Promise<{ readonly folder: string; readonly name: string }> {
-  const ask = (path: string): Promise<PathStat | null> =>
-    askContainer<PathStat | null>(context.client, container, "path", { path });
+  const ask = (path: string): Promise<FoundPath | null> =>
+    askContainer(context.client, container, "path", { path }, isFoundPath);
   let path = posix.normalize(destination).replace(/(.)\/$/, "$1");
   let found = await ask(path);
   if (found !== null && found.linkTarget !== "") {

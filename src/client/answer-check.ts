@@ -13,6 +13,7 @@ import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined, PlaceGiven } from "../api/join-schemas.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
+import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
 
 /** A function that tells whether a decoded JSON value has a certain shape. */
 export type Check<T> = (value: unknown) => value is T;
@@ -289,3 +290,30 @@ export const isHostReport = (value: unknown): value is HostReport =>
     files: listOf((file) => has(file, { path: isText, text: isText })),
     missing: listOf((file) => has(file, { path: isText, why: isText })),
   });
+
+export const isProcessTable = (value: unknown): value is ProcessTable =>
+  has(value, { titles: listOf(isText), processes: listOf(listOf(isText)) });
+
+export const isContainerUsage = (value: unknown): value is ContainerUsage =>
+  has(value, {
+    readAt: isText,
+    cpuPercent: isNumber,
+    memory: isNumber,
+    memoryLimit: isNumber,
+    received: isNumber,
+    sent: isNumber,
+    blockRead: isNumber,
+    blockWritten: isNumber,
+    processes: isNumber,
+  });
+
+/** What is at a path of a container; null for nothing. */
+export interface FoundPath {
+  /** As Go's os.FileMode. */
+  readonly mode: number;
+  /** Where a symbolic link leads; empty otherwise. */
+  readonly linkTarget: string;
+}
+
+export const isFoundPath = (value: unknown): value is FoundPath | null =>
+  value === null || has(value, { mode: isNumber, linkTarget: isText });

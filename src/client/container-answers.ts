@@ -1,34 +1,19 @@
 /** What is asked of one container and answered with JSON: once, or again and again. */
 import { HansaError } from "../errors.ts";
+import type { ContainerUsage } from "../values/container-usage.ts";
+import { type Check, isContainerUsage } from "./answer-check.ts";
 import type { NodeClient } from "./node-client.ts";
-
-export interface ProcessTable {
-  readonly titles: readonly string[];
-  readonly processes: readonly (readonly string[])[];
-}
-
-/** Bytes, but for the percentage of one processor; as of `readAt`. */
-export interface ContainerUsage {
-  readonly readAt: string;
-  readonly cpuPercent: number;
-  readonly memory: number;
-  readonly memoryLimit: number;
-  readonly received: number;
-  readonly sent: number;
-  readonly blockRead: number;
-  readonly blockWritten: number;
-  readonly processes: number;
-}
 
 /** A table of processes is smaller by far. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
-/** The one document that `what` of a container is. Throws what refuses it, and STREAM_LOST. */
+/** The one document that `what` of a container is. Throws what refuses it, API_ANSWER_INVALID, and STREAM_LOST. */
 export async function askContainer<Answer>(
   client: Pick<NodeClient, "stream">,
   container: string,
   what: "top" | "path",
   open: object,
+  check: Check<Answer>,
 ): Promise<Answer> {
   const path = `/v1/containers/${encodeURIComponent(container)}/${what}`;
   const stream = await client.stream({ method: "GET", path, open });
@@ -46,7 +31,7 @@ export async function askContainer<Answer>(
     throw error;
   }
   await stream.outcome;
-  return document(Buffer.concat(chunks)) as Answer;
+  return documentOf(Buffer.concat(chunks), check, what);
 }
 
 export interface NamedUsage {
@@ -69,7 +54,7 @@ export async function* watchUsage(
   if (signal.aborted) abort();
   try {
     for await (const chunk of stream.bytes("stdout")) {
-      const usage = document(chunk) as ContainerUsage;
+      const usage = documentOf(chunk, isContainerUsage, "stats");
       yield { container: stream.facts?.container ?? container, usage };
     }
     await stream.outcome;
@@ -83,7 +68,13 @@ export async function* watchUsage(
   }
 }
 
-function document(bytes: Buffer): unknown {
+function documentOf<T>(bytes: Buffer, check: Check<T>, what: string): T {
+  const answer = parsed(bytes);
+  if (check(answer)) return answer;
+  throw new HansaError("API_ANSWER_INVALID", `the node's answer about ${what} is malformed`);
+}
+
+function parsed(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString("utf8"));
   } catch (cause) {

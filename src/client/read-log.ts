@@ -4,6 +4,7 @@
  *
  * Invariant: no line twice and none left out, as long as the container's log is there.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { HansaError, isErrno, isHansaError } from "../errors.ts";
 import { decodeLogMessage, dockerTime, nanosOf } from "../streams/log-message.ts";
 import type { ClientStream } from "./client-stream.ts";
@@ -167,14 +168,7 @@ function isLost(error: unknown): boolean {
   );
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
+/** Over at once when `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -10,6 +10,7 @@ import { type AuditEntry, createApi } from "../api/create-api.ts";
 import { FakeNode } from "../api/fake-node.ts";
 import { serveUnix } from "../api/serve-unix.ts";
 import { StreamServer } from "../api/stream-server.ts";
+import { isProcessTable } from "../client/answer-check.ts";
 import { askContainer } from "../client/container-answers.ts";
 import { type NodeClient, nodeClient } from "../client/node-client.ts";
 import { FakeEngine } from "../docker/fake-engine.ts";
@@ -137,7 +138,7 @@ test("who may not is refused before anything is done, and that is in the audit l
       isHansaError(error, code);
     await assert.rejects(exec(world.client, "web", "true"), refused("API_ROLE_MISSING"));
     const top = (options: string) =>
-      askContainer(world.client, "web", "top", { arguments: options });
+      askContainer(world.client, "web", "top", { arguments: options }, isProcessTable);
     await top("");
     // "e" makes ps show environments.
     await assert.rejects(top("auxe"), refused("API_ROLE_MISSING"));

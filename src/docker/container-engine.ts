@@ -4,6 +4,7 @@
  * Whoever opened something closes it. What flows is pulled: who does not pull holds the Engine's stream up, and nothing is gathered here.
  * A container that is not there is CONTAINER_NOT_FOUND; all else as for `Engine`.
  */
+import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
 import type { Output } from "./output-frames.ts";
 
 export interface ExecSpec {
@@ -60,24 +61,6 @@ export interface Archive {
   readonly stat: PathStat;
   /** A tar archive whose first entry has the path's last name. To be iterated once. */
   readonly bytes: AsyncIterable<Buffer>;
-}
-
-export interface ProcessTable {
-  readonly titles: readonly string[];
-  readonly processes: readonly (readonly string[])[];
-}
-
-/** What a container uses, as of one moment. Bytes, but for the percentage of one processor. */
-export interface ContainerUsage {
-  readonly readAt: string;
-  readonly cpuPercent: number;
-  readonly memory: number;
-  readonly memoryLimit: number;
-  readonly received: number;
-  readonly sent: number;
-  readonly blockRead: number;
-  readonly blockWritten: number;
-  readonly processes: number;
 }
 
 export interface ContainerEngine {

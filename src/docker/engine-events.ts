@@ -5,6 +5,7 @@
  * reconnect are asked for again (`since`), those that were delivered already may come twice.
  */
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs, LOCAL_BACKOFF } from "../host/backoff.ts";
 import { unixStream } from "../host/unix-http.ts";
 import type { EngineEvent } from "./engine.ts";
@@ -62,14 +63,7 @@ async function* eventsOf(stream: NodeJS.ReadableStream): AsyncGenerator<EngineEv
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
+/** Over at once when `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -1,5 +1,6 @@
 /** The Engine's JSON into our values. Invariant: total; what is missing or of another type becomes empty, never undefined. */
-import type { ContainerUsage, PathStat } from "./container-engine.ts";
+import type { ContainerUsage } from "../values/container-usage.ts";
+import type { PathStat } from "./container-engine.ts";
 import type {
   Attachment,
   Container,

@@ -4,15 +4,14 @@
  * Invariant: what the shared suite (engine-suite.ts) demands of a real Engine holds here too.
  */
 import { HansaError } from "../errors.ts";
+import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
 import type {
   Archive,
   ContainerEngine,
-  ContainerUsage,
   ExecProcess,
   ExecSpec,
   LogsSpec,
   PathStat,
-  ProcessTable,
 } from "./container-engine.ts";
 import type { Output } from "./output-frames.ts";
 

@@ -3,6 +3,7 @@
  *
  * Invariant: a connection to the Engine ends when its iterator is left or its signal aborts.
  */
+
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { HansaError } from "../errors.ts";
@@ -13,15 +14,14 @@ import {
   unixUpgrade,
   unixUpload,
 } from "../host/unix-http.ts";
+import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
 import type {
   Archive,
   ContainerEngine,
-  ContainerUsage,
   ExecProcess,
   ExecSpec,
   LogsSpec,
   PathStat,
-  ProcessTable,
 } from "./container-engine.ts";
 import { list, object, text, toPathStat, toUsage } from "./engine-json.ts";
 import { type Output, OutputFrameSplitter } from "./output-frames.ts";

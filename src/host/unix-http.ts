@@ -37,24 +37,15 @@ export interface UnixResponse {
  * Rejects with the system's error (ENOENT, ECONNREFUSED, EACCES…) when the socket is not served, and with an error of code
  * "ETIMEDOUT" after the deadline; callers name them in their own words.
  */
-export async function unixRequest(options: UnixRequest): Promise<UnixResponse> {
-  const timeoutMs = options.timeoutMs ?? 10_000;
-  const { promise, resolve, reject } = Promise.withResolvers<UnixResponse>();
-  const outgoing = send(options, (incoming) => {
-    answerOf(incoming, options).then(resolve, reject);
+export function unixRequest(options: UnixRequest): Promise<UnixResponse> {
+  return beforeDeadline<UnixResponse>(options, ({ resolve, reject }) => {
+    const outgoing = send(options, (incoming) => {
+      answerOf(incoming, options)
+        .then(resolve, reject)
+        .finally(() => outgoing.destroy());
+    });
+    return outgoing;
   });
-  // Rejected first: destroying tells the body's reader only that the connection ended.
-  const timer = setTimeout(() => {
-    reject(timedOut(options, timeoutMs));
-    outgoing.destroy();
-  }, timeoutMs);
-  outgoing.on("error", reject);
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    outgoing.destroy();
-  }
 }
 
 /**
@@ -62,21 +53,8 @@ export async function unixRequest(options: UnixRequest): Promise<UnixResponse> {
  *
  * `timeoutMs` covers only the head; the caller owns the stream and destroys it.
  */
-export async function unixStream(options: UnixRequest): Promise<IncomingMessage> {
-  const timeoutMs = options.timeoutMs ?? 10_000;
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const outgoing = send(options, resolve);
-  // Rejected first: destroying tells the body's reader only that the connection ended.
-  const timer = setTimeout(() => {
-    reject(timedOut(options, timeoutMs));
-    outgoing.destroy();
-  }, timeoutMs);
-  outgoing.on("error", reject);
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-  }
+export function unixStream(options: UnixRequest): Promise<IncomingMessage> {
+  return beforeDeadline<IncomingMessage>(options, ({ resolve }) => send(options, resolve));
 }
 
 /** A connection that speaks something else than HTTP now; the caller owns it. */
@@ -91,24 +69,35 @@ export interface Upgraded {
  *
  * Rejects as `unixRequest` does.
  */
-export async function unixUpgrade(
+export function unixUpgrade(
   options: UnixRequest,
   protocol: string,
 ): Promise<Upgraded | UnixResponse> {
-  const timeoutMs = options.timeoutMs ?? 10_000;
-  const { promise, resolve, reject } = Promise.withResolvers<Upgraded | UnixResponse>();
   const headers = { ...options.headers, connection: "Upgrade", upgrade: protocol };
-  const outgoing = send({ ...options, headers }, (incoming) => {
-    answerOf(incoming, options).then(resolve, reject);
+  return beforeDeadline<Upgraded | UnixResponse>(options, ({ resolve, reject }) => {
+    const outgoing = send({ ...options, headers }, (incoming) => {
+      answerOf(incoming, options).then(resolve, reject);
+    });
+    return outgoing.on("upgrade", (_incoming, socket, head) => resolve({ socket, head }));
   });
-  outgoing.on("upgrade", (_incoming, socket, head) => resolve({ socket, head }));
+}
+
+/** What the request that `begin` sends comes to; it is ended when that is not known after `timeoutMs`. */
+async function beforeDeadline<T>(
+  options: UnixRequest,
+  begin: (settle: PromiseWithResolvers<T>) => ClientRequest,
+): Promise<T> {
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const settle = Promise.withResolvers<T>();
+  const outgoing = begin(settle);
+  // Rejected first: destroying tells the body's reader only that the connection ended.
   const timer = setTimeout(() => {
-    reject(timedOut(options, timeoutMs));
+    settle.reject(timedOut(options, timeoutMs));
     outgoing.destroy();
   }, timeoutMs);
-  outgoing.on("error", reject);
+  outgoing.on("error", settle.reject);
   try {
-    return await promise;
+    return await settle.promise;
   } finally {
     clearTimeout(timer);
   }

@@ -1,5 +1,4 @@
 /** `hansa top`: the processes of a container. */
-import type { ProcessTable } from "../../client/container-answers.ts";
 import type { Command } from "../command.ts";
 import { documentText, formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
 
@@ -15,8 +14,9 @@ export const top: Command = {
     const format = formatOf(words);
     const [container = "", ...options] = words.operands;
     const { askContainer } = await import("../../client/container-answers.ts");
+    const { isProcessTable } = await import("../../client/answer-check.ts");
     const request = { arguments: options.join(" ") };
-    const table = await askContainer<ProcessTable>(context.client, container, "top", request);
+    const table = await askContainer(context.client, container, "top", request, isProcessTable);
     if (format !== "table") context.out(await documentText(table, format));
     else {
       const { alignColumns } = await import("../output/align-columns.ts");
