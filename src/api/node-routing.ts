@@ -13,6 +13,7 @@ import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { splitNodePath } from "./node-path.ts";
+import { STREAM_PROTOCOL } from "./stream-routes.ts";
 import type { StreamServer } from "./stream-server.ts";
 
 export interface NodeRouting {
@@ -47,9 +48,9 @@ export function createNodeServer(
 ): NodeServer {
   const answer = getRequestListener(app.fetch);
   // Whoever offers another protocol in passing, as curl --http2 does, is answered as if it had not.
-  const shouldUpgradeCallback = (request: IncomingMessage): boolean =>
-    streams?.wants(request) === true ||
-    (routing !== undefined && splitNodePath(request.url ?? "") !== undefined);
+  const shouldUpgradeCallback = ({ headers, url = "" }: IncomingMessage): boolean =>
+    headers.upgrade?.toLowerCase() === STREAM_PROTOCOL &&
+    (streams !== undefined || (routing !== undefined && splitNodePath(url) !== undefined));
   const unanswered = new WeakMap<Duplex, number>();
   const server = createServer({ ...options, shouldUpgradeCallback }, (request, response) => {
     const { socket } = request;

@@ -181,6 +181,17 @@ test("each node answers for itself and for the other, by name and by id", async 
   await assert.rejects(one.client("host9").status(), code("NODE_NOT_FOUND", /host9/));
 });
 
+test("another protocol that is offered in passing changes nothing, with a body or without, here or on the other node", async () => {
+  const person = await leaf("ada", "admin");
+  const headers = { connection: "Upgrade", upgrade: "h2c" };
+  for (const node of [1, 2]) {
+    const status = await ask(1, person, `/v1/nodes/${node}/status`, { headers });
+    assert.equal(JSON.parse(status.text).node.id, node);
+    const more = { method: "POST", body: { targets: ["host7"] }, headers };
+    assert.equal((await ask(1, person, `/v1/nodes/${node}/targets`, more)).status, 200);
+  }
+});
+
 test("a failure on the other node comes back as it is there", async () => {
   two.node.failure = new Error("no luck");
   await assert.rejects(one.client("host2").status(), code("INTERNAL", /no luck/));
@@ -359,7 +370,7 @@ test("a connection leaves HTTP through both nodes, and a refusal to do so comes 
   far.on("upgrade", (asked, socket) => {
     const told = asked.headers[CALLER_HEADER] === undefined ? "nobody" : "somebody";
     socket.write(
-      `HTTP/1.1 101 Yes\r\nconnection: Upgrade\r\nupgrade: echo\r\nx-told: ${told}\r\n\r\n`,
+      `HTTP/1.1 101 Yes\r\nconnection: Upgrade\r\nupgrade: hansa-stream\r\nx-told: ${told}\r\n\r\n`,
     );
     socket.pipe(socket);
   });
@@ -370,7 +381,7 @@ test("a connection leaves HTTP through both nodes, and a refusal to do so comes 
   known.set(2, { name: "host2", port: await served(tls), state: "alive" });
   const asked = plainRequest({
     ...{ socketPath: one.socket, path: "/v1/nodes/host2/echo", method: "POST" },
-    headers: { connection: "Upgrade", upgrade: "echo" },
+    headers: { connection: "Upgrade", upgrade: "hansa-stream" },
   }).end();
   const [answer, socket] = await once(asked, "upgrade");
   assert.equal(answer.headers["x-told"], "somebody");
@@ -386,7 +397,7 @@ test("a connection leaves HTTP through both nodes, and a refusal to do so comes 
   assert.ok(Buffer.concat(chunks).equals(big));
   const refused = plainRequest({
     ...{ socketPath: one.socket, path: "/v1/nodes/host9/echo", method: "POST" },
-    headers: { connection: "Upgrade", upgrade: "echo" },
+    headers: { connection: "Upgrade", upgrade: "hansa-stream" },
   }).end();
   const [no] = await once(refused, "response");
   assert.equal(no.statusCode, 404);
