@@ -43,6 +43,8 @@ export interface CommandSpec {
     readonly verbatimAfter?: number;
   };
   readonly options: readonly OptionSpec[];
+  /** Done to the host that it is run on, and to no cluster elsewhere: --context is refused. */
+  readonly onThisHost?: true;
   /** May be asked of another node with --node; else that option is refused, for the command would be done here. */
   readonly asksNode?: true;
   /** Complete command lines without the program's name. */

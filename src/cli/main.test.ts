@@ -352,6 +352,16 @@ for (const [line, sentence, hint] of [
   });
 }
 
+test("what is done to this host is refused where a context or another node is named", async () => {
+  for (const line of ["reset", "stop --leave", "uninstall", "upgrade x", "token show", "resume"]) {
+    for (const meant of ["--context office", "--node host2"]) {
+      const { exit, stderr } = await run(`${meant} ${line}`, { isRoot: true });
+      assert.equal(exit, 1, `${meant} ${line}`);
+      assert.match(stderr, /is done to this host|cannot be asked of another node/);
+    }
+  }
+});
+
 test("start refuses root with the words of simplecontainer, once its own words are right", async () => {
   assertRefused(await run("start -n a"), /This command cannot be run as root\. Run hansa start/);
   assertRefused(await run("start -d a_b"), /invalid argument: domain/);

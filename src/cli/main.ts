@@ -39,7 +39,7 @@ async function runCommand(
   const isHelp = line.command === undefined;
   const command = findCommand(commands, line.command ?? "help");
   if (command.raw === true) {
-    refuseNode(command, globals);
+    refuseElsewhere(command, globals);
     const operands = globals.has("help") ? ["--help"] : line.rest;
     return command.run(
       { flags: new Set(), values: new Map(), lists: new Map(), operands },
@@ -48,7 +48,7 @@ async function runCommand(
   }
   const words = parseWords(command, line.rest);
   for (const [name, value] of words.globals) globals.set(name, value);
-  refuseNode(command, globals);
+  refuseElsewhere(command, globals);
   const context = terminal(globals);
   if (globals.has("help") && !isHelp) {
     context.out(commandHelp(command, context.program));
@@ -59,8 +59,15 @@ async function runCommand(
 }
 
 /** What is done on this host must not be done here when another was meant. */
-function refuseNode(command: Command, globals: ReadonlyMap<string, string>): void {
-  if (!globals.has("node") || command.asksNode === true || globals.has("help")) return;
+function refuseElsewhere(command: Command, globals: ReadonlyMap<string, string>): void {
+  if (globals.has("help")) return;
+  if (globals.has("context") && command.onThisHost === true) {
+    const text = `hansa ${command.name} is done to this host, whatever context there is`;
+    throw new HansaError("USAGE", text, {
+      hint: "run it on the host that is meant, without --context",
+    });
+  }
+  if (!globals.has("node") || command.asksNode === true) return;
   const text = `hansa ${command.name} cannot be asked of another node`;
   throw new HansaError("USAGE", text, { hint: "run it there, without --node" });
 }

@@ -11,6 +11,7 @@ export const install: Command = {
   details: `Copies itself to /usr/local/bin/hansa, links the names of its predecessors to it where those are free, makes the
 group hansa and lets its members start a node (hansa start), writes bash's completion, and installs the Debian packages that a node needs and the host lacks: asked for at a
 terminal, or by --yes. Run again, it does only what is missing. Undone by uninstall.`,
+  onThisHost: true,
   options: [
     { name: "yes", short: "y", summary: "install missing packages without asking" },
     { name: "dry-run", summary: "print what would be done, and do nothing" },

@@ -27,6 +27,7 @@ Launching again with the same id and token changes nothing, but adds the hosts g
 --no-encryption is decided once, for the whole cluster: nodes launched with and without it give each other nothing.
 A token on the command line is visible to other users of the host for a moment: prefer --token-file.`,
   operands: { name: "HOST", min: 0, max: 1024 },
+  onThisHost: true,
   options: [
     {
       name: "id",

@@ -8,6 +8,7 @@ export const reset: Command = {
   summary: "take the node away from this host: its processes, network, state and secrets",
   details: `The addresses of the node go to another node in reach, and the others forget it. Refused while containers are on
 the network hansa. Afterwards the host can be launched again, into any cluster and with any id. Doing it twice is no error.`,
+  onThisHost: true,
   options: [
     {
       name: "force",

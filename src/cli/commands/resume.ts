@@ -8,6 +8,7 @@ export const resume: Command = {
   summary: "start the node of this host again, with its id, targets and addresses",
   details: `Starts what does not run and leaves the rest alone; needs no token. Refused on a host that was never launched.
 Where systemd runs, a reboot needs no hand: the node starts with the host.`,
+  onThisHost: true,
   options: [],
   examples: ["resume"],
   async run(_words, context) {

@@ -8,6 +8,7 @@ export const stop: Command = {
   details: `Containers go on, but Docker starts none on the network hansa meanwhile, and waits for its addresses when it starts itself. The node keeps
 its id, name and addresses, and is a member that is not heard. A boot of the host brings it back too. With --leave it is taken out of its
 cluster and off this host, as by reset.`,
+  onThisHost: true,
   options: [{ name: "leave", summary: "leave the cluster for good" }],
   examples: ["stop", "stop --leave"],
   async run({ flags }, context) {

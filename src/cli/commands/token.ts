@@ -9,6 +9,7 @@ export const token: Command = {
   summary: "show the token of a cluster that hansa start made",
   details: `Who has it can launch nodes of the cluster: pass it by --token-file. A token that a person chose is kept nowhere.`,
   operands: { name: "show", min: 1, max: 1, completes: ["show"] },
+  onThisHost: true,
   options: [],
   examples: ["token show"],
   async run({ operands: [what] }, context) {

@@ -8,6 +8,7 @@ export const uninstall: Command = {
   name: "uninstall",
   summary: "remove what install made on this host",
   details: `Refused while the host is a node: hansa reset takes it out of the cluster first. Packages stay, and are named.`,
+  onThisHost: true,
   options: [
     { name: "force", summary: "run hansa reset --force first, where the host is a node" },
     { name: "dry-run", summary: "print what would be removed, and remove nothing" },

@@ -31,6 +31,7 @@ before is kept beside the new one for --rollback, and comes back by itself when 
 
 export const upgrade: Command = {
   ...SPEC,
+  onThisHost: true,
   async run(words, context) {
     const source = sourceOf(words);
     const withinMs = waitOf(words) * 1000;
