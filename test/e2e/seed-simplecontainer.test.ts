@@ -39,7 +39,7 @@ async function prepare(host: Host): Promise<void> {
 
 /** What ada types at her shell. */
 function typed(host: Host, line: string): Promise<Answer> {
-  const shell = ["bash", "-c", line];
+  const shell = ["bash", "--norc", "-c", line];
   const argv = ["setpriv", "--reuid=ada", "--regid=ada", "--init-groups", "env", `HOME=${HOME}`];
   return host.exec([...argv, ...shell], { timeoutMs: 120_000 });
 }

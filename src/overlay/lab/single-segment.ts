@@ -70,8 +70,9 @@ export async function sendSegment(
     await withTable(host, container, ["ip change", out], () =>
       withTable(host, container, ["netdev leaves", leaves], () =>
         until(`the segment to leave ${host.name}`, async () => {
-          const connect = ["timeout", `${seconds}`, "bash", "-c", `: >/dev/tcp/${to}/${PORT}`];
-          await host.run(...inside, ...connect);
+          // Where its input is a socket bash would read the machine's own start-up files, which take longer than that.
+          const bash = ["bash", "--norc", "-c", `: >/dev/tcp/${to}/${PORT}`];
+          await host.run(...inside, "timeout", `${seconds}`, ...bash);
           seconds *= 2;
           return (await counted(host, container, "netdev leaves")) > 0;
         }),
