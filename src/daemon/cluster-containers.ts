@@ -51,7 +51,9 @@ export class ClusterContainers {
   readonly #feed = new ContainerFeed(() => this.#list());
   readonly #ownFeed = new ContainerFeed(() => this.#ownList());
   readonly #followers = new Map<NodeId, Follower>();
-  readonly #listed = Promise.withResolvers<void>();
+  /** Who waits for this node's own containers to be known. No promise: one that Docker's absence leaves open would gather all who ever waited. */
+  readonly #waiting = new Set<() => void>();
+  #isListed = false;
   #restTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -77,7 +79,8 @@ export class ClusterContainers {
       this.#setNode({ ...self, reachable: true, asOf: this.#now(), problem: null });
       const rows = [...watch().containers.values()].map((each) => containerRow(self, each));
       this.#replace(self.id, rows);
-      this.#listed.resolve();
+      this.#isListed = true;
+      for (const wake of this.#waiting) wake();
     }
   }
 
@@ -97,12 +100,19 @@ export class ClusterContainers {
   async containers(): Promise<Containers> {
     this.#want();
     const late = new AbortController();
-    const all = [this.#listed.promise, ...this.#heard().map(({ answered }) => answered.promise)];
+    let wake = (): void => undefined;
+    const listed = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    if (this.#isListed) wake();
+    else this.#waiting.add(wake);
+    const all = [listed, ...this.#heard().map(({ answered }) => answered.promise)];
     await Promise.race([
       Promise.all(all),
       sleep(ANSWER_MS, undefined, { signal: late.signal }).catch(() => undefined),
     ]);
     late.abort();
+    this.#waiting.delete(wake);
     return this.#list();
   }
 
