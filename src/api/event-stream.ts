@@ -59,12 +59,14 @@ export function lastEventId(header: string | undefined): string | undefined {
  */
 export function eventStream(values: AsyncIterable<object>, after?: string): Response {
   const iterator = values[Symbol.asyncIterator]();
-  let next: Promise<IteratorResult<object>> | undefined;
+  let next: Outstanding | undefined;
   let isFirst = true;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      next ??= iterator.next();
-      const result = await within(next, BEAT_MS);
+      next ??= outstanding(iterator.next());
+      await settledWithin(next, BEAT_MS);
+      if (next.failure) throw next.failure.error;
+      const { result } = next;
       if (result === undefined) {
         controller.enqueue(BEAT);
         return;
@@ -98,15 +100,35 @@ function eventOf(value: object): StreamEvent {
   return event;
 }
 
-/** What `promise` resolves to, or undefined when that takes longer than `ms`. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined);
+/** What comes of a promise, to be looked at again and again: each `Promise.race` on one that stays open for days would add to it. */
+interface Outstanding {
+  result: IteratorResult<object> | undefined;
+  failure: { readonly error: unknown } | undefined;
+  wake: () => void;
+}
+
+function outstanding(promise: Promise<IteratorResult<object>>): Outstanding {
+  const found: Outstanding = { result: undefined, failure: undefined, wake: () => undefined };
+  promise.then(
+    (result) => {
+      found.result = result;
+      found.wake();
+    },
+    (error: unknown) => {
+      found.failure = { error };
+      found.wake();
+    },
+  );
+  return found;
+}
+
+function settledWithin(found: Outstanding, ms: number): Promise<void> | undefined {
+  if (found.result || found.failure) return undefined;
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    found.wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
