@@ -7,7 +7,7 @@
 import type { Plugin } from "esbuild";
 
 /**
- * Taken out: @hono/node-server asks of each request whether it came by HTTP/2, which we never serve, and loading the module costs as
+ * Taken out: @hono/node-server asks of each request whether it came by HTTP/2, which we never serve (the store's client does speak it), and loading the module costs as
  * much as all of the API's routes.
  */
 const NO_HTTP2 = "exports.Http2ServerRequest = class {}; exports.constants = {};";
@@ -15,12 +15,14 @@ const NO_HTTP2 = "exports.Http2ServerRequest = class {}; exports.constants = {};
 export const lazyBuiltins: Plugin = {
   name: "lazy-builtins",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
-      kind === "import-statement" ? { path, namespace: "lazy-builtin" } : { path, external: true },
-    );
+    onResolve({ filter: /^node:/ }, ({ path, kind, importer }) => {
+      if (kind !== "import-statement") return { path, external: true };
+      const isUnused = path === "node:http2" && importer.includes("/@hono/node-server/");
+      return { path, namespace: isUnused ? "no-http2" : "lazy-builtin" };
+    });
+    onLoad({ filter: /.*/, namespace: "no-http2" }, () => ({ contents: NO_HTTP2, loader: "js" }));
     onLoad({ filter: /.*/, namespace: "lazy-builtin" }, ({ path }) => ({
-      contents:
-        path === "node:http2" ? NO_HTTP2 : `module.exports = require(${JSON.stringify(path)})`,
+      contents: `module.exports = require(${JSON.stringify(path)})`,
       loader: "js",
     }));
   },

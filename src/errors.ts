@@ -99,6 +99,21 @@ export const ERRORS = {
     exit: 1,
     status: 504,
   },
+  CONFIG_CHANGED: {
+    title: "the entry was changed meanwhile",
+    cause:
+      "a write was asked for in place of one revision, and the entry has another, or there is none",
+    hint: "read it again with hansa config get KEY -o json, and write with the revision that it has now",
+    exit: 1,
+    status: 409,
+  },
+  CONFIG_NOT_FOUND: {
+    title: "no such entry",
+    cause: "the configuration has no entry with this key",
+    hint: "hansa config ls shows the keys there are",
+    exit: 3,
+    status: 404,
+  },
   CONTAINER_AMBIGUOUS: {
     title: "several containers are meant",
     cause: "containers on several nodes have that name, that beginning of an id, or that service",
@@ -560,6 +575,13 @@ export const ERRORS = {
     exit: 1,
     status: 410,
   },
+  STORE_EXISTS: {
+    title: "there is a store already",
+    cause: "a cluster has one store, and a node that is heard, or this one, has a vote in it",
+    hint: "hansa store shows it; nodes 1 to 4 take their votes in it by themselves",
+    exit: 1,
+    status: 409,
+  },
   STORE_FULL: {
     title: "the store is full",
     cause: "the configuration of the cluster has reached the store's bound of 512 MiB",
@@ -574,6 +596,21 @@ export const ERRORS = {
     hint: "hansa store shows which votes are missing; running containers, addresses and names need none of it",
     exit: 1,
     status: 503,
+  },
+  STORE_NONE: {
+    title: "the cluster has no store yet",
+    cause:
+      "nobody made the store that holds the cluster's configuration, or no node with a vote in it was heard since this daemon started",
+    hint: "make it on node 1, 2, 3 or 4: hansa create NAME",
+    exit: 1,
+    status: 404,
+  },
+  STORE_OTHER: {
+    title: "the node has a vote in another store",
+    cause: "two stores were made before their nodes met",
+    hint: "hansa store on each node shows its store; reset and launch anew the nodes of the one that is to go",
+    exit: 1,
+    status: 409,
   },
   STORE_REFUSED: {
     title: "the store refused",

@@ -18,6 +18,7 @@ import {
   exampleReport,
   exampleStatus,
 } from "./example-answers.ts";
+import { FakeStore } from "./fake-store.ts";
 import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
 import type { Joined, JoinRequest, PlaceGiven, PlaceRequest } from "./join-schemas.ts";
@@ -27,6 +28,7 @@ import type { Status } from "./status-schema.ts";
 import { VERSION, type Version } from "./version.ts";
 
 export class FakeNode implements NodePort {
+  readonly store = new FakeStore();
   /** Served as it is; tests change it. */
   current: Status = exampleStatus();
   /** How many requests wait in prime. */

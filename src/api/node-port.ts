@@ -15,9 +15,12 @@ import type { Inspection } from "./inspection-schema.ts";
 import type { Joined, JoinRequest, PlaceGiven, PlaceRequest } from "./join-schemas.ts";
 import type { HostReport } from "./report-schema.ts";
 import type { Status } from "./status-schema.ts";
+import type { StorePort } from "./store-port.ts";
 import type { Version } from "./version.ts";
 
 export interface NodePort {
+  /** The configuration under quorum. */
+  readonly store: StorePort;
   status(): Promise<Status>;
   /** The status now and after each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
   watchStatus(signal: AbortSignal): AsyncIterable<Status>;

@@ -1,5 +1,6 @@
 /** All commands, in the order of help. Their heavy parts are imported when they run. */
 import type { Command } from "./command.ts";
+import { config } from "./commands/config.ts";
 import { connect } from "./commands/connect.ts";
 import { agent, contextCommand } from "./commands/context.ts";
 import { cp } from "./commands/cp.ts";
@@ -23,6 +24,7 @@ import { start } from "./commands/start.ts";
 import { stats } from "./commands/stats.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
+import { create, store } from "./commands/store.ts";
 import { token } from "./commands/token.ts";
 import { top } from "./commands/top.ts";
 import { uninstall } from "./commands/uninstall.ts";
@@ -49,6 +51,9 @@ export const COMMANDS: readonly Command[] = [
   resume,
   reset,
   ipam,
+  create,
+  store,
+  config,
   contextCommand,
   agent,
   start,

@@ -14,6 +14,13 @@ import type { Joined, PlaceGiven } from "../api/join-schemas.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
+import type {
+  ConfigEntries,
+  ConfigEntry,
+  ConfigWritten,
+  StoreView,
+  Voter,
+} from "../api/store-schemas.ts";
 
 /** A function that tells whether a decoded JSON value has a certain shape. */
 export type Check<T> = (value: unknown) => value is T;
@@ -317,3 +324,36 @@ export interface FoundPath {
 
 export const isFoundPath = (value: unknown): value is FoundPath | null =>
   value === null || has(value, { mode: isNumber, linkTarget: isText });
+
+export const isStoreView: Check<StoreView> = (value): value is StoreView =>
+  has(value, {
+    ...{ name: isText, id: isText, generation: isNumber, configVersion: orNull(isNumber) },
+    ...{ quorate: isBoolean, leader: orNull(isNodeRef), bytes: isNumber },
+    votes: (votes) => has(votes, { expected: isNumber, answering: isNumber, needed: isNumber }),
+    voters: listOf((voter) =>
+      has(voter, {
+        ...{ id: isNumber, name: isText, address: isText },
+        ...{ hasVote: isBoolean, state: isText, isLocal: isBoolean },
+      }),
+    ),
+  });
+
+export const isVoter: Check<Voter> = (value): value is Voter =>
+  has(value, {
+    ...{ member: isHex, leader: orNull(isHex), isLearner: isBoolean },
+    applied: (applied) => isText(applied) && /^\d{1,20}$/.test(applied),
+  });
+
+const isHex = (value: unknown): boolean => isText(value) && /^[0-9a-f]{1,16}$/.test(value);
+
+const isEntry = (value: unknown): boolean =>
+  has(value, { key: isText, value: isText, revision: isText });
+
+export const isConfigEntry: Check<ConfigEntry> = (value): value is ConfigEntry =>
+  has(value, { entry: orNull(isEntry) });
+
+export const isConfigEntries: Check<ConfigEntries> = (value): value is ConfigEntries =>
+  has(value, { entries: listOf(isEntry) });
+
+export const isConfigWritten: Check<ConfigWritten> = (value): value is ConfigWritten =>
+  has(value, { written: isBoolean, revision: isText });

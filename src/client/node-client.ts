@@ -20,12 +20,22 @@ import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import { nodePath } from "../api/node-path.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
+import type {
+  ConfigEntries,
+  ConfigEntry,
+  ConfigPut,
+  ConfigWritten,
+  StoreView,
+} from "../api/store-schemas.ts";
 import { BUILD, type Version } from "../api/version.ts";
 import { HansaError, isErrno } from "../errors.ts";
 import {
   type Check,
   isAddressCheck,
   isCertificates,
+  isConfigEntries,
+  isConfigEntry,
+  isConfigWritten,
   isContainerEvent,
   isContainers,
   isDoctorReport,
@@ -38,6 +48,7 @@ import {
   isPrimed,
   isRevoked,
   isStatus,
+  isStoreView,
   isTakenOver,
   isTargets,
   isVersion,
@@ -76,6 +87,12 @@ export interface NodeClient {
   /** The same now and after each change; ends as `watchStatus` does. */
   watchContainers(signal: AbortSignal, resume?: Resume): AsyncIterable<Containers>;
   inspect(): Promise<Inspection>;
+  store(): Promise<StoreView>;
+  createStore(name: string): Promise<StoreView>;
+  configGet(key: string): Promise<ConfigEntry>;
+  configList(prefix: string): Promise<ConfigEntries>;
+  configPut(request: ConfigPut): Promise<ConfigWritten>;
+  configRemove(key: string): Promise<ConfigWritten>;
   /** Takes up to 10 s. */
   doctor(): Promise<DoctorReport>;
   /** Takes up to 15 s. */
@@ -164,6 +181,27 @@ export function apiClient(door: Door, node?: string): NodeClient {
       if (isInspection(answer) && answer.Version === BUILD) return answer;
       const { checkInspection } = await import("./schema-check.ts");
       return checkInspection(answer);
+    },
+    store: async () => checked(await get("/v1/store"), isStoreView, "the store"),
+    createStore: async (name) => {
+      const answer = await call({ method: "POST", path: "/v1/store", body: { name } });
+      return checked(answer, isStoreView, "the store");
+    },
+    configGet: async (key) => {
+      const answer = await call({ method: "POST", path: "/v1/config/get", body: { key } });
+      return checked(answer, isConfigEntry, "the configuration");
+    },
+    configList: async (prefix) => {
+      const answer = await call({ method: "POST", path: "/v1/config/list", body: { prefix } });
+      return checked(answer, isConfigEntries, "the configuration");
+    },
+    configPut: async (body) => {
+      const answer = await call({ method: "POST", path: "/v1/config/put", body });
+      return checked(answer, isConfigWritten, "the configuration");
+    },
+    configRemove: async (key) => {
+      const answer = await call({ method: "POST", path: "/v1/config/remove", body: { key } });
+      return checked(answer, isConfigWritten, "the configuration");
     },
     doctor: async () => checked(await get("/v1/doctor"), isDoctorReport, "doctor"),
     report: async () => checked(await get("/v1/report"), isHostReport, "its host"),

@@ -8,6 +8,7 @@ import type { Identity, IdentityKeys } from "../identity/identity.ts";
 import { encodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import { bindingAfter } from "../membership/twins.ts";
 import type { NodeFile } from "../processes/node-file.ts";
+import { storePorts } from "../processes/store-process.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { parseIpv4 } from "../values/ipv4.ts";
 import { announcedAddress, overlayBlock } from "./underlay.ts";
@@ -19,13 +20,15 @@ export interface AnnouncementOptions {
   readonly version: string;
   /** The number of this life of the daemon. */
   readonly boot: number;
+  /** The store in which this node has a vote: said from the first moment, because a voter that names none is taken for one that lost its data. */
+  readonly store: NodeMetadata["store"];
 }
 
 export class Announcement {
   readonly #node: NodeFile;
   #metadata: NodeMetadata;
 
-  constructor({ node, identity, keys, version, boot }: AnnouncementOptions) {
+  constructor({ node, identity, keys, version, boot, store }: AnnouncementOptions) {
     this.#node = node;
     this.#metadata = {
       id: node.id,
@@ -39,9 +42,10 @@ export class Announcement {
       ports: node.ports,
       wireguardKey: Buffer.from(keys.wireguard.publicKey, "base64"),
       version,
-      store: undefined,
+      store,
       encryption: node.encryption,
       subnet: overlayBlock(node.subnet),
+      raftPort: storePorts(node.ports).raft,
     };
   }
 
@@ -64,6 +68,14 @@ export class Announcement {
   setEngineId(engineId: string): boolean {
     if (engineId === this.#metadata.engineId) return false;
     this.#metadata = { ...this.#metadata, engineId };
+    return true;
+  }
+
+  /** The store in which this node has a vote. */
+  setStore(store: NodeMetadata["store"]): boolean {
+    const known = this.#metadata.store;
+    if (known?.id === store?.id && known?.generation === store?.generation) return false;
+    this.#metadata = { ...this.#metadata, store };
     return true;
   }
 

@@ -16,14 +16,18 @@ import { systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { type Identity, identityKeys } from "../identity/identity.ts";
 import { saveIdentity } from "../identity/identity-file.ts";
-import { type AddressPlan, addressPlan } from "../ipam/address-plan.ts";
+import { type AddressPlan, addressPlan, nodeAddress } from "../ipam/address-plan.ts";
 import { decodeIpamMessage, encodeIpamMessage } from "../ipam/message-codec.ts";
 import type { RingEntry } from "../ipam/step.ts";
 import { formatMemberName } from "../membership/member-name.ts";
 import { dockerNetwork } from "../overlay/docker-network.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { Paths } from "../processes/paths.ts";
+import { searchPath } from "../processes/start-process.ts";
+import { storePorts } from "../processes/store-process.ts";
 import type { Endpoint } from "../values/endpoint.ts";
+import { formatIpv4 } from "../values/ipv4.ts";
+import type { NodeId } from "../values/node-id.ts";
 import { AddressLoop } from "./address-loop.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CertificateBook } from "./certificate-book.ts";
@@ -45,7 +49,10 @@ import { ReachIn } from "./reach-in.ts";
 import { RingRecords } from "./ring-records.ts";
 import { heardPeers } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
+import { StoreAnswers } from "./store-answers.ts";
+import { StoreLoop } from "./store-loop.ts";
 import { StrayLoop } from "./stray-loop.ts";
+import { VoterPlace } from "./voter-place.ts";
 
 export interface ClusterNodeOptions {
   readonly node: NodeFile;
@@ -74,6 +81,8 @@ export class ClusterNode {
   #joins!: JoinDesk;
   #book!: CertificateBook;
   #reach!: ReachIn;
+  #store!: StoreLoop;
+  #storeAnswers!: StoreAnswers;
   /** Of all changes that anybody asks for. */
   readonly audit: AuditLog;
   /** Set when all parts are there. */
@@ -141,11 +150,16 @@ export class ClusterNode {
       tell: (key, body) => this.#membership?.post.broadcast(key, "certificates", body),
       revoked: () => this.#controlPlane?.revoked(),
     });
+    const place = await VoterPlace.load({
+      ...{ paths, identity, name: keys.memberName(node.id), ports: storePorts(node.ports) },
+      ...{ folders: searchPath(process.env), ip: this.#insideOf(node.id) },
+    });
     this.#membership = await MembershipLoop.start({
       node,
       identity,
       keys,
       version: BUILD,
+      store: place.record?.store,
       path: join(paths.stateDir, "membership.json"),
       logger: logger.child({ part: "membership" }),
       rings: () => this.#records.encode(this.#addresses.entries()),
@@ -236,9 +250,23 @@ export class ClusterNode {
       logger: logger.child({ part: "joins" }),
       owners: () => this.#addresses.view().entries.filter(({ born }) => born),
     });
+    this.#store = new StoreLoop({
+      ...{ self: node, place, membership: this.#membership, peers: this.#peers },
+      ...{ inside: (id) => this.#insideOf(id), clock: systemClock },
+      logger: logger.child({ part: "store" }),
+    });
+    this.#storeAnswers = new StoreAnswers({
+      ...{ self: node, loop: this.#store, place, membership: this.#membership, peers: this.#peers },
+    });
     this.#answers = this.#makeAnswers();
     await this.#controlPlane.begin();
+    this.#store.begin();
     this.#changed();
+  }
+
+  /** A node's address inside of the overlay. */
+  #insideOf(id: NodeId): string {
+    return formatIpv4(nodeAddress(this.#plan, id));
   }
 
   /** What the API asks of the node. */
@@ -282,6 +310,8 @@ export class ClusterNode {
         joins: this.#joins,
         book: this.#book,
         containers: this.#containers,
+        store: this.#storeAnswers,
+        storeLoop: this.#store,
       },
       ...{ plan: this.#plan, node, nodePath: paths.nodeFile, writes: this.#writes, logger },
     });
@@ -289,6 +319,7 @@ export class ClusterNode {
 
   async close(): Promise<void> {
     this.#doctor.close();
+    await this.#store.close();
     this.#containers.close();
     await this.#controlPlane.close();
     this.#peers.close();

@@ -34,6 +34,7 @@ class Stage implements AsyncDisposable {
       identity,
       keys: identityKeys(identity),
       version: "test",
+      store: undefined,
       path: join(this.directory, directory, `${id}.json`),
       logger: silentLogger,
       rings: () => new Uint8Array(),

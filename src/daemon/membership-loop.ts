@@ -12,7 +12,7 @@ import type { Identity, IdentityKeys } from "../identity/identity.ts";
 import type { HolderState } from "../ipam/strays.ts";
 import type { Departure } from "../membership/departures.ts";
 import { formatMemberName, parseMemberName } from "../membership/member-name.ts";
-import { decodeMetadata } from "../membership/metadata.ts";
+import { decodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { Announcement } from "./announcement.ts";
@@ -36,6 +36,8 @@ export interface MembershipLoopOptions {
   readonly identity: Identity;
   readonly keys: IdentityKeys;
   readonly version: string;
+  /** See `Announcement`. */
+  readonly store: NodeMetadata["store"];
   readonly path: string;
   readonly logger: Logger;
   /** Our encoded rings, for each push/pull. */
@@ -77,12 +79,12 @@ export class MembershipLoop {
   }
 
   private constructor(options: MembershipLoopOptions, file: MembershipFile) {
-    const { node, identity, keys, version, settled, changed } = options;
+    const { node, identity, keys, version, store, settled, changed } = options;
     const boot = randomInt(1, 2 ** 32);
     this.#options = options;
     this.#name = keys.memberName(node.id);
     this.#met = new MetNodes(options.path, options.logger, file);
-    this.#announcement = new Announcement({ node, identity, keys, version, boot });
+    this.#announcement = new Announcement({ node, identity, keys, version, boot, store });
     this.#arrival = new Arrival({ settled, certain: changed });
     this.#knowledge = new SharedKnowledge({
       name: this.#name,
@@ -221,6 +223,11 @@ export class MembershipLoop {
   /** Our Docker's id became known or changed. */
   setEngineId(engineId: string): void {
     if (this.#announcement.setEngineId(engineId)) this.#announce();
+  }
+
+  /** The store in which this node has a vote, from now on. */
+  setStore(store: NodeMetadata["store"]): void {
+    if (this.#announcement.setStore(store)) this.#announce();
   }
 
   /** Exchanges whole states with each of `peers` now; those that did not answer. Ends within 10 s for 16 peers. */

@@ -49,6 +49,8 @@ import type { SerialQueue } from "./serial-queue.ts";
 import { sharedRun } from "./shared-run.ts";
 import { StatusFeed } from "./status-feed.ts";
 import { statusOf } from "./status-view.ts";
+import type { StoreAnswers } from "./store-answers.ts";
+import type { StoreLoop } from "./store-loop.ts";
 import type { StrayLoop } from "./stray-loop.ts";
 import { straySentences } from "./stray-warnings.ts";
 import { takeOver } from "./take-over.ts";
@@ -69,6 +71,8 @@ export interface NodeParts {
   readonly joins: JoinDesk;
   readonly book: CertificateBook;
   readonly containers: ClusterContainers;
+  readonly store: StoreAnswers;
+  readonly storeLoop: StoreLoop;
 }
 
 export interface NodeAnswersOptions {
@@ -98,6 +102,10 @@ export class NodeAnswers implements NodePort {
     this.#options = options;
     this.#parts = options.parts;
     this.#node = options.node;
+  }
+
+  get store(): StoreAnswers {
+    return this.#parts.store;
   }
 
   /** Something that an answer is made of may have changed: whoever waits is told. */
@@ -186,7 +194,8 @@ export class NodeAnswers implements NodePort {
 
   /** Asked again it gives the same answer: a node leaves once. */
   async leave(): Promise<Left> {
-    const { docker, addresses, membership } = this.#parts;
+    const { docker, addresses, membership, storeLoop } = this.#parts;
+    const unvoted = this.#farewell ? undefined : await storeLoop.leave();
     // Docker's network is about to be removed, and must not be made again.
     await docker.close();
     this.#farewell ??= new Farewell({
@@ -196,7 +205,7 @@ export class NodeAnswers implements NodePort {
       held: () => this.#heldAddresses(),
       logger: this.#options.logger.child({ part: "farewell" }),
     });
-    const { heir = null, problem = null, ...counts } = await this.#farewell.done;
+    const { heir = null, problem = unvoted ?? null, ...counts } = await this.#farewell.done;
     return { id: this.#node.id, heir, problem, ...counts };
   }
 

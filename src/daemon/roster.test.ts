@@ -32,6 +32,7 @@ function member(spec: Spec) {
     store: undefined,
     encryption: spec.encryption ?? "wireguard",
     subnet: overlayBlock(subnet),
+    raftPort: 9212,
   });
   return { name: `${id}-${key}`, meta, state } as MemberView;
 }

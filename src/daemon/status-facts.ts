@@ -40,6 +40,7 @@ export function memberOf(spec: MemberSpec): MemberView {
     store: undefined,
     encryption,
     subnet: overlayBlock(subnet),
+    raftPort: 9212,
   });
   const endpoint = { ip: `192.168.48.${10 + id}`, port: 6783 };
   return { name: memberName(spec), endpoint, meta, state } as MemberView;

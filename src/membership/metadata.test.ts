@@ -42,6 +42,7 @@ const metadata: fc.Arbitrary<NodeMetadata> = fc.record(
     subnet: fc
       .record({ address: u32, prefix: fc.integer({ min: 8, max: 30 }) }, { noNullPrototype: true })
       .map(({ address, prefix }) => ({ base: address - (address % 2 ** (32 - prefix)), prefix })),
+    raftPort: port,
   },
   { noNullPrototype: true },
 );
@@ -78,9 +79,14 @@ test("garbage, other members' metadata and anything cut short are foreign", () =
         const bytes = encodeMetadata(node);
         const length = Math.floor(bytes.length * share);
         const found = decodeMetadata(bytes.slice(0, length));
-        // Builds that served no other machines ended before the port of the API.
-        const earlier = { ...node, ports: { ...node.ports, api: 1443 } };
-        assert.deepEqual(found, length === bytes.length - 2 ? earlier : undefined);
+        // Builds without a store ended before its port, those that served no other machines before the port of the API.
+        const storeless = { ...node, raftPort: 9212 };
+        const earlier = { ...storeless, ports: { ...node.ports, api: 1443 } };
+        const former = new Map([
+          [bytes.length - 2, storeless],
+          [bytes.length - 4, earlier],
+        ]);
+        assert.deepEqual(found, former.get(length));
       },
     ),
   );

@@ -20,6 +20,7 @@ const MAX_STORE_ID_BYTES = 36;
 const KEY_BYTES = 32;
 
 const DEFAULT_API_PORT = 1443;
+const DEFAULT_RAFT_PORT = 9212;
 const MAGIC = 0x48;
 const FORMAT = 1;
 const ROLES = ["peer"] as const;
@@ -51,6 +52,8 @@ export interface NodeMetadata {
   readonly store: { readonly id: string; readonly generation: number } | undefined;
   readonly encryption: Encryption;
   readonly subnet: Cidr;
+  /** Where the node's part of the store serves the others, or would, at its address inside of the overlay. */
+  readonly raftPort: number;
 }
 
 /** Throws RangeError when a field breaks its bound; the result is never above 512 bytes. */
@@ -58,7 +61,8 @@ export function encodeMetadata(node: NodeMetadata): Uint8Array {
   refuseUnless(node.id >= 1 && node.id <= MAX_NODE_ID, "id");
   refuseUnless(isKeyFingerprint(node.keyFingerprint), "key fingerprint");
   refuseUnless(node.links.length <= MAX_LINKS, "links");
-  refuseUnless(Object.values(node.ports).every(isPort), "ports");
+  const { gossip, overlay, api } = node.ports;
+  refuseUnless([gossip, overlay, api, node.raftPort].every(isPort), "ports");
   refuseUnless(node.wireguardKey.length === KEY_BYTES, "WireGuard key");
   refuseUnless(isBlock(node.subnet), "subnet");
   const writer = new ByteWriter()
@@ -78,8 +82,8 @@ export function encodeMetadata(node: NodeMetadata): Uint8Array {
     writer.u8(bytes.length).raw(bytes);
   }
   writer
-    .u16(node.ports.gossip)
-    .u16(node.ports.overlay)
+    .u16(gossip)
+    .u16(overlay)
     .raw(node.wireguardKey)
     .text(node.version, MAX_VERSION_BYTES)
     .text(node.store?.id ?? "", MAX_STORE_ID_BYTES)
@@ -87,7 +91,8 @@ export function encodeMetadata(node: NodeMetadata): Uint8Array {
     .u8(ENCRYPTIONS.indexOf(node.encryption))
     .u32(node.subnet.base)
     .u8(node.subnet.prefix)
-    .u16(node.ports.api);
+    .u16(api)
+    .u16(node.raftPort);
   return writer.finish();
 }
 
@@ -116,8 +121,10 @@ export function decodeMetadata(bytes: Uint8Array): NodeMetadata | undefined {
   const subnet = { base: reader.u32(), prefix: reader.u8() };
   // Builds before it served no other machines.
   const api = reader.remaining > 0 ? reader.u16() : DEFAULT_API_PORT;
+  // Builds before it had no store.
+  const raftPort = reader.remaining > 0 ? reader.u16() : DEFAULT_RAFT_PORT;
   const ports = { gossip, overlay, api };
-  reader.demand(id >= 1 && Object.values(ports).every(isPort) && isBlock(subnet));
+  reader.demand(id >= 1 && [gossip, overlay, api, raftPort].every(isPort) && isBlock(subnet));
   if (reader.hasFailed || role === undefined || encryption === undefined) return undefined;
   const store = storeId === "" ? undefined : { id: storeId, generation };
   return {
@@ -135,6 +142,7 @@ export function decodeMetadata(bytes: Uint8Array): NodeMetadata | undefined {
     store,
     encryption,
     subnet,
+    raftPort,
   };
 }
 

@@ -16,6 +16,7 @@ import { processList } from "./process-list.ts";
 import { runSupervisor } from "./run-supervisor.ts";
 import { processByArgv } from "./running-process.ts";
 import { stopNode } from "./stop.ts";
+import { storeProcess } from "./store-process.ts";
 import { ensureSupervisor } from "./supervisor.ts";
 import type { ThisHost } from "./this-host.ts";
 
@@ -30,7 +31,12 @@ export function fakeHost(root: string): ThisHost {
     folders: [join(root, "bin")],
     dockerHost: `unix://${join(root, "docker.sock")}`,
     program: PROGRAM,
-    processes: () => processList({ program: PROGRAM, tunnel: "none" }),
+    processes: () =>
+      processList({
+        program: PROGRAM,
+        tunnel: "none",
+        store: storeProcess(hansaPaths({ HANSA_ROOT: root }), [join(root, "bin")]),
+      }),
     readyWithinMs: 60_000,
   };
 }

@@ -9,6 +9,7 @@ import { parseTarget } from "../values/endpoint.ts";
 import { MAX_NODE_ID } from "../values/node-id.ts";
 import type { LaunchOptions, NodeRequest } from "./launch.ts";
 import { DEFAULT_CLUSTER, DEFAULT_PORTS, MAX_LINKS, type NodeFile } from "./node-file.ts";
+import { storePorts } from "./store-process.ts";
 
 /** Node names are shown, gossiped and served as DNS names. */
 const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
@@ -49,6 +50,11 @@ export function requestedNode(options: NodeRequest, hostName: string): NodeFile 
     bad("overlay port", "another than gossip's", String(ports.overlay));
   if (ports.api === ports.gossip || ports.api === ports.overlay)
     bad("api port", "another than gossip's and the overlay's", String(ports.api));
+  const { raft, store } = storePorts(ports);
+  const others = [ports.gossip, ports.overlay, ports.api];
+  if (others.includes(raft)) bad("raft port", "another than the others", String(raft));
+  if ([...others, raft].includes(store))
+    bad("store port", "another than the others", String(store));
   return {
     version: 1,
     id,
@@ -107,6 +113,8 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
     ["gossip port", options.ports?.gossip, stored.ports.gossip],
     ["overlay port", options.ports?.overlay, stored.ports.overlay],
     ["api port", options.ports?.api, stored.ports.api],
+    ["raft port", options.ports?.raft, storePorts(stored.ports).raft],
+    ["store port", options.ports?.store, storePorts(stored.ports).store],
   ];
   for (const [what, given, existing] of pairs) {
     if (given === undefined || given === existing) continue;

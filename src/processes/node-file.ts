@@ -26,6 +26,9 @@ export interface Ports {
   readonly overlay: number;
   /** TCP: the API for other machines. */
   readonly api: number;
+  /** The store's, where they are not the usual ones: see `storePorts`. */
+  readonly raft?: number;
+  readonly store?: number;
 }
 
 export const DEFAULT_PORTS: Ports = { gossip: 6783, overlay: 6784, api: 1443 };
@@ -91,10 +94,17 @@ function decode(path: string, value: unknown): NodeFile {
   );
   check("ports", typeof ports === "object" && ports !== null);
   // Earlier builds knew two ports.
-  const { gossip, overlay, api = DEFAULT_PORTS.api } = ports as Record<string, unknown>;
+  const {
+    gossip,
+    overlay,
+    api = DEFAULT_PORTS.api,
+    raft,
+    store,
+  } = ports as Record<string, unknown>;
   check(
     "ports",
-    [gossip, overlay, api].every((port) => isWhole(port, 65535)),
+    [gossip, overlay, api].every((port) => isWhole(port, 65535)) &&
+      [raft, store].every((port) => port === undefined || isWhole(port, 65535)),
   );
   return {
     version: 1,
@@ -104,7 +114,11 @@ function decode(path: string, value: unknown): NodeFile {
     subnet: subnet as string,
     targets: targets as string[],
     links: links as string[],
-    ports: { gossip: gossip as number, overlay: overlay as number, api: api as number },
+    ports: {
+      ...{ gossip: gossip as number, overlay: overlay as number, api: api as number },
+      ...(raft !== undefined && { raft: raft as number }),
+      ...(store !== undefined && { store: store as number }),
+    },
     encryption: encryption as Encryption,
     ...(domain !== undefined && { domain: domain as string }),
     ...(certificateAddresses !== undefined && {

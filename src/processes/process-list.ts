@@ -26,6 +26,8 @@ export interface ProcessListOptions {
    * wireguard-go, started directly: the role would become that program anyway, 60 ms of a processor later.
    */
   readonly tunnel: "none" | "role" | { readonly wireguardGo: string };
+  /** The store's process, on nodes that have it. */
+  readonly store?: ProcessSpec | undefined;
 }
 
 /**
@@ -44,7 +46,8 @@ export function processList(options: ProcessListOptions): ProcessSpec[] {
     env,
   });
   const tunnel = tunnelSpecs(options.tunnel, role("tunnel"));
-  return [role("ipam-plugin", SMALL_ROLE), ...tunnel, role("daemon")];
+  const store = options.store === undefined ? [] : [options.store];
+  return [role("ipam-plugin", SMALL_ROLE), ...tunnel, ...store, role("daemon")];
 }
 
 function tunnelSpecs(tunnel: ProcessListOptions["tunnel"], role: ProcessSpec): ProcessSpec[] {

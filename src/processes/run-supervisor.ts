@@ -12,5 +12,5 @@ export async function runSupervisor(host: ThisHost = thisHost()): Promise<number
     logger.error("there is nothing to supervise: the host was never launched");
     return 1;
   }
-  return supervise({ paths: host.paths, processes: host.processes(node), logger });
+  return supervise({ paths: host.paths, processes: () => host.processes(node), logger });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { fairNow } from "../../test/fair-time.ts";
 import { copiesOf, eventually, findRole, makeFakeHost, pidOf } from "./fake-node.ts";
@@ -7,6 +8,8 @@ import { type NodeFile, saveNodeFile } from "./node-file.ts";
 import { logFile, pidFile } from "./paths.ts";
 import { makeDirectories, startProcess } from "./start-process.ts";
 import { stopNode } from "./stop.ts";
+import { storeFiles } from "./store-process.ts";
+import { endStoreProcess, startStoreProcess } from "./store-service.ts";
 import { ensureSupervisor } from "./supervisor.ts";
 import type { ThisHost } from "./this-host.ts";
 
@@ -79,6 +82,30 @@ test("kill -9 of the supervisor leaves the processes running, and the next one a
   });
   const tookMs = fairNow() - start;
   assert.ok(tookMs < 1000, `${tookMs} ms`);
+});
+
+test("a process that comes later is kept too, and is let go when it is to be no more", async () => {
+  await ensureSupervisor(host.program, host.paths);
+  await allRun();
+  const { dir, config } = storeFiles(host.paths);
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(config, "{}");
+  const etcd = join(host.paths.prefix, "bin/etcd");
+  writeFileSync(etcd, "#!/bin/sh\nexec sleep 1000\n", { mode: 0o755 });
+  await startStoreProcess(host.paths, host.folders);
+  const first = await eventually("it runs", () => pidOf(host.paths, "etcd"));
+  await eventually("it was taken up", () =>
+    readFileSync(logFile(host.paths, "supervise"), "utf8").includes('"name":"etcd"'),
+  );
+  process.kill(first, "SIGKILL");
+  await eventually("it runs again", () => {
+    const pid = pidOf(host.paths, "etcd");
+    return pid !== undefined && pid !== first;
+  });
+  await endStoreProcess(host.paths, { wipe: true });
+  const supervisor = pidOf(host.paths, "supervise");
+  await eventually("it was let go", async () => pidOf(host.paths, "etcd") === undefined);
+  assert.equal(pidOf(host.paths, "supervise"), supervisor);
 });
 
 test("many who start at once make one supervisor and one copy of each process", async () => {

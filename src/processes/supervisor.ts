@@ -27,7 +27,8 @@ const HOUSEKEEPING_MS = 15_000;
 
 export interface SupervisorOptions {
   readonly paths: Paths;
-  readonly processes: readonly ProcessSpec[];
+  /** Asked again every few seconds, and before one is started anew: processes may come, and go for good. */
+  readonly processes: () => readonly ProcessSpec[];
   readonly logger?: Logger;
   /** Ends the supervisor, not the processes. */
   readonly signal?: AbortSignal;
@@ -49,16 +50,32 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
     logger.info("a supervisor runs already");
     return 0;
   }
-  const kept = options.processes.map((spec) => new KeptProcess(spec, options, logger));
+  const kept = new Map<string, KeptProcess>();
+  /** Takes up who is new, and lets go of who is to be no more. */
+  const follow = async (): Promise<void> => {
+    const specs = options.processes();
+    for (const [name, each] of kept) {
+      if (specs.some((spec) => spec.name === name)) continue;
+      kept.delete(name);
+      each.letGo();
+    }
+    for (const spec of specs.filter(({ name }) => !kept.has(name))) {
+      const each = new KeptProcess(spec, options, logger);
+      kept.set(spec.name, each);
+      await each.start();
+    }
+  };
   const ended = Promise.withResolvers<void>();
   const end = (): void => ended.resolve();
   let looks = 0;
   const look = setInterval(() => {
     looks += 1;
-    for (const each of kept) each.look(looks % THOROUGH_EVERY === 0);
+    const isThorough = looks % THOROUGH_EVERY === 0;
+    for (const each of kept.values()) each.look(isThorough);
+    if (isThorough) void follow();
   }, LOOK_MS);
   const housekeeping = setInterval(() => {
-    for (const { name } of [...options.processes, { name: "supervise" }]) {
+    for (const name of [...kept.keys(), "supervise"]) {
       if (rotateLog(logFile(paths, name))) logger.info("log rotated", { log: name });
     }
     // Somebody removed our lock, or the node was stopped: another may rule, we must not.
@@ -67,13 +84,13 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
   process.on("SIGTERM", end).on("SIGINT", end);
   options.signal?.addEventListener("abort", end);
   try {
-    for (const each of kept) await each.start();
+    await follow();
     if (options.signal?.aborted !== true) await ended.promise;
   } finally {
     clearInterval(look);
     clearInterval(housekeeping);
     process.off("SIGTERM", end).off("SIGINT", end);
-    for (const each of kept) each.letGo();
+    for (const each of kept.values()) each.letGo();
     releasePidLock(lock);
   }
   return 0;
@@ -100,6 +117,7 @@ class KeptProcess {
   readonly #paths: Paths;
   readonly #logger: Logger;
   readonly #backoff: Backoff;
+  readonly #isWanted: () => boolean;
   #running: RunningProcess | undefined;
   /** We are its parent: its exit event will come, no need to look. */
   #own = false;
@@ -113,10 +131,11 @@ class KeptProcess {
     this.#paths = options.paths;
     this.#backoff = options.backoff ?? RESTART_BACKOFF;
     this.#logger = logger.child({ name: spec.name });
+    this.#isWanted = () => options.processes().some(({ name }) => name === spec.name);
   }
 
   async start(): Promise<void> {
-    if (this.#letGo || existsSync(this.#paths.stoppedMark)) return;
+    if (this.#letGo || existsSync(this.#paths.stoppedMark) || !this.#isWanted()) return;
     try {
       const { running, child } = await startProcess(this.#spec, this.#paths);
       this.#running = running;

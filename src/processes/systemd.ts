@@ -68,7 +68,7 @@ async function writeUnits(
   if (changed) await systemctl(command, "daemon-reload");
 }
 
-/** Stops all units in the order daemon, tunnel, plugin, socket. They stay enabled: the next boot starts them. */
+/** Stops all units in the order daemon, etcd, tunnel, plugin, socket. They stay enabled: the next boot starts them. */
 export async function stopUnits(paths: Paths, command: Command = systemCommand): Promise<void> {
   const units = installed(paths);
   if (units.length > 0) await systemctl(command, "stop", ...units);
@@ -111,8 +111,23 @@ export async function removeUnits(paths: Paths, command: Command = systemCommand
   await systemctl(command, "daemon-reload");
 }
 
+/** Stops, disables and removes the unit of one process; the others stay. */
+export async function removeUnit(
+  name: string,
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<void> {
+  const unit = UNIT_OF[name];
+  if (unit === undefined || !installed(paths).includes(unit)) return;
+  await systemctl(command, "disable", "--now", unit);
+  await rm(join(paths.unitDir, unit), { force: true });
+  await systemctl(command, "daemon-reload");
+}
+
 function installed(paths: Paths): string[] {
-  const inOrder = ["daemon", "tunnel", "ipam-plugin"].flatMap((name) => UNIT_OF[name] ?? []);
+  const inOrder = ["daemon", "etcd", "tunnel", "ipam-plugin"].flatMap(
+    (name) => UNIT_OF[name] ?? [],
+  );
   return [...inOrder, IPAM_SOCKET_UNIT].filter((unit) => existsSync(join(paths.unitDir, unit)));
 }
 

@@ -104,7 +104,8 @@ async function canReceive(port: number): Promise<boolean> {
 
 const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"];
 
-function holderOf(protocol: Protocol, port: number): number | undefined {
+/** The process that holds the port, where /proc tells. */
+export function holderOf(protocol: Protocol, port: number): number | undefined {
   const inode = [protocol, `${protocol}6`]
     .flatMap((name) => readBoundPorts(protocol, `/proc/net/${name}`))
     .find((each) => each.port === port)?.inode;

@@ -13,6 +13,7 @@ export const IPAM_SOCKET_UNIT = "hansa-ipam.socket";
 export const UNIT_OF: Readonly<Record<string, string>> = {
   "ipam-plugin": "hansa-ipam.service",
   tunnel: "hansa-tunnel.service",
+  etcd: "hansa-etcd.service",
   daemon: "hansa.service",
 };
 
@@ -121,6 +122,23 @@ const SECTIONS: Readonly<Record<string, Own>> = {
       "ProtectKernelModules=yes",
       "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
       "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW",
+    ],
+  },
+  etcd: {
+    description: "Hansa store (etcd)",
+    unit: ["After=network.target local-fs.target"],
+    // It begins when the node's own address is there; until then it is started again and again.
+    service: [
+      "OOMScoreAdjust=-400",
+      "LimitNOFILE=65536",
+      "ProtectSystem=strict",
+      "PrivateDevices=yes",
+      "ProtectKernelTunables=yes",
+      "ProtectKernelModules=yes",
+      "ProtectControlGroups=yes",
+      "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+      "RestrictNamespaces=yes",
+      "CapabilityBoundingSet=",
     ],
   },
   daemon: {

@@ -5,6 +5,7 @@ import { createLogger } from "../host/logger.ts";
 import { handedSocket } from "../host/unix-listen.ts";
 import { rotateLog } from "../processes/log-file.ts";
 import { type ThisHost, thisHost } from "../processes/this-host.ts";
+import { storeNameFrom } from "../store/store-name.ts";
 import { serveStarter } from "./serve-starter.ts";
 
 const IDLE_MS = 60_000;
@@ -19,6 +20,9 @@ export async function runStarter(host: ThisHost = thisHost()): Promise<number> {
     host,
     logger: createLogger({ fields: { process: "starter" } }),
     leave: () => nodeClient(paths.apiSocket).leave(),
+    makeStore: async (cluster) => {
+      await nodeClient(paths.apiSocket).createStore(storeNameFrom(cluster));
+    },
     handed,
     ...(handed !== undefined && { idle: { afterMs: IDLE_MS, tell: idle.resolve } }),
   });

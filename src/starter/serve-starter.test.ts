@@ -52,6 +52,7 @@ function serve(more: Partial<Parameters<typeof serveStarter>[0]> = {}): Promise<
   return serveStarter({
     host,
     leave: () => Promise.reject(new HansaError("NODE_NOT_RUNNING", "no daemon")),
+    makeStore: async () => undefined,
     logger: createLogger({ write: (line) => logged.push(line) }),
     ...more,
   });
@@ -74,7 +75,7 @@ test("a start makes a node with a token of its own, and the same again only star
   const node = await started({ ...WISH, name: "smr-node-1", domain: "node-1.example.org" });
   assert.deepEqual(node, {
     ...{ already: false, id: 1, name: "smr-node-1", cluster: "hansa" },
-    ...{ domain: "node-1.example.org", apiPort: 17_443 },
+    ...{ domain: "node-1.example.org", apiPort: 17_443, notes: [] },
   });
   const identity = await loadIdentity(host.paths.stateDir);
   assert.match(identity?.token ?? "", /^[A-Za-z0-9_-]{32}$/);

@@ -20,6 +20,8 @@ export interface StarterOptions {
   readonly host: ThisHost;
   /** Has the running daemon hand its addresses over and leave. */
   readonly leave: () => Promise<Left>;
+  /** See `Asker.makeStore`. */
+  readonly makeStore: (cluster: string) => Promise<void>;
   readonly logger: Logger;
   /** The socket that systemd handed over; then nothing is bound, and the path's owner is systemd's affair. */
   readonly handed?: number | undefined;
@@ -104,7 +106,7 @@ class Work {
         clearTimeout(timer);
         if (hasAsked) throw new HansaError("USAGE", "one request a connection");
         hasAsked = true;
-        return this.#inTurn(() => this.#logged(op, fields, askerBehind(channel)));
+        return this.#inTurn(() => this.#logged(op, fields, askerBehind(channel, this.#options)));
       },
     });
   }
@@ -141,9 +143,9 @@ class Work {
     const { host, leave } = this.#options;
     if (op === "start") {
       const request = parseStartRequest(fields);
-      const { already, node } = await startHere(request, host, asker, this.#memory);
+      const { already, node, notes } = await startHere(request, host, asker, this.#memory);
       const { id: nodeId, name, cluster, domain, ports } = node;
-      return { already, nodeId, name, cluster, domain, apiPort: ports.api };
+      return { already, nodeId, name, cluster, domain, apiPort: ports.api, notes };
     }
     if (op === "stop") {
       const { id, notes } = await stopHere(parseStopRequest(fields), host, leave, asker.progress);
@@ -153,8 +155,12 @@ class Work {
   }
 }
 
-function askerBehind(channel: LineChannel): Asker {
+function askerBehind(
+  channel: LineChannel,
+  { makeStore }: Pick<StarterOptions, "makeStore">,
+): Asker {
   return {
+    makeStore,
     progress: (text) => channel.note("progress", { text }),
     async admit(question) {
       const answer = await channel.request("admit", { question }, ADMIT_MS);

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { HansaError } from "../errors.ts";
+import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import { createIdentity, type Identity } from "../identity/identity.ts";
 import { loadIdentity } from "../identity/identity-file.ts";
 import { createNodeKey, createWireguardKey, type KeyPair } from "../identity/node-key.ts";
@@ -20,6 +20,7 @@ import { DEFAULT_PORTS, loadNodeFile, type NodeFile } from "../processes/node-fi
 import { type Left, reset } from "../processes/reset.ts";
 import { startNode } from "../processes/start-node.ts";
 import { stopNode } from "../processes/stop.ts";
+import { storePorts } from "../processes/store-process.ts";
 import type { ThisHost } from "../processes/this-host.ts";
 import type { Admission, JoinQuestion } from "./admission.ts";
 import {
@@ -35,6 +36,8 @@ export interface Asker {
   progress(text: string): void;
   /** Has a cluster admit this host. Rejects with the cluster's refusal, or when the asker is gone. */
   admit(question: JoinQuestion): Promise<Admission>;
+  /** Has the running daemon make the store of a new cluster, which is to be named after it. */
+  makeStore(cluster: string): Promise<void>;
 }
 
 /** The node key of a join that came to nothing, as long as the starter lives: what the cluster promised to it is then this host's again. */
@@ -46,6 +49,8 @@ export interface StartResult {
   /** The host was a node before, and was only started. */
   readonly already: boolean;
   readonly node: NodeFile;
+  /** What the user has to know, one sentence each. */
+  readonly notes: readonly string[];
 }
 
 export interface StopResult {
@@ -68,12 +73,25 @@ export async function startHere(
   if (stored !== undefined) {
     refuseOtherStart(request, stored);
     await startNode(stored, host, asker.progress);
-    return { already: true, node: stored };
+    return { already: true, node: stored, notes: [] };
   }
-  const node = request.join
-    ? await joinCluster(request, host, asker, memory)
-    : await makeCluster(request, host, asker);
-  return { already: false, node };
+  if (request.join) {
+    return { already: false, node: await joinCluster(request, host, asker, memory), notes: [] };
+  }
+  const node = await makeCluster(request, host, asker);
+  return { already: false, node, notes: await makeStore(node, asker) };
+}
+
+/** A node without a store is one all the same: what keeps it is told, and `hansa create` makes it later. */
+async function makeStore({ cluster }: NodeFile, asker: Asker): Promise<string[]> {
+  asker.progress("making the store");
+  try {
+    await asker.makeStore(cluster);
+    return [];
+  } catch (error) {
+    if (!isHansaError(error)) throw error;
+    return [`the store was not made (hansa create NAME makes it later): ${codedSentence(error)}`];
+  }
 }
 
 /** Ends the node's processes, or with `leave` takes it out of its cluster and off this host. Throws as `stopNode` and `reset` do. */
@@ -160,6 +178,8 @@ function refuseOtherStart(request: StartRequest, stored: NodeFile): void {
     ["gossip port", request.ports?.gossip, stored.ports.gossip],
     ["overlay port", request.ports?.overlay, stored.ports.overlay],
     ["api port", request.ports?.api, stored.ports.api],
+    ["raft port", request.ports?.raft, storePorts(stored.ports).raft],
+    ["store port", request.ports?.store, storePorts(stored.ports).store],
   ];
   for (const [what, given, existing] of pairs) {
     if (given === undefined || given === existing) continue;

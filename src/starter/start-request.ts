@@ -33,7 +33,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const MAX_TEXT = 300;
 const MAX_LIST = 16;
-const PORT_NAMES = ["gossip", "overlay", "api"] as const;
+const PORT_NAMES = ["gossip", "overlay", "api", "raft", "store"] as const;
 /** What the line itself consists of. */
 const ENVELOPE = ["id", "op"];
 

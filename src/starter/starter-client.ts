@@ -14,6 +14,7 @@ export interface StartedNode {
   readonly cluster: string;
   readonly domain: string | undefined;
   readonly apiPort: number;
+  readonly notes: readonly string[];
 }
 
 export interface StoppedNode {
@@ -41,7 +42,7 @@ export async function askToStart(
   answers: Answers,
 ): Promise<StartedNode> {
   const fields = await ask(socketPath, "start", { ...request }, answers, START_MS);
-  const { already, nodeId, name, cluster, domain, apiPort } = fields;
+  const { already, nodeId, name, cluster, domain, apiPort, notes } = fields;
   return {
     already: already === true,
     id: Number(nodeId),
@@ -49,6 +50,7 @@ export async function askToStart(
     cluster: String(cluster),
     domain: typeof domain === "string" ? domain : undefined,
     apiPort: Number(apiPort),
+    notes: Array.isArray(notes) ? notes.map(String) : [],
   };
 }
 

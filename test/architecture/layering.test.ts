@@ -29,7 +29,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   doctor: ["processes", "docker", "api", "ipam", "host"],
   report: ["processes", "identity", "api", "host"],
   install: ["host", "processes", "starter", "api"],
-  starter: ["processes", "identity", "client", "host"],
+  starter: ["processes", "identity", "client", "store", "host"],
   playground: ["host", "docker"],
   processes: ["host", "identity", "docker", "ipam", "overlay"],
   api: ["host", "streams"],
@@ -74,6 +74,11 @@ const PURE_FILES = [
   "streams/log-message.ts",
   "streams/tar-header.ts",
   "client/log-position.ts",
+  "store/check-transaction.ts",
+  "store/voter-plan.ts",
+  "store/store-name.ts",
+  "store/etcd/etcd-config.ts",
+  "store/etcd/etcd-error.ts",
 ];
 
 const IMPURE =

@@ -237,6 +237,7 @@ export const DECODERS: readonly Decoder[] = [
         store: { id: "store", generation: 1 },
         encryption: "wireguard",
         subnet: PLAN.subnet,
+        raftPort: 9212,
       }),
     ],
     decode: decodeMetadata,

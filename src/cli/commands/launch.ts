@@ -58,6 +58,12 @@ A token on the command line is visible to other users of the host for a moment: 
     { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
     { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
     { name: "api-port", value: "PORT", summary: "TCP, for other machines' commands, default 1443" },
+    {
+      name: "raft-port",
+      value: "PORT",
+      summary: "TCP, between votes of the store, inside the overlay, default 9212",
+    },
+    { name: "store-port", value: "PORT", summary: "TCP, the store on loopback, default 2379" },
   ],
   examples: [
     "launch --id 1 --token-file /root/token host1 host2 host3 host4",
@@ -89,7 +95,7 @@ A token on the command line is visible to other users of the host for a moment: 
   },
 };
 
-const PORT_NAMES = ["gossip", "overlay", "api"] as const;
+const PORT_NAMES = ["gossip", "overlay", "api", "raft", "store"] as const;
 type PortName = (typeof PORT_NAMES)[number];
 
 export interface LaunchRequest {

@@ -69,6 +69,12 @@ On a host that is a node already it starts that node again.`,
     { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
     { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
     { name: "api-port", value: "PORT", summary: "TCP, for other machines' commands, default 1443" },
+    {
+      name: "raft-port",
+      value: "PORT",
+      summary: "TCP, between votes of the store, inside the overlay, default 9212",
+    },
+    { name: "store-port", value: "PORT", summary: "TCP, the store on loopback, default 2379" },
     ...FOREIGN,
   ],
   examples: [
@@ -97,6 +103,7 @@ On a host that is a node already it starts that node again.`,
       return started;
     });
     if (node.already) context.note("the node was started before: it keeps its state");
+    for (const note of node.notes) context.note(`Warning: ${note}`);
     context.out(await nodeInformation(node, context));
     return 0;
   },

@@ -13,7 +13,8 @@ export interface EtcdSettings {
   /** The node's address inside of the overlay, and the port there. */
   readonly peer: { readonly ip: string; readonly port: number };
   readonly clientPort: number;
-  readonly tlsFiles: { readonly key: string; readonly cert: string; readonly ca: string };
+  /** Of `leaf`, key and certificate in one file, a newer one is read at each handshake. */
+  readonly tlsFiles: { readonly leaf: string; readonly ca: string };
   /** All members when it begins, itself included: the list must be the store's own. Not looked at once there is data. */
   readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
   /** `new` for the first voter of a new store. */
@@ -50,8 +51,8 @@ export function etcdConfig(settings: EtcdSettings): string {
   const { name, dataDir, peer, clientPort, tlsFiles, members, begins, token, timing } = settings;
   const clients = `https://127.0.0.1:${clientPort}`;
   const security = {
-    "cert-file": tlsFiles.cert,
-    "key-file": tlsFiles.key,
+    "cert-file": tlsFiles.leaf,
+    "key-file": tlsFiles.leaf,
     "trusted-ca-file": tlsFiles.ca,
     "client-cert-auth": true,
   };

@@ -34,7 +34,7 @@ export function etcdError(error: unknown): unknown {
     return new HansaError("STORE_FULL", "the store has no room left", { cause: error });
   }
   // What etcd said has no cause; what happened to the connection has the system's.
-  if (code === UNAVAILABLE || code === CANCELED || error.cause instanceof Error) {
+  if (code === UNAVAILABLE || code === CANCELED || isErrnoError(error.cause)) {
     const text = `the store does not answer on this host: ${plain(said)}`;
     return new HansaError("STORE_UNREACHABLE", text, { cause: error });
   }
@@ -45,6 +45,11 @@ export function etcdError(error: unknown): unknown {
 /** OpenSSL's own reason out of its line of places and numbers. */
 function plain(said: string): string {
   return (/:SSL routines:[^:]*:([^:]+)/.exec(said)?.[1] ?? said).slice(0, 200);
+}
+
+/** A system's or TLS's error, and no defect of ours. */
+function isErrnoError(cause: unknown): boolean {
+  return cause instanceof Error && ("code" in cause || cause.message.includes(":SSL routines:"));
 }
 
 interface CallError extends Error {

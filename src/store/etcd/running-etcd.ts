@@ -31,14 +31,13 @@ export async function runEtcd(root: Uint8Array): Promise<RunningEtcd> {
   const peer = { ip: "127.0.0.1", port: peerPort };
   const tls = await storeTls([root], []);
   const at = (name: string): string => join(dir, name);
-  await writeFile(at("key.pem"), tls.key, { mode: 0o600 });
-  await writeFile(at("cert.pem"), tls.cert);
+  await writeFile(at("leaf.pem"), tls.key + tls.cert, { mode: 0o600 });
   await writeFile(at("ca.pem"), tls.ca.join(""));
   await writeFile(
     at("etcd.json"),
     etcdConfig({
       ...{ name: "one", dataDir: at("data"), peer, clientPort, begins: "new", token: "test" },
-      tlsFiles: { key: at("key.pem"), cert: at("cert.pem"), ca: at("ca.pem") },
+      tlsFiles: { leaf: at("leaf.pem"), ca: at("ca.pem") },
       members: [{ name: "one", peerUrl: peerUrl(peer) }],
       timing: DEFAULT_TIMING,
     }),

@@ -1,0 +1,92 @@
+/** The store of the FakeNode: in memory, of three voters; without one until it is made. */
+import { HansaError } from "../errors.ts";
+import type { StorePort } from "./store-port.ts";
+import type {
+  ConfigEntries,
+  ConfigEntry,
+  ConfigKey,
+  ConfigPrefix,
+  ConfigPut,
+  ConfigWritten,
+  StoreView,
+  Voter,
+} from "./store-schemas.ts";
+
+export class FakeStore implements StorePort {
+  current: StoreView | undefined;
+  /** Every use fails with this. */
+  failure: HansaError | undefined;
+  readonly #entries = new Map<string, { value: string; revision: number }>();
+  #revision = 1;
+
+  async create(name: string): Promise<StoreView> {
+    if (this.current) throw new HansaError("STORE_EXISTS", "the store exists already");
+    this.current = exampleStore(name);
+    return this.current;
+  }
+
+  async view(): Promise<StoreView> {
+    this.#mayFail();
+    if (!this.current) throw new HansaError("STORE_NONE", "node 1 (host1) knows of no store");
+    return this.current;
+  }
+
+  async voter(): Promise<Voter> {
+    return { member: "a", leader: "a", isLearner: false, applied: "7" };
+  }
+
+  async start(): Promise<Record<string, never>> {
+    return {};
+  }
+
+  async get({ key }: ConfigKey): Promise<ConfigEntry> {
+    this.#mayFail();
+    const entry = this.#entries.get(key);
+    return { entry: entry ? { key, value: entry.value, revision: `${entry.revision}` } : null };
+  }
+
+  async list({ prefix }: ConfigPrefix): Promise<ConfigEntries> {
+    this.#mayFail();
+    const entries = [...this.#entries]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, { value, revision }]) => ({ key, value, revision: `${revision}` }));
+    return { entries };
+  }
+
+  async put({ key, value, revision }: ConfigPut): Promise<ConfigWritten> {
+    this.#mayFail();
+    const now = this.#entries.get(key)?.revision ?? 0;
+    const written = revision === undefined || Number(revision) === now;
+    if (written) this.#entries.set(key, { value, revision: ++this.#revision });
+    return { written, revision: `${this.#revision}` };
+  }
+
+  async remove({ key }: ConfigKey): Promise<ConfigWritten> {
+    this.#mayFail();
+    this.#entries.delete(key);
+    return { written: true, revision: `${++this.#revision}` };
+  }
+
+  #mayFail(): void {
+    if (this.failure) throw this.failure;
+  }
+}
+
+/** Three voters of which the third is away, and a fourth that is about to have its vote. */
+export function exampleStore(name = "prod"): StoreView {
+  const voter = (id: number): Pick<StoreView["voters"][number], "id" | "name" | "address"> => ({
+    ...{ id, name: `host${id}`, address: `10.32.0.${id}:9212` },
+  });
+  return {
+    ...{ name, id: "3f1c0d2b9a8e7f65", generation: 1, configVersion: 3, quorate: true },
+    votes: { expected: 3, answering: 2, needed: 2 },
+    leader: { id: 1, name: "host1" },
+    voters: [
+      { ...voter(1), hasVote: true, state: "leads", isLocal: true },
+      { ...voter(2), hasVote: true, state: "follows", isLocal: false },
+      { ...voter(3), hasVote: true, state: "away", isLocal: false },
+      { ...voter(4), hasVote: false, state: "follows", isLocal: false },
+    ],
+    bytes: 20480,
+  };
+}

@@ -1,0 +1,25 @@
+/** What the API asks of a node about the store. See docs/internals/store.md for the codes that each throws. */
+import type {
+  ConfigEntries,
+  ConfigEntry,
+  ConfigKey,
+  ConfigPrefix,
+  ConfigPut,
+  ConfigWritten,
+  StartVoter,
+  StoreView,
+  Voter,
+} from "./store-schemas.ts";
+
+export interface StorePort {
+  /** Makes the cluster's store on this node; takes a second. */
+  create(name: string): Promise<StoreView>;
+  /** Up to 2 s where there is no majority. */
+  view(): Promise<StoreView>;
+  voter(): Promise<Voter>;
+  start(request: StartVoter): Promise<Record<string, never>>;
+  get(request: ConfigKey): Promise<ConfigEntry>;
+  list(request: ConfigPrefix): Promise<ConfigEntries>;
+  put(request: ConfigPut): Promise<ConfigWritten>;
+  remove(request: ConfigKey): Promise<ConfigWritten>;
+}

@@ -1,0 +1,105 @@
+/** The store over the API: its making, its voters, and the configuration in it. */
+import { z } from "zod";
+
+/** A voter asks for one part of its configuration at a time. */
+const MAX_KEY = 1024;
+/** What is written at once; the store's own bound is the same. */
+const MAX_TEXT = 1024 * 1024;
+
+const hexSchema = z.string().regex(/^[0-9a-f]{1,16}$/, "a member's id is hexadecimal");
+const storeIdSchema = z.string().regex(/^[0-9a-f]{1,32}$/, "a store's id is hexadecimal");
+
+export const createStoreSchema = z.strictObject({
+  name: z.string().max(64).describe("1 to 15 letters, digits and hyphens"),
+});
+
+export const storeSchema = z.object({
+  name: z.string(),
+  id: z.string().describe("of all its life"),
+  generation: z.number().int().describe("raised when it is made anew from a minority's data"),
+  configVersion: z
+    .number()
+    .int()
+    .nullable()
+    .describe("one more with each change of the voters; null where nobody can say"),
+  quorate: z.boolean().describe("a majority answers, so that the configuration can be changed"),
+  votes: z.object({
+    expected: z.number().int(),
+    answering: z.number().int(),
+    needed: z.number().int(),
+  }),
+  leader: z.object({ id: z.number().int(), name: z.string() }).nullable(),
+  voters: z.array(
+    z.object({
+      id: z.number().int(),
+      name: z.string(),
+      address: z.string().describe("where the voters reach it, inside of the overlay"),
+      hasVote: z.boolean().describe("false: it receives the log first"),
+      state: z
+        .enum(["leads", "follows", "waits", "silent", "away"])
+        .describe(
+          "waits: it runs and knows of no leader; silent: the node is there, its part of the store is not; away: the node is not heard",
+        ),
+      isLocal: z.boolean().describe("of the node that answers"),
+    }),
+  ),
+  bytes: z.number().describe("on disk, of the voter that answers"),
+});
+
+/** What a voter's daemon says of its etcd to the one that leads. */
+export const voterSchema = z.object({
+  member: hexSchema,
+  leader: hexSchema.nullable(),
+  isLearner: z.boolean(),
+  applied: z.string().regex(/^\d{1,20}$/),
+});
+
+export const startVoterSchema = z.strictObject({
+  store: z.strictObject({
+    id: storeIdSchema,
+    name: z.string().max(64),
+    generation: z.number().int().min(1).max(0xffff_ffff),
+  }),
+  member: hexSchema.describe("as which it is to run"),
+  members: z
+    .array(z.strictObject({ name: z.string().max(64), peerUrl: z.string().max(64) }))
+    .max(16)
+    .describe("all there are, the new one among them"),
+});
+
+const keySchema = z
+  .string()
+  .min(1)
+  .max(MAX_KEY)
+  .describe("a path below the configuration, such as services/web");
+
+export const configKeySchema = z.strictObject({ key: keySchema });
+export const configPrefixSchema = z.strictObject({ prefix: z.string().max(MAX_KEY) });
+export const configPutSchema = z.strictObject({
+  key: keySchema,
+  value: z.string().max(MAX_TEXT),
+  revision: z
+    .string()
+    .regex(/^\d{1,19}$/)
+    .optional()
+    .describe("written only when the key's entry has this revision; 0: when there is none"),
+});
+
+const entrySchema = z.object({ key: z.string(), value: z.string(), revision: z.string() });
+export const configEntrySchema = z.object({ entry: entrySchema.nullable() });
+export const configEntriesSchema = z.object({ entries: z.array(entrySchema) });
+export const configWrittenSchema = z.object({
+  written: z.boolean().describe("false: the entry had another revision, or there was none"),
+  revision: z.string(),
+});
+
+export type CreateStore = z.infer<typeof createStoreSchema>;
+export type StoreView = z.infer<typeof storeSchema>;
+export type Voter = z.infer<typeof voterSchema>;
+export type StartVoter = z.infer<typeof startVoterSchema>;
+export type ConfigKey = z.infer<typeof configKeySchema>;
+export type ConfigPrefix = z.infer<typeof configPrefixSchema>;
+export type ConfigPut = z.infer<typeof configPutSchema>;
+export type ConfigEntry = z.infer<typeof configEntrySchema>;
+export type ConfigEntries = z.infer<typeof configEntriesSchema>;
+export type ConfigWritten = z.infer<typeof configWrittenSchema>;

@@ -1,0 +1,44 @@
+/** The store as `hansa store` shows it: its name, whether it can be changed, and a line for each voter. Pure. */
+import type { StoreView } from "../../api/store-schemas.ts";
+import { alignColumns } from "./align-columns.ts";
+import type { Colour, Paint } from "./paint.ts";
+
+const COLOURS: Readonly<Record<StoreView["voters"][number]["state"], Colour>> = {
+  leads: "green",
+  follows: "green",
+  waits: "yellow",
+  silent: "red",
+  away: "red",
+};
+
+export function storeText(store: StoreView, paint: Paint): string {
+  const { name, id, generation, configVersion, quorate, leader, voters } = store;
+  const lines = [
+    ["Name:", name],
+    ["Store:", `${id}, generation ${generation}`],
+    ["Config Version:", `${configVersion ?? "unknown"}`],
+    ["Quorate:", quorate ? paint("green", "Yes") : paint("red", "No")],
+    ["Votes:", votesText(store)],
+    ["Leader:", leader ? `${leader.name} (${leader.id})` : "none"],
+    ["Size:", `${Math.ceil(store.bytes / 1024)} KiB`],
+  ].map(([label = "", value = ""]) => `${label.padEnd(17)} ${value}`);
+  const rows = voters.map((voter) => [
+    `${voter.name} (${voter.id})${voter.isLocal ? " (local)" : ""}`,
+    voter.address,
+    voter.hasVote ? "yes" : "not yet",
+    paint(COLOURS[voter.state], voter.state),
+  ]);
+  return `${lines.join("\n")}\n\n${alignColumns([["NODE", "ADDRESS", "VOTE", "STATE"], ...rows])}`;
+}
+
+/** "3 of 4 answer, 3 are needed; 4 votes survive 1 failure, as 3 would". */
+function votesText({ votes: { expected, answering, needed } }: StoreView): string {
+  const survived = expected - needed;
+  const failures = survived === 1 ? "1 failure" : `${survived || "no"} failures`;
+  const isEven = expected % 2 === 0 && expected > 2;
+  const as = isEven ? `, as ${expected - 1} would` : "";
+  const many = expected === 1 ? "1 vote survives" : `${expected} votes survive`;
+  const are = needed === 1 ? "is" : "are";
+  const answer = answering === 1 ? "answers" : "answer";
+  return `${answering} of ${expected} ${answer}, ${needed} ${are} needed; ${many} ${failures}${as}`;
+}

@@ -1,0 +1,174 @@
+/**
+ * This node's own part of the store: its files, its certificate and its process, and the connection of the daemon to it.
+ *
+ * Invariants: the record is written before the process is started, so that a daemon that dies in between knows what it has begun; data of another member than
+ * the one that is to run is gone before it starts. The process outlives this object.
+ */
+import { rm } from "node:fs/promises";
+import { isHansaError } from "../errors.ts";
+import { atomicWrite, ensureDir } from "../host/files.ts";
+import type { Identity } from "../identity/identity.ts";
+import type { Paths } from "../processes/paths.ts";
+import { type StoreFiles, type StorePorts, storeFiles } from "../processes/store-process.ts";
+import {
+  endStoreProcess,
+  requireFreeStorePorts,
+  startStoreProcess,
+  storeRuns,
+} from "../processes/store-service.ts";
+import { type EtcdChannel, openEtcd } from "../store/etcd/etcd-channel.ts";
+import { DEFAULT_TIMING, etcdConfig, peerUrl } from "../store/etcd/etcd-config.ts";
+import { EtcdStore } from "../store/etcd/etcd-store.ts";
+import { EtcdVoters } from "../store/etcd/etcd-voters.ts";
+import { type StoreTls, storeTls } from "../store/store-tls.ts";
+import { loadVoterRecord, saveVoterRecord, type VoterRecord } from "../store/voter-record.ts";
+
+export interface VoterPlaceOptions {
+  readonly paths: Paths;
+  /** Where programs are looked for. */
+  readonly folders: readonly string[];
+  readonly ports: StorePorts;
+  /** The node's address inside of the overlay. */
+  readonly ip: string;
+  /** The member's name in gossip. */
+  readonly name: string;
+  readonly identity: Identity;
+}
+
+/** Where the daemon speaks with its etcd. */
+export interface VoterLink {
+  readonly store: EtcdStore;
+  readonly voters: EtcdVoters;
+}
+
+/** All members when this one begins. */
+export interface Beginning {
+  readonly begins: "new" | "existing";
+  readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
+}
+
+export class VoterPlace {
+  readonly #options: VoterPlaceOptions;
+  readonly #files: StoreFiles;
+  #record: VoterRecord | undefined;
+  #tls: Promise<StoreTls> | undefined;
+  #link: Promise<VoterLink & { readonly channel: EtcdChannel }> | undefined;
+
+  /** Throws STATE_DAMAGED. */
+  static async load(options: VoterPlaceOptions): Promise<VoterPlace> {
+    const place = new VoterPlace(options);
+    place.#record = await loadVoterRecord(place.#files.record);
+    return place;
+  }
+
+  private constructor(options: VoterPlaceOptions) {
+    this.#options = options;
+    this.#files = storeFiles(options.paths);
+  }
+
+  get record(): VoterRecord | undefined {
+    return this.#record;
+  }
+
+  get peerUrl(): string {
+    return peerUrl({ ip: this.#options.ip, port: this.#options.ports.raft });
+  }
+
+  /** Makes this node's etcd run as `record` says. Throws TOOL_MISSING, PORT_TAKEN, STATE_UNWRITABLE and SYSTEMD_FAILED; then it is as if it had never been asked. */
+  async begin(record: VoterRecord, beginning: Beginning): Promise<void> {
+    const { paths, folders, ports, ip, name } = this.#options;
+    await this.#forget();
+    await requireFreeStorePorts(ports, ip);
+    try {
+      await ensureDir(this.#files.dir, 0o700);
+      await saveVoterRecord(this.#files.record, record);
+      await this.#writeCertificates();
+      const { data: dataDir, leaf, ca, config } = this.#files;
+      const text = etcdConfig({
+        ...{ name, dataDir, clientPort: ports.store, peer: { ip, port: ports.raft } },
+        ...{ tlsFiles: { leaf, ca }, ...beginning, token: record.store.id, timing: DEFAULT_TIMING },
+      });
+      await atomicWrite(config, text, 0o600);
+      this.#record = record;
+      await startStoreProcess(paths, folders);
+    } catch (error) {
+      await this.#forget();
+      throw error;
+    }
+  }
+
+  /** Makes a certificate anew, as each start of the daemon does: etcd takes it up at the next handshake. Nothing on a node without a vote. */
+  async renew(): Promise<void> {
+    if (this.#record !== undefined) await this.#writeCertificates();
+  }
+
+  /** Starts the process where it was found dead. */
+  async keep(): Promise<void> {
+    const { paths, folders } = this.#options;
+    if (this.#record !== undefined && storeRuns(paths) === false) {
+      await startStoreProcess(paths, folders);
+    }
+  }
+
+  /** Takes this node's part of the store away, data and all. */
+  async end(): Promise<void> {
+    await this.#forget();
+  }
+
+  /** Connects at the first call; undefined on a node without a vote. */
+  async link(): Promise<VoterLink | undefined> {
+    if (this.#record === undefined) return undefined;
+    this.#link ??= this.#connect();
+    try {
+      return await this.#link;
+    } catch (error) {
+      this.#link = undefined;
+      throw error;
+    }
+  }
+
+  /** The daemon ends; the process goes on. */
+  async close(): Promise<void> {
+    const link = this.#link;
+    this.#link = undefined;
+    try {
+      (await link)?.channel.close();
+    } catch (error) {
+      // It was never open.
+      if (!isHansaError(error)) throw error;
+    }
+  }
+
+  async #forget(): Promise<void> {
+    await this.close();
+    if (this.#record === undefined) return;
+    this.#record = undefined;
+    await endStoreProcess(this.#options.paths, { wipe: true });
+    await rm(this.#files.dir, { recursive: true, force: true });
+  }
+
+  async #connect(): Promise<VoterLink & { readonly channel: EtcdChannel }> {
+    const tls = await this.#certificates();
+    const channel = await openEtcd({
+      host: "127.0.0.1",
+      port: this.#options.ports.store,
+      tls,
+    });
+    return { channel, store: new EtcdStore(channel), voters: new EtcdVoters(channel) };
+  }
+
+  async #writeCertificates(): Promise<void> {
+    const { key, cert, ca } = await this.#certificates();
+    await atomicWrite(this.#files.leaf, key + cert, 0o600);
+    await atomicWrite(this.#files.ca, ca.join(""), 0o600);
+  }
+
+  #certificates(): Promise<StoreTls> {
+    const { identity, ip } = this.#options;
+    this.#tls ??= storeTls(
+      identity.roots.map(({ root }) => root),
+      [ip],
+    );
+    return this.#tls;
+  }
+}

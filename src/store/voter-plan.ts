@@ -1,0 +1,150 @@
+/**
+ * Which change of the store's voters comes next: a plan from what etcd lists, who is to have a vote, and who is there. Pure.
+ *
+ * Invariants: only learners are added, one at a time, and one gets its vote only when it has the whole log and every voter answers: a voter that never starts
+ * would lock a store of one for good. A vote is taken away only where those left are a majority of themselves. One step at a time; after each
+ * the facts are looked at anew, so a plan that was broken off anywhere is taken up by whoever leads next.
+ */
+import type { NodeId } from "../values/node-id.ts";
+
+/** More make each commit slower and survive hardly more. */
+export const MAX_VOTERS = 7;
+/** Who has a vote unless somebody says otherwise. */
+export const FIRST_VOTERS: readonly NodeId[] = [1, 2, 3, 4];
+
+export interface StoreMark {
+  readonly id: string;
+  readonly generation: number;
+}
+
+/** As etcd lists it. */
+export interface StoreMember {
+  readonly id: bigint;
+  /** The member's name in gossip; "" until it has started. */
+  readonly name: string;
+  readonly peerUrl: string;
+  readonly isLearner: boolean;
+}
+
+/** As gossip knows it. */
+export interface VoterNode {
+  readonly id: NodeId;
+  /** The member's name in gossip: the id and the node's key. */
+  readonly name: string;
+  /** Where its etcd serves, or would. */
+  readonly peerUrl: string;
+  readonly isHeard: boolean;
+  /** What it says it holds to; undefined: nothing, as one that was never asked, or whose disk was wiped. */
+  readonly store: StoreMark | undefined;
+}
+
+export interface VoterFacts {
+  readonly store: StoreMark;
+  readonly members: readonly StoreMember[];
+  /** All that have an id of the cluster now, this one among them. */
+  readonly nodes: readonly VoterNode[];
+  /** Members in gossip that left for good or were taken over, by name. */
+  readonly departed: ReadonlySet<string>;
+  readonly wanted: ReadonlySet<NodeId>;
+  /** Members whose etcd says now that it follows this leader. */
+  readonly following: ReadonlySet<bigint>;
+  /** Learners that have all of the log but what was added in the last moments. */
+  readonly inSync: ReadonlySet<bigint>;
+}
+
+export type VoterStep =
+  | { readonly step: "remove"; readonly member: StoreMember; readonly why: string }
+  | { readonly step: "move"; readonly member: StoreMember; readonly peerUrl: string }
+  /** The node's etcd is to run as this member. */
+  | { readonly step: "start"; readonly member: StoreMember; readonly node: VoterNode }
+  | { readonly step: "promote"; readonly member: StoreMember }
+  | { readonly step: "add"; readonly node: VoterNode };
+
+/** The next step; undefined: nothing to do, or to be waited. */
+export function nextVoterStep(facts: VoterFacts): VoterStep | undefined {
+  return removal(facts) ?? move(facts) ?? learnersStep(facts) ?? addition(facts);
+}
+
+/** How many of so many votes decide. */
+export function majorityOf(votes: number): number {
+  return Math.floor(votes / 2) + 1;
+}
+
+/** The node that a member is, or was: by its name, and until it has one, by its place. */
+export function nodeOf(
+  member: Pick<StoreMember, "name" | "peerUrl">,
+  nodes: readonly VoterNode[],
+): VoterNode | undefined {
+  return nodes.find(({ name, peerUrl }) =>
+    member.name === "" ? peerUrl === member.peerUrl : name === member.name,
+  );
+}
+
+function removal(facts: VoterFacts): VoterStep | undefined {
+  for (const member of facts.members) {
+    const why = reasonToGo(member, facts);
+    if (why !== undefined && mayGo(member, facts)) return { step: "remove", member, why };
+  }
+  return undefined;
+}
+
+function reasonToGo(member: StoreMember, facts: VoterFacts): string | undefined {
+  const { nodes, departed, store } = facts;
+  if (departed.has(member.name)) return "it left the cluster";
+  const node = nodeOf(member, nodes);
+  if (node === undefined) {
+    const successor = nodes.find(({ peerUrl, isHeard }) => isHeard && peerUrl === member.peerUrl);
+    return successor && `${successor.name} is in its place`;
+  }
+  // A learner has no vote to lose, and holds up those that come after it.
+  if (member.isLearner) return node.isHeard ? undefined : "it is not heard, and had no vote yet";
+  if (node.isHeard && node.store === undefined) return "it has lost its data";
+  if (node.isHeard && node.store?.id !== store.id) return "it holds to another store";
+  return undefined;
+}
+
+function mayGo(member: StoreMember, { members, following }: VoterFacts): boolean {
+  if (member.isLearner) return true;
+  const left = members.filter(({ isLearner, id }) => !isLearner && id !== member.id);
+  const answering = left.filter(({ id }) => following.has(id)).length;
+  return left.length > 0 && answering >= majorityOf(left.length);
+}
+
+function move({ members, nodes }: VoterFacts): VoterStep | undefined {
+  for (const member of members) {
+    const node = nodeOf(member, nodes);
+    if (node === undefined || !node.isHeard || node.peerUrl === member.peerUrl) continue;
+    return { step: "move", member, peerUrl: node.peerUrl };
+  }
+  return undefined;
+}
+
+function learnersStep(facts: VoterFacts): VoterStep | undefined {
+  const { members, nodes, store, following, inSync } = facts;
+  const learner = members.find(({ isLearner }) => isLearner);
+  const node = learner && nodeOf(learner, nodes);
+  if (learner === undefined || node === undefined || !node.isHeard) return undefined;
+  const runs = node.store?.id === store.id && following.has(learner.id);
+  if (!runs) return { step: "start", member: learner, node };
+  const voters = members.filter(({ isLearner }) => !isLearner);
+  const isWhole = voters.every(({ id }) => following.has(id));
+  return isWhole && inSync.has(learner.id) ? { step: "promote", member: learner } : undefined;
+}
+
+function addition(facts: VoterFacts): VoterStep | undefined {
+  const { members, nodes, wanted, store, departed } = facts;
+  if (members.some(({ isLearner }) => isLearner) || members.length >= MAX_VOTERS) return undefined;
+  const node = nodes
+    .filter(
+      (each) =>
+        wanted.has(each.id) &&
+        each.isHeard &&
+        !departed.has(each.name) &&
+        (each.store === undefined || each.store.id === store.id) &&
+        members.every(
+          (member) => member.peerUrl !== each.peerUrl && nodeOf(member, nodes) !== each,
+        ),
+    )
+    .sort((a, b) => a.id - b.id)[0];
+  return node && { step: "add", node };
+}

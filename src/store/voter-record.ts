@@ -1,0 +1,38 @@
+/** store.json: that this node has a vote in a store, or is about to, and in which. Holds no secret. */
+import { HansaError } from "../errors.ts";
+import { atomicWrite, readJson } from "../host/files.ts";
+import type { StoreMark } from "./voter-plan.ts";
+
+export interface VoterRecord {
+  readonly version: 1;
+  readonly store: StoreMark & { readonly name: string };
+  /** As which member its etcd runs, hex; undefined for the one that made the store. */
+  readonly member?: string | undefined;
+}
+
+/** Undefined on a node without. Throws STATE_DAMAGED. */
+export async function loadVoterRecord(path: string): Promise<VoterRecord | undefined> {
+  const value = await readJson(path);
+  if (value === undefined) return undefined;
+  if (isRecord(value)) return value;
+  throw new HansaError("STATE_DAMAGED", `${path} is damaged: it names no store`);
+}
+
+/** On disk before it returns. Its folder must exist. Throws STATE_UNWRITABLE. */
+export async function saveVoterRecord(path: string, record: VoterRecord): Promise<void> {
+  await atomicWrite(path, `${JSON.stringify(record, null, 2)}\n`, 0o600);
+}
+
+function isRecord(value: unknown): value is VoterRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { version, store, member } = value as Record<string, unknown>;
+  if (version !== 1 || typeof store !== "object" || store === null) return false;
+  const { id, name, generation } = store as Record<string, unknown>;
+  return (
+    typeof id === "string" &&
+    /^[0-9a-f]{1,32}$/.test(id) &&
+    typeof name === "string" &&
+    Number.isInteger(generation) &&
+    (member === undefined || (typeof member === "string" && /^[0-9a-f]{1,16}$/.test(member)))
+  );
+}
