@@ -13,7 +13,6 @@ import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined, PlaceGiven } from "../api/join-schemas.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
-import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
 import type {
   ConfigEntries,
   ConfigEntry,
@@ -21,6 +20,7 @@ import type {
   StoreView,
   Voter,
 } from "../api/store-schemas.ts";
+import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
 
 /** A function that tells whether a decoded JSON value has a certain shape. */
 export type Check<T> = (value: unknown) => value is T;

@@ -31,6 +31,10 @@ test("the units are the recorded ones", async () => {
   const processes = processList({
     program: ["/usr/local/bin/hansa"],
     tunnel: "role",
+    store: {
+      ...{ name: "etcd", env: {} },
+      argv: ["/usr/bin/etcd", "--config-file", "/var/lib/hansa/store/etcd.json"],
+    },
   });
   const starter = starterUnitFiles(["/usr/local/bin/hansa"], STARTER_SOCKET);
   const actual = text(new Map([...unitFiles(processes, SOCKET), ...starter]));

@@ -93,8 +93,10 @@ test("the control plane listens on 1443 of IPv4 and IPv6, and wants a certificat
     const anyone = await one.exec(["curl", "-sk", `https://${at}:1443/v1/version`]);
     assert.match(anyone.stdout, /API_CERTIFICATE_REFUSED/, at);
   }
-  // Not open to others, and not there yet: docs/open-ends.md.
-  assert.doesNotMatch(listening, /:2379 /);
+  // The store, which the first node makes by itself: among nodes inside of the overlay, for clients on loopback only.
+  assert.match(listening, / 10\.32\.0\.1:9212 /);
+  assert.match(listening, / 127\.0\.0\.1:2379 /);
+  assert.doesNotMatch(listening, /(\*|0\.0\.0\.0|\[::\]|192\.168\.48\.11):(2379|9212) /);
 });
 
 /** What the certificate of a host's control plane is good for. */
