@@ -248,9 +248,11 @@ export class StoreLoop {
     const { place, logger } = this.#options;
     if (place.record === undefined) return false;
     try {
+      if (place.isLost) return await this.#giveUp();
       await place.keep();
       const link = await place.link();
       const status = await link?.store.status();
+      await place.settle();
       const isLeading = status !== undefined && status.leader === status.member;
       const busy = link && isLeading ? await this.#lead(link, status, place.record.store) : false;
       this.#said = undefined;
@@ -262,6 +264,15 @@ export class StoreLoop {
       this.#said = sentence;
       return false;
     }
+  }
+
+  /** This voter's data is gone: who leads takes its vote away and lets it begin anew, because the node names no store any more. */
+  async #giveUp(): Promise<boolean> {
+    const { place, membership, logger } = this.#options;
+    logger.error("the data of the store is gone from this node", { store: place.record?.store.id });
+    await place.end();
+    membership.setStore(undefined);
+    return false;
   }
 
   async #lead(link: VoterLink, status: StoreStatus, store: VoterRecord["store"]): Promise<boolean> {

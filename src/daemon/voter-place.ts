@@ -4,7 +4,9 @@
  * Invariants: the record is written before the process is started, so that a daemon that dies in between knows what it has begun; data of another member than
  * the one that is to run is gone before it starts. The process outlives this object.
  */
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { isHansaError } from "../errors.ts";
 import { atomicWrite, ensureDir } from "../host/files.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -76,19 +78,14 @@ export class VoterPlace {
 
   /** Makes this node's etcd run as `record` says. Throws TOOL_MISSING, PORT_TAKEN, STATE_UNWRITABLE and SYSTEMD_FAILED; then it is as if it had never been asked. */
   async begin(record: VoterRecord, beginning: Beginning): Promise<void> {
-    const { paths, folders, ports, ip, name } = this.#options;
+    const { paths, folders, ports, ip } = this.#options;
     await this.#forget();
     await requireFreeStorePorts(ports, ip);
     try {
       await ensureDir(this.#files.dir, 0o700);
       await saveVoterRecord(this.#files.record, record);
       await this.#writeCertificates();
-      const { data: dataDir, leaf, ca, config } = this.#files;
-      const text = etcdConfig({
-        ...{ name, dataDir, clientPort: ports.store, peer: { ip, port: ports.raft } },
-        ...{ tlsFiles: { leaf, ca }, ...beginning, token: record.store.id, timing: DEFAULT_TIMING },
-      });
-      await atomicWrite(config, text, 0o600);
+      await this.#writeConfig(record, beginning);
       this.#record = record;
       await startStoreProcess(paths, folders);
     } catch (error) {
@@ -100,6 +97,25 @@ export class VoterPlace {
   /** Makes a certificate anew, as each start of the daemon does: etcd takes it up at the next handshake. Nothing on a node without a vote. */
   async renew(): Promise<void> {
     if (this.#record !== undefined) await this.#writeCertificates();
+  }
+
+  /**
+   * Its etcd serves: from now on it cannot begin without its data. One that did, as the member that it was, would break promises that it gave, and the first
+   * voter would make a store anew under the same id. Written once.
+   */
+  async settle(): Promise<void> {
+    if (this.#record === undefined || this.#record.settled === true) return;
+    const settled = { ...this.#record, settled: true };
+    // Alone in its list of members etcd finds nobody to begin with; where there is data, the list is not read.
+    const alone = { name: this.#options.name, peerUrl: this.peerUrl };
+    await this.#writeConfig(settled, { begins: "existing", members: [alone] });
+    await saveVoterRecord(this.#files.record, settled);
+    this.#record = settled;
+  }
+
+  /** Its etcd had begun, and its log is gone. */
+  get isLost(): boolean {
+    return this.#record?.settled === true && !existsSync(join(this.#files.data, "member/wal"));
   }
 
   /** Starts the process where it was found dead. */
@@ -155,6 +171,16 @@ export class VoterPlace {
       tls,
     });
     return { channel, store: new EtcdStore(channel), voters: new EtcdVoters(channel) };
+  }
+
+  async #writeConfig(record: VoterRecord, beginning: Beginning): Promise<void> {
+    const { ports, ip, name } = this.#options;
+    const { data: dataDir, leaf, ca, config } = this.#files;
+    const text = etcdConfig({
+      ...{ name, dataDir, clientPort: ports.store, peer: { ip, port: ports.raft } },
+      ...{ tlsFiles: { leaf, ca }, ...beginning, token: record.store.id, timing: DEFAULT_TIMING },
+    });
+    await atomicWrite(config, text, 0o600);
   }
 
   async #writeCertificates(): Promise<void> {

@@ -8,6 +8,8 @@ export interface VoterRecord {
   readonly store: StoreMark & { readonly name: string };
   /** As which member its etcd runs, hex; undefined for the one that made the store. */
   readonly member?: string | undefined;
+  /** Its etcd has begun: without its log it has lost its data, and must not begin again as the same member. */
+  readonly settled?: boolean;
 }
 
 /** Undefined on a node without. Throws STATE_DAMAGED. */
@@ -25,7 +27,7 @@ export async function saveVoterRecord(path: string, record: VoterRecord): Promis
 
 function isRecord(value: unknown): value is VoterRecord {
   if (typeof value !== "object" || value === null) return false;
-  const { version, store, member } = value as Record<string, unknown>;
+  const { version, store, member, settled } = value as Record<string, unknown>;
   if (version !== 1 || typeof store !== "object" || store === null) return false;
   const { id, name, generation } = store as Record<string, unknown>;
   return (
@@ -33,6 +35,7 @@ function isRecord(value: unknown): value is VoterRecord {
     /^[0-9a-f]{1,32}$/.test(id) &&
     typeof name === "string" &&
     Number.isInteger(generation) &&
+    (settled === undefined || typeof settled === "boolean") &&
     (member === undefined || (typeof member === "string" && /^[0-9a-f]{1,16}$/.test(member)))
   );
 }

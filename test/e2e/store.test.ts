@@ -141,6 +141,16 @@ test("kill -9 of an etcd, also of the one that leads: it is back by itself and n
   assert.equal(await must(one, "hansa", "config", "get", "motd"), "from five");
 });
 
+test("a voter whose data is gone begins anew as a learner, and the store counts both changes", async () => {
+  const host = playground.host(4);
+  await must(host, "sh", "-c", "rm -rf /var/lib/hansa/store/data; kill -9 $(pgrep -x etcd)");
+  await eventually("it has lost its vote and has one again", 30_000, async () =>
+    (await store(one)).configVersion === 6 ? true : undefined,
+  );
+  await settled(one, 4);
+  assert.equal(await must(host, "hansa", "config", "get", "motd"), "from five");
+});
+
 test("the daemon's death and its return touch no etcd", async () => {
   const host = playground.host(2);
   const pid = await must(host, "pgrep", "-x", "etcd");
@@ -160,7 +170,7 @@ test("a host loses power: the others go on, and it comes back into the same vote
   assert.ok(ms < 2000, `${ms} ms`);
   await four.boot();
   const seen = await settled(one, 4);
-  assert.equal(seen.configVersion, 4);
+  assert.equal(seen.configVersion, 6);
   assert.equal(await must(four, "hansa", "config", "get", "during"), "the cut");
 });
 
@@ -203,9 +213,9 @@ test("a host that is reset gives its vote back and nothing of the store is left;
   await settled(one, 4);
   await must(three, "hansa", "reset");
   const seen = await settled(one, 3);
-  assert.equal(seen.configVersion, 5);
+  assert.equal(seen.configVersion, 7);
   assert.equal((await three.exec(["pgrep", "-x", "etcd"])).stdout, "");
   assert.equal((await three.exec(["test", "-e", "/var/lib/hansa/store"])).status, 1);
   await launch(three, 3, "host1");
-  assert.equal((await settled(one, 4)).configVersion, 6);
+  assert.equal((await settled(one, 4)).configVersion, 8);
 });
