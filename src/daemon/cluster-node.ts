@@ -52,6 +52,7 @@ import { SerialQueue } from "./serial-queue.ts";
 import { StoreAnswers } from "./store-answers.ts";
 import { StoreLoop } from "./store-loop.ts";
 import { StrayLoop } from "./stray-loop.ts";
+import { VoterLead } from "./voter-lead.ts";
 import { VoterPlace } from "./voter-place.ts";
 
 export interface ClusterNodeOptions {
@@ -250,13 +251,17 @@ export class ClusterNode {
       logger: logger.child({ part: "joins" }),
       owners: () => this.#addresses.view().entries.filter(({ born }) => born),
     });
+    const storeLogger = logger.child({ part: "store" });
+    const lead = new VoterLead({
+      ...{ self: node.id, membership: this.#membership, peers: this.#peers, logger: storeLogger },
+      inside: (id) => this.#insideOf(id),
+    });
     this.#store = new StoreLoop({
-      ...{ self: node, place, membership: this.#membership, peers: this.#peers },
-      ...{ inside: (id) => this.#insideOf(id), clock: systemClock },
-      logger: logger.child({ part: "store" }),
+      ...{ self: node, place, lead, membership: this.#membership, clock: systemClock },
+      ...{ changed: () => this.#changed(), logger: storeLogger },
     });
     this.#storeAnswers = new StoreAnswers({
-      ...{ self: node, loop: this.#store, place, membership: this.#membership, peers: this.#peers },
+      ...{ loop: this.#store, lead, place, membership: this.#membership, peers: this.#peers },
     });
     this.#answers = this.#makeAnswers();
     await this.#controlPlane.begin();

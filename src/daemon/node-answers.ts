@@ -170,6 +170,7 @@ export class NodeAnswers implements NodePort {
           controlPlane.problem,
           docker.problem,
           names.problem,
+          this.#parts.storeLoop.problem,
         ],
       }),
     });

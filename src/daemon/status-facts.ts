@@ -16,6 +16,7 @@ export interface MemberSpec {
   readonly binding?: number;
   readonly subnet?: string;
   readonly encryption?: "wireguard" | "none";
+  readonly store?: { readonly id: string; readonly generation: number };
 }
 
 const keyOf = ({ id, key }: MemberSpec): string => key ?? `${id}`.padStart(8, "0");
@@ -37,7 +38,7 @@ export function memberOf(spec: MemberSpec): MemberView {
     ports: { gossip: 6783, overlay: 6784, api: 1443 },
     wireguardKey: new Uint8Array(32),
     version: "test",
-    store: undefined,
+    store: spec.store,
     encryption,
     subnet: overlayBlock(subnet),
     raftPort: 9212,

@@ -28,12 +28,13 @@ import { askPeer } from "./ask-peer.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
 import { isHeard, type RosterNode } from "./roster.ts";
-import { CONFIG_VERSION_KEY, type StoreLoop } from "./store-loop.ts";
+import type { StoreLoop } from "./store-loop.ts";
+import { CONFIG_VERSION_KEY, type VoterLead } from "./voter-lead.ts";
 import type { VoterLink, VoterPlace } from "./voter-place.ts";
 
 export interface StoreAnswersOptions {
-  readonly self: { readonly id: number; readonly name: string };
   readonly loop: StoreLoop;
+  readonly lead: VoterLead;
   readonly place: VoterPlace;
   readonly membership: Pick<MembershipLoop, "roster">;
   readonly peers: Pick<PeerRequests, "request" | "unreachable">;
@@ -159,7 +160,7 @@ export class StoreAnswers {
   }
 
   async #view({ store, voters }: VoterLink): Promise<StoreView> {
-    const { place, loop } = this.#options;
+    const { place, loop, lead } = this.#options;
     const record = place.record;
     if (record === undefined) throw loop.noStore();
     const [status, members, version] = await Promise.all([
@@ -167,14 +168,14 @@ export class StoreAnswers {
       voters.list(),
       this.#version(store),
     ]);
-    const nodes = loop.nodes();
+    const nodes = lead.nodes();
     const states = await Promise.all(
       members.map(async (member): Promise<StoreView["voters"][number]["state"]> => {
         if (member.id === status.member)
           return stateOf(status.leader === undefined, status.leader === member.id);
         const node = nodeOf(member, nodes);
         if (node === undefined || !node.isHeard) return "away";
-        const voter = await loop.ask(node.id);
+        const voter = await lead.ask(node.id);
         if (voter === undefined) return "silent";
         return stateOf(voter.leader === null, voter.leader === voter.member);
       }),
@@ -224,7 +225,7 @@ export class StoreAnswers {
   /** Id and name of a member's node, as far as anybody here knows them. */
   #named(member: StoreMember): { readonly id: number; readonly name: string } {
     const { self, peers } = this.#options.membership.roster();
-    const node = nodeOf(member, this.#options.loop.nodes());
+    const node = nodeOf(member, this.#options.lead.nodes());
     const found = [self, ...peers].find((each) => each.member.name === node?.name);
     if (found) return { id: found.metadata.id, name: found.metadata.name };
     return { id: Number.parseInt(member.name, 10) || 0, name: member.name || "not started" };
@@ -234,7 +235,7 @@ export class StoreAnswers {
   async #inPlainWords(error: unknown, { voters }: VoterLink): Promise<unknown> {
     if (!isHansaError(error, "STORE_NO_QUORUM")) return error;
     try {
-      const nodes = this.#options.loop.nodes();
+      const nodes = this.#options.lead.nodes();
       const votes = (await voters.list()).filter(({ isLearner }) => !isLearner);
       const missing = votes.filter((member) => nodeOf(member, nodes)?.isHeard !== true);
       const heard = votes.length - missing.length;

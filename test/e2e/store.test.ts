@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import type { StoreView } from "../../src/api/store-schemas.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import { fairNow } from "../fair-time.ts";
-import { eventually, hansa, hosts, launch, launchTogether, must } from "./cluster.ts";
+import { eventually, hansa, hosts, launch, launchTogether, must, status } from "./cluster.ts";
 
 let playground: Playground;
 let members: Host[];
@@ -165,8 +165,8 @@ test("a host loses power: the others go on, and it comes back into the same vote
   const four = playground.host(4);
   await four.kill();
   await settled(one, 4, 1);
-  const { status, ms } = await written(one, "during", "the cut");
-  assert.equal(status, 0);
+  const { status: exit, ms } = await written(one, "during", "the cut");
+  assert.equal(exit, 0);
   assert.ok(ms < 2000, `${ms} ms`);
   await four.boot();
   const seen = await settled(one, 4);
@@ -193,14 +193,18 @@ test("two of four cut off: writes fail within 2 s naming the missing votes, on b
   ];
   for (const { host, missing } of sides) {
     await eventually(`${host.name} names the missing votes`, 20_000, async () => {
-      const { status, stderr, ms } = await written(host, "motd", "by a minority");
-      assert.equal(status, 1);
+      const { status: exit, stderr, ms } = await written(host, "motd", "by a minority");
+      assert.equal(exit, 1);
       assert.ok(ms < 2000, `${ms} ms`);
       assert.match(stderr, /Error: the store has no majority/);
       return missing.test(stderr) ? true : undefined;
     });
     assert.equal((await hansa(host, "store")).status, 2, host.name);
   }
+  await eventually("status warns of it", 10_000, async () => {
+    const { warnings } = await status(playground.host(3));
+    return warnings.some(({ code }) => code === "STORE_NO_QUORUM") ? true : undefined;
+  });
   await playground.heal();
   await eventually("writes go on", 30_000, async () =>
     (await written(five, "motd", "healed")).status === 0 ? true : undefined,

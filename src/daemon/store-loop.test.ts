@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isHansaError } from "../errors.ts";
+import { ManualClock } from "../host/clock.ts";
+import { silentLogger } from "../host/logger.ts";
+import type { VoterRecord } from "../store/voter-record.ts";
+import { memberOf, rosterWith } from "./status-facts.ts";
+import { StoreLoop } from "./store-loop.ts";
+import type { VoterLead } from "./voter-lead.ts";
+import type { VoterPlace } from "./voter-place.ts";
+
+const OWN = { id: "a1", name: "prod", generation: 1 };
+
+/** A node that has this record, among nodes 2 and 3 with these stores. */
+function loopOf(record: VoterRecord | undefined, stores: readonly (string | undefined)[]) {
+  const began: VoterRecord[] = [];
+  const place = {
+    record,
+    begin: async (next: VoterRecord) => void began.push(next),
+    keep: async () => undefined,
+  };
+  const others = stores.map((id, index) =>
+    memberOf({ id: index + 2, ...(id !== undefined && { store: { id, generation: 1 } }) }),
+  );
+  const roster = rosterWith(...others);
+  const loop = new StoreLoop({
+    self: { id: 1, name: "host1" },
+    place: place as unknown as VoterPlace,
+    lead: {} as VoterLead,
+    membership: { roster: () => roster, setStore: () => undefined },
+    clock: new ManualClock(),
+    changed: () => undefined,
+    logger: silentLogger,
+  });
+  return { loop, began };
+}
+
+test("a second store is refused, whoever has a vote in the first", async () => {
+  const own = loopOf({ version: 1, store: OWN }, []);
+  const others = loopOf(undefined, [undefined, "a1"]);
+  await assert.rejects(own.loop.create("other"), (error) => isHansaError(error, "STORE_EXISTS"));
+  await assert.rejects(others.loop.create("other"), (error) => {
+    assert.ok(isHansaError(error, "STORE_EXISTS"));
+    assert.equal(error.message, "node 3 (host3) has a vote in a store already");
+    return true;
+  });
+});
+
+test("a vote in another store is not taken; in the same one as a new member it is, as the old one only kept", async () => {
+  const { loop, began } = loopOf({ version: 1, store: OWN, member: "7" }, []);
+  const request = { store: OWN, member: "7", members: [] };
+  const other = { ...request, store: { ...OWN, id: "b2" } };
+  await assert.rejects(loop.start(other), (error) => isHansaError(error, "STORE_OTHER"));
+  await loop.start(request);
+  assert.deepEqual(began, []);
+  await loop.start({ ...request, member: "8" });
+  assert.deepEqual(began, [{ version: 1, store: OWN, member: "8" }]);
+});
+
+test("two stores among the nodes are warned of, by who has a vote and by who has none", () => {
+  assert.equal(loopOf({ version: 1, store: OWN }, ["a1", undefined]).loop.problem, undefined);
+  assert.equal(
+    loopOf({ version: 1, store: OWN }, ["a1", "b2"]).loop.problem,
+    "STORE_OTHER: node 3 (host3) has a vote in another store than this node",
+  );
+  assert.equal(
+    loopOf(undefined, ["a1", "b2"]).loop.problem,
+    "STORE_OTHER: node 3 (host3) has a vote in another store than others",
+  );
+});

@@ -1,0 +1,198 @@
+/**
+ * Leads the store's voters: carries out, step by step, the plan of which node has a vote. Used by the daemon beside the etcd that leads.
+ *
+ * Invariant: each step is thought out from facts looked at just before, and nothing is kept between two, so that whoever leads next goes on from there.
+ */
+import type { StartVoter, Voter } from "../api/store-schemas.ts";
+import { isVoter } from "../client/answer-check.ts";
+import { isHansaError } from "../errors.ts";
+import type { Logger } from "../host/logger.ts";
+import { formatMemberName } from "../membership/member-name.ts";
+import { peerUrl } from "../store/etcd/etcd-config.ts";
+import type { StoreStatus } from "../store/store.ts";
+import {
+  FIRST_VOTERS,
+  nextVoterStep,
+  type StoreMark,
+  type StoreMember,
+  type VoterFacts,
+  type VoterNode,
+  type VoterStep,
+} from "../store/voter-plan.ts";
+import type { VoterRecord } from "../store/voter-record.ts";
+import type { NodeId } from "../values/node-id.ts";
+import { askPeer } from "./ask-peer.ts";
+import type { MembershipLoop } from "./membership-loop.ts";
+import type { PeerRequests } from "./peer-requests.ts";
+import { isHeard, type RosterNode } from "./roster.ts";
+import type { VoterLink } from "./voter-place.ts";
+
+export interface VoterLeadOptions {
+  readonly self: NodeId;
+  readonly membership: Pick<MembershipLoop, "roster" | "departures">;
+  readonly peers: Pick<PeerRequests, "request" | "unreachable">;
+  /** A node's address inside of the overlay. */
+  readonly inside: (id: NodeId) => string;
+  readonly logger: Logger;
+}
+
+/** Below the configuration's own prefix lies what users write. */
+export const CLUSTER_NAME_KEY = "cluster/name";
+export const CONFIG_VERSION_KEY = "cluster/config-version";
+
+const ASK_MS = 1000;
+const START_MS = 5000;
+/** A learner that is behind by no more entries than this has all but the last moments; etcd looks itself before it gives the vote. */
+const NEAR_ENTRIES = 1000n;
+
+export class VoterLead {
+  readonly #options: VoterLeadOptions;
+
+  constructor(options: VoterLeadOptions) {
+    this.#options = options;
+  }
+
+  /** The nodes as the plan sees them, this one first. */
+  nodes(): VoterNode[] {
+    const { self, peers } = this.#options.membership.roster();
+    return [this.#nodeOf(self, true), ...peers.map((peer) => this.#nodeOf(peer, isHeard(peer)))];
+  }
+
+  #nodeOf({ member, metadata }: RosterNode, hears: boolean): VoterNode {
+    const { id, raftPort, store } = metadata;
+    const url = peerUrl({ ip: this.#options.inside(id), port: raftPort });
+    return { id, name: member.name, peerUrl: url, isHeard: hears, store };
+  }
+
+  /** Takes the next step of the plan; true when there was one, or one is waited for. Throws as the store and the nodes do. */
+  async lead(link: VoterLink, status: StoreStatus, store: VoterRecord["store"]): Promise<boolean> {
+    const members = await link.voters.list();
+    const all = new Set(members.map(({ id }) => id));
+    const known = this.#facts(store, members);
+    const hasLearner = members.some(({ isLearner }) => isLearner);
+    // Asking all voters costs: only when an answer could matter.
+    const hoped = nextVoterStep({ ...known, following: all, inSync: all });
+    if (hoped === undefined) return hasLearner;
+    const step = nextVoterStep({ ...known, ...(await this.#asked(members, status, known.nodes)) });
+    if (step === undefined) return hasLearner;
+    await this.#carryOut(step, link, store);
+    return true;
+  }
+
+  #facts(
+    store: StoreMark,
+    members: readonly StoreMember[],
+  ): Omit<VoterFacts, "following" | "inSync"> {
+    const departed = this.#options.membership.departures.map(formatMemberName);
+    return {
+      ...{ store, members, nodes: this.nodes(), departed: new Set(departed) },
+      wanted: new Set(FIRST_VOTERS),
+    };
+  }
+
+  /** Who follows our etcd, by the word of each one's own daemon. */
+  async #asked(
+    members: readonly StoreMember[],
+    { member: leader, applied }: StoreStatus,
+    nodes: readonly VoterNode[],
+  ): Promise<Pick<VoterFacts, "following" | "inSync">> {
+    const following = new Set([leader]);
+    const inSync = new Set<bigint>();
+    const others = nodes.filter(
+      (node) =>
+        node.isHeard &&
+        node.id !== this.#options.self &&
+        members.some(({ peerUrl: url }) => url === node.peerUrl),
+    );
+    for (const voter of await Promise.all(others.map((node) => this.ask(node.id)))) {
+      if (voter?.leader !== leader.toString(16)) continue;
+      const id = BigInt(`0x${voter.member}`);
+      following.add(id);
+      if (applied - BigInt(voter.applied) <= NEAR_ENTRIES) inSync.add(id);
+    }
+    return { following, inSync };
+  }
+
+  /** What another node's etcd says; undefined when it or its daemon does not answer. */
+  async ask(id: NodeId): Promise<Voter | undefined> {
+    const { peers, membership } = this.#options;
+    const peer = membership.roster().peers.find(({ metadata }) => metadata.id === id);
+    if (peer === undefined) return undefined;
+    try {
+      const question = { method: "GET", path: "/v1/store/voter", timeoutMs: ASK_MS } as const;
+      const answer = await askPeer(peers, peer.metadata, question);
+      return isVoter(answer) ? answer : undefined;
+    } catch (error) {
+      if (!isHansaError(error)) throw error;
+      return undefined;
+    }
+  }
+
+  async #carryOut(step: VoterStep, link: VoterLink, store: VoterRecord["store"]): Promise<void> {
+    const { logger } = this.#options;
+    const { voters } = link;
+    const what = "node" in step ? step.node.name : step.member.name || step.member.peerUrl;
+    switch (step.step) {
+      case "add":
+        await voters.addLearner(step.node.peerUrl);
+        break;
+      case "start":
+        return this.#have(step.node, step.member, await voters.list(), store);
+      case "promote":
+        try {
+          await voters.promote(step.member.id);
+        } catch (error) {
+          // It lacks a little yet.
+          if (isHansaError(error, "STORE_REFUSED")) return;
+          throw error;
+        }
+        await this.raiseVersion(link);
+        break;
+      case "remove":
+        await voters.remove(step.member.id);
+        if (!step.member.isLearner) await this.raiseVersion(link);
+        break;
+      case "move":
+        await voters.move(step.member.id, step.peerUrl);
+        break;
+    }
+    const why = step.step === "remove" ? { why: step.why } : {};
+    logger.info("the store's voters change", { step: step.step, member: what, ...why });
+  }
+
+  /** Tells the node to run its etcd as the member that it was made. */
+  async #have(
+    node: VoterNode,
+    member: StoreMember,
+    members: readonly StoreMember[],
+    store: VoterRecord["store"],
+  ): Promise<void> {
+    const { membership, peers } = this.#options;
+    const peer = membership.roster().peers.find(({ metadata }) => metadata.id === node.id);
+    if (peer === undefined) return;
+    const body: StartVoter = {
+      ...{ store, member: member.id.toString(16) },
+      // etcd compares places; one that has not started has no name yet, but the new one must know its own.
+      members: members.map(({ id, name, peerUrl: url }) => ({
+        ...{ name: id === member.id ? node.name : name || id.toString(16), peerUrl: url },
+      })),
+    };
+    const question = { method: "POST", path: "/v1/store/start", timeoutMs: START_MS } as const;
+    await askPeer(peers, peer.metadata, { ...question, body });
+  }
+
+  /** One more change of the voters: a number for people, which a daemon that dies just here leaves one too low or too high. */
+  async raiseVersion({ store }: VoterLink): Promise<void> {
+    for (;;) {
+      const { entry } = await store.get(CONFIG_VERSION_KEY);
+      const now = Number(new TextDecoder().decode(entry?.value)) || 0;
+      const { ok } = await store.commit({
+        conditions: [{ key: CONFIG_VERSION_KEY, revision: entry?.revision ?? 0n }],
+        writes: [
+          { type: "put", key: CONFIG_VERSION_KEY, value: new TextEncoder().encode(`${now + 1}`) },
+        ],
+      });
+      if (ok) return;
+    }
+  }
+}
