@@ -254,7 +254,7 @@ export class ClusterNode {
     const storeLogger = logger.child({ part: "store" });
     const lead = new VoterLead({
       ...{ self: node.id, membership: this.#membership, peers: this.#peers, logger: storeLogger },
-      inside: (id) => this.#insideOf(id),
+      ...{ inside: (id) => this.#insideOf(id), nowMs: () => performance.now() },
     });
     this.#store = new StoreLoop({
       ...{ self: node, place, lead, membership: this.#membership, clock: systemClock },

@@ -197,7 +197,12 @@ export class StoreLoop {
     }
     if (record?.member === member) return place.keep();
     const next: VoterRecord = { version: 1, store, member };
-    await place.begin(next, { begins: "existing", members });
+    // Who leads may take this node for the one that had its id before; etcd must find its own name at its own place.
+    const name = membership.roster().self.member.name;
+    const named = members.map((each) =>
+      each.peerUrl === place.peerUrl ? { ...each, name } : each,
+    );
+    await place.begin(next, { begins: "existing", members: named });
     membership.setStore({ id: store.id, generation: store.generation });
     logger.info("this node takes part in the store", { name: store.name, member });
     this.#lookIn(0);

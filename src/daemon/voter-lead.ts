@@ -33,6 +33,7 @@ export interface VoterLeadOptions {
   readonly peers: Pick<PeerRequests, "request" | "unreachable">;
   /** A node's address inside of the overlay. */
   readonly inside: (id: NodeId) => string;
+  readonly nowMs: () => number;
   readonly logger: Logger;
 }
 
@@ -41,6 +42,8 @@ export const CLUSTER_NAME_KEY = "cluster/name";
 export const CONFIG_VERSION_KEY = "cluster/config-version";
 
 const ASK_MS = 1000;
+/** Twins are told apart in less. */
+const STEADY_MS = 10_000;
 const START_MS = 5000;
 /** A learner that is behind by no more entries than this has all but the last moments; etcd looks itself before it gives the vote. */
 const NEAR_ENTRIES = 1000n;
@@ -60,8 +63,9 @@ export class VoterLead {
 
   #nodeOf({ member, metadata }: RosterNode, hears: boolean): VoterNode {
     const { id, raftPort, store } = metadata;
+    const isSteady = hears && this.#options.nowMs() - member.sinceMs >= STEADY_MS;
     const url = peerUrl({ ip: this.#options.inside(id), port: raftPort });
-    return { id, name: member.name, peerUrl: url, isHeard: hears, store };
+    return { id, name: member.name, peerUrl: url, isHeard: hears, isSteady, store };
   }
 
   /** Takes the next step of the plan; true when there was one, or one is waited for. Throws as the store and the nodes do. */

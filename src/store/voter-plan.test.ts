@@ -15,7 +15,8 @@ const url = (id: number): string => `https://10.32.0.${id}:9212`;
 const name = (id: number, key = "0"): string => `${id}-${key.repeat(8)}`;
 
 function node(id: number, different: Partial<VoterNode> = {}): VoterNode {
-  return { id, name: name(id), peerUrl: url(id), isHeard: true, store: undefined, ...different };
+  const known = { id, name: name(id), peerUrl: url(id), isHeard: true, isSteady: true };
+  return { ...known, store: undefined, ...different };
 }
 
 function member(id: number, different: Partial<StoreMember> = {}): StoreMember {
@@ -91,6 +92,9 @@ test("a voter that left, was wiped, or was launched anew loses its vote; one tha
   );
   assert.equal(short(nextVoterStep(withThird(node(3)))), "remove 3");
   assert.equal(short(nextVoterStep(withThird(node(3, { name: name(3, "f") })))), "remove 3");
+  // It may be a twin that is about to lose the id.
+  const newcomer = node(3, { name: name(3, "f"), isSteady: false });
+  assert.equal(short(nextVoterStep(withThird(newcomer))), "nothing");
   assert.equal(short(nextVoterStep({ ...three, departed: new Set([name(3)]) })), "remove 3");
 });
 

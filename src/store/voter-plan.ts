@@ -34,6 +34,8 @@ export interface VoterNode {
   /** Where its etcd serves, or would. */
   readonly peerUrl: string;
   readonly isHeard: boolean;
+  /** It has been heard under this name for a while: of two who claim one id the one that has it is known by then. */
+  readonly isSteady: boolean;
   /** What it says it holds to; undefined: nothing, as one that was never asked, or whose disk was wiped. */
   readonly store: StoreMark | undefined;
 }
@@ -93,7 +95,7 @@ function reasonToGo(member: StoreMember, facts: VoterFacts): string | undefined 
   if (departed.has(member.name)) return "it left the cluster";
   const node = nodeOf(member, nodes);
   if (node === undefined) {
-    const successor = nodes.find(({ peerUrl, isHeard }) => isHeard && peerUrl === member.peerUrl);
+    const successor = nodes.find(({ peerUrl, isSteady }) => isSteady && peerUrl === member.peerUrl);
     return successor && `${successor.name} is in its place`;
   }
   // A learner has no vote to lose, and holds up those that come after it.
