@@ -59,7 +59,7 @@ export class StoreLoop {
     );
   }
 
-  /** Takes up what this node had, and looks every half second from now on. */
+  /** Takes up what this node had; with a vote it looks every half second from now on. */
   begin(): void {
     const { place } = this.#options;
     if (place.record) this.#changes.add(() => place.renew());
@@ -227,7 +227,8 @@ export class StoreLoop {
 
   #lookIn(ms: number): void {
     this.#cancel();
-    if (this.#closed) return;
+    // A node without a vote has nothing to look at until it makes a store or is given a vote.
+    if (this.#closed || this.#options.place.record === undefined) return;
     this.#cancel = this.#options.clock.after(ms, () =>
       this.#changes.add(async () => {
         let isBusy = false;
