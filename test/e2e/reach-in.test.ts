@@ -385,7 +385,7 @@ test("a host that loses its power in the middle of a command, a copy and a log: 
       (await ran("top", "far")).stdout.includes("sleep 2000\n") ? true : undefined,
     );
     const copy = piped(
-      `{ tar -C /tmp/cp -cf - in; sleep 100; } | { ${hansa} cp - far:/root; echo "status $?" >&2; }`,
+      `{ tar -C /tmp/cp -cf - in; sh -c 'echo $$ >/tmp/holder; exec sleep 100'; } | { ${hansa} cp - far:/root; echo "status $?" >&2; }`,
     );
     // Docker answers nothing about a container while it unpacks into it.
     const entry = /"operation":"writeArchive","container":"host2\/far","result":"ok"/g;
@@ -402,7 +402,7 @@ test("a host that loses its power in the middle of a command, a copy and a log: 
         ? true
         : undefined,
     );
-    await must(laptop, "sh", "-c", "kill $(pidof sleep)");
+    await must(laptop, "sh", "-c", "kill $(cat /tmp/holder)");
     const cut = await copy;
     assert.match(
       cut.stderr,
