@@ -75,6 +75,7 @@ const PURE_FILES = [
   "streams/tar-header.ts",
   "client/log-position.ts",
   "store/check-transaction.ts",
+  "store/store-copy.ts",
   "store/voter-plan.ts",
   "store/store-name.ts",
   "store/etcd/etcd-config.ts",

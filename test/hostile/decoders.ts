@@ -46,6 +46,7 @@ import * as names from "../../src/names/name-set.ts";
 import * as control from "../../src/plugin/control-codec.ts";
 import { answeredIndex } from "../../src/relay/handshake-initiation.ts";
 import { decodeFrame, encodeFrame, FrameSplitter } from "../../src/relay/relay-frame.ts";
+import { decodeStoreCopy, encodeStoreCopy } from "../../src/store/store-copy.ts";
 import { decodeLogMessage } from "../../src/streams/log-message.ts";
 import {
   decodeStreamFrame,
@@ -257,6 +258,18 @@ export const DECODERS: readonly Decoder[] = [
     name: "certificates/certificate-record.ts decodeRecords",
     seeds: [CERTIFICATES],
     decode: decodeRecords,
+  },
+  {
+    name: "store/store-copy.ts decodeStoreCopy",
+    seeds: [
+      encodeStoreCopy({
+        ...{ store: { id: "a1", name: "prod", generation: 1 }, revision: 9n, takenAtMs: 1.7e12 },
+        entries: ["a", "b"].map((key) => ({
+          ...{ key, value: Buffer.from(key), revision: 9n, created: 8n },
+        })),
+      }),
+    ],
+    decode: decodeStoreCopy,
   },
   {
     name: "daemon/tunnel-probe.ts decodeProbe",
