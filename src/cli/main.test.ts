@@ -100,7 +100,12 @@ for (const [line, sentence, hint] of [
   [`launch --id 1 ${TOKEN} --subnet 10.32.0.1/12`, /subnet, .* received: 10.32.0.1\/12$/, /./],
   [`launch --id 1 ${TOKEN} --domain a_b`, /domain, required: a DNS name, received: a_b$/, /./],
   [`launch --id 1 ${TOKEN} --link0 eth0`, /invalid argument: link0, .* received: eth0$/, /./],
-  [`launch --id 1 ${TOKEN} --link1 192.0.2.1`, /missing required parameter: link0$/, /./],
+  [
+    `launch --id 1 ${TOKEN} --link0 192.0.2.1 --link1 192.0.2.1,priority=2`,
+    /invalid argument: link1, required: another address than link0's, received: 192.0.2.1,priority=2$/,
+    /see hansa launch --help/,
+  ],
+  [`launch --id 1 ${TOKEN} --link8 192.0.2.1`, /a node has at most 8 links/, /./],
   [`launch --id 1 ${TOKEN} --gossip-port 0`, /gossip-port, .* received: 0$/, /./],
   [`launch --id 1 ${TOKEN} --token-file f`, /either --token or --token-file/, /./],
   [

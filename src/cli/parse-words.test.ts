@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { HansaError } from "../errors.ts";
+import { plainLinks } from "../values/node-link.ts";
 import { closestWord } from "./closest-word.ts";
 import type { CommandSpec } from "./command.ts";
 import { exec } from "./commands/exec.ts";
@@ -105,7 +106,7 @@ test("launch reads everything that it documents", () => {
     subnet: "10.0.0.0/8",
     name: "n",
     domain: undefined,
-    links: ["192.0.2.1", "2001:db8::1"],
+    links: plainLinks(["192.0.2.1", "2001:db8::1"]),
     ports: { gossip: 7000 },
     encryption: "none",
     targets: ["host1", "[::1]:99"],

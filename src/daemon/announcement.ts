@@ -11,6 +11,7 @@ import type { NodeFile } from "../processes/node-file.ts";
 import { storePorts } from "../processes/store-process.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { parseIpv4 } from "../values/ipv4.ts";
+import { type NodeLink, plainLinks } from "../values/node-link.ts";
 import { announcedAddress, overlayBlock } from "./underlay.ts";
 
 export interface AnnouncementOptions {
@@ -55,8 +56,8 @@ export class Announcement {
 
   /** Where others reach our gossip; loopback on a host that never had an address. */
   get endpoint(): Endpoint {
-    const [ip = "127.0.0.1"] = this.#metadata.links;
-    return { ip, port: this.#node.ports.gossip };
+    const [first] = this.#metadata.links;
+    return { ip: first?.address ?? "127.0.0.1", port: this.#node.ports.gossip };
   }
 
   /** The metadata as gossip carries it. */
@@ -83,7 +84,7 @@ export class Announcement {
   followAddresses(): boolean {
     const links = announcedLinks(this.#node);
     // An interface that is down for a while has no address; announcing none would put loopback in its place.
-    if (links.length === 0 || links.join() === this.#metadata.links.join()) return false;
+    if (links.length === 0 || sameLinks(links, this.#metadata.links)) return false;
     this.#metadata = { ...this.#metadata, links };
     return true;
   }
@@ -98,9 +99,13 @@ export class Announcement {
 }
 
 /** Those that launch named, else the one of the host's own that is nearest to the targets; none on a host without any. */
-function announcedLinks({ links, targets, subnet }: NodeFile): readonly string[] {
+function announcedLinks({ links, targets, subnet }: NodeFile): readonly NodeLink[] {
   if (links.length > 0) return links;
   const near = targets.filter((target) => parseIpv4(target) !== undefined);
   const found = announcedAddress(networkInterfaces(), near, overlayBlock(subnet));
-  return found === undefined ? [] : [found];
+  return found === undefined ? [] : plainLinks([found]);
+}
+
+function sameLinks(a: readonly NodeLink[], b: readonly NodeLink[]): boolean {
+  return a.length === b.length && a.every(({ address }, index) => address === b[index]?.address);
 }

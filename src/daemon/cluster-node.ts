@@ -241,7 +241,8 @@ export class ClusterNode {
       answers: () => this.answers,
       addresses: () => {
         const inside = this.#dataPath.inside(node.id);
-        return [this.#membership.endpoint.ip, ...node.links, ...(inside ? [inside.ip] : [])];
+        const links = node.links.map(({ address }) => address);
+        return [this.#membership.endpoint.ip, ...links, ...(inside ? [inside.ip] : [])];
       },
     });
     this.#joins = new JoinDesk({

@@ -131,7 +131,7 @@ export class MemberSearch {
       .filter(({ name }) => name !== ownName)
       .map((member) => ({
         ...member,
-        links: decodeMetadata(member.meta)?.links ?? [],
+        links: decodeMetadata(member.meta)?.links.map(({ address }) => address) ?? [],
         departed: hasDeparted(member.name),
       }));
   }

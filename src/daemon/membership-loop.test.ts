@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silentLogger } from "../host/logger.ts";
 import { createIdentity, type Identity, identityKeys } from "../identity/identity.ts";
+import { plainLinks } from "../values/node-link.ts";
 import { MembershipLoop } from "./membership-loop.ts";
 import { until } from "./until.ts";
 
@@ -27,7 +28,7 @@ class Stage implements AsyncDisposable {
         cluster: "test",
         subnet: "10.32.0.0/12",
         targets,
-        links: [`127.0.0.${id}`],
+        links: plainLinks([`127.0.0.${id}`]),
         ports: { gossip: await freePort(), overlay: 6784, api: 1443 },
         encryption: "wireguard",
       },

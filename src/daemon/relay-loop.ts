@@ -284,7 +284,12 @@ export class RelayLoop {
     const { links, ports } = peer.metadata;
     const isDirect = this.path(id).kind === "direct" && this.#options.tunnel(id).proved;
     const inside = isDirect ? this.#options.nodeAddress(id) : undefined;
-    const places = [peer.member.endpoint.ip, ...links, ...(inside === undefined ? [] : [inside])];
+    const addresses = links.map(({ address }) => address);
+    const places = [
+      peer.member.endpoint.ip,
+      ...addresses,
+      ...(inside === undefined ? [] : [inside]),
+    ];
     return [...new Set(places)].map((ip) => ({ ip, port: ports.overlay }));
   }
 

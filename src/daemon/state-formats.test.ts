@@ -21,7 +21,8 @@ test("what this build writes is of the formats that it says it knows", async () 
     await saveIdentity(dir, await createIdentity({ token: "t", cluster: "hansa" }));
     await saveNodeFile(join(dir, "node.json"), {
       ...{ version: 1, id: 1, name: "n", cluster: "hansa", subnet: "10.32.0.0/12", targets: [] },
-      ...{ links: [], ports: { gossip: 6783, overlay: 6784, api: 1443 }, encryption: "wireguard" },
+      ...{ links: [{ number: 1, address: "192.0.2.1", priority: 1 }] },
+      ...{ ports: { gossip: 6783, overlay: 6784, api: 1443 }, encryption: "wireguard" },
     });
     const book = await CertificateBook.load({
       ...{ path: join(dir, "certificates.json"), self: 1, clock: systemClock },
@@ -45,8 +46,8 @@ test("what this build writes is of the formats that it says it knows", async () 
     await writeFile(join(dir, "ring.json"), '{"version":2}');
     const words = "ring.json is written in format 2, and that build knows formats up to 1";
     assert.equal(tooOldFor(formatsOnDisk(dir), STATE_FORMATS), words);
-    assert.equal(tooOldFor(formatsOnDisk(dir), {}), words);
-    assert.equal(tooOldFor(formatsOnDisk(dir), { "ring.json": 2 }), undefined);
+    assert.equal(tooOldFor(formatsOnDisk(dir), { "node.json": 2 }), words);
+    assert.equal(tooOldFor(formatsOnDisk(dir), { "node.json": 2, "ring.json": 2 }), undefined);
   } finally {
     await rm(dir, { recursive: true });
   }

@@ -1,6 +1,7 @@
 /** Builds what a status is made from, for the tests of this folder: nodes by id, and what each test makes different. */
 import type { MemberView } from "../membership/machine.ts";
 import { encodeMetadata } from "../membership/metadata.ts";
+import { plainLinks } from "../values/node-link.ts";
 import { type Roster, rosterOf } from "./roster.ts";
 import type { StatusFacts } from "./status-view.ts";
 import type { TunnelView } from "./tunnel-proof.ts";
@@ -34,7 +35,7 @@ export function memberOf(spec: MemberSpec): MemberView {
     boot: 1,
     engineId: "",
     role: "peer",
-    links: [`192.168.48.${10 + id}`],
+    links: plainLinks([`192.168.48.${10 + id}`]),
     ports: { gossip: 6783, overlay: 6784, api: 1443 },
     wireguardKey: new Uint8Array(32),
     version: "test",

@@ -9,7 +9,7 @@ import { join } from "node:path";
 /** File below the state directory → the highest version that this build knows. */
 export const STATE_FORMATS: Readonly<Record<string, number>> = {
   "identity.json": 1,
-  "node.json": 1,
+  "node.json": 2,
   "membership.json": 1,
   "ring.json": 1,
   "certificates.json": 1,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bytesToIp, ipToBytes } from "../values/ip-bytes.ts";
+import { plainLinks } from "../values/node-link.ts";
 import { formatMemberName, parseMemberName } from "./member-name.ts";
 import { decodeMetadata, encodeMetadata, type NodeMetadata } from "./metadata.ts";
 
@@ -16,6 +17,19 @@ const ip = fc
   .map((bytes) => bytesToIp(bytes) ?? "");
 const port = fc.integer({ min: 1, max: 65535 });
 
+const links = fc
+  .subarray([0, 1, 2, 3, 4, 5, 6, 7])
+  .chain((numbers) =>
+    fc.tuple(
+      ...numbers.map((number) =>
+        fc.record(
+          { number: fc.constant(number), address: ip, priority: fc.integer({ min: 0, max: 255 }) },
+          { noNullPrototype: true },
+        ),
+      ),
+    ),
+  );
+
 const metadata: fc.Arbitrary<NodeMetadata> = fc.record(
   {
     id: port,
@@ -25,7 +39,7 @@ const metadata: fc.Arbitrary<NodeMetadata> = fc.record(
     boot: u32,
     engineId: word(64),
     role: fc.constant("peer" as const),
-    links: fc.array(ip, { maxLength: 8 }),
+    links,
     ports: fc.record({ gossip: port, overlay: port, api: port }, { noNullPrototype: true }),
     wireguardKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
     version: word(32),
@@ -79,12 +93,16 @@ test("garbage, other members' metadata and anything cut short are foreign", () =
         const bytes = encodeMetadata(node);
         const length = Math.floor(bytes.length * share);
         const found = decodeMetadata(bytes.slice(0, length));
-        // Builds without a store ended before its port, those that served no other machines before the port of the API.
-        const storeless = { ...node, raftPort: 9212 };
+        // Builds that knew no priorities ended before the links' numbers,
+        // those without a store before its port, those that served no other machines before the port of the API.
+        const plain = { ...node, links: plainLinks(node.links.map(({ address }) => address)) };
+        const storeless = { ...plain, raftPort: 9212 };
         const earlier = { ...storeless, ports: { ...node.ports, api: 1443 } };
+        const whole = bytes.length - 2 * node.links.length;
         const former = new Map([
-          [bytes.length - 2, storeless],
-          [bytes.length - 4, earlier],
+          [whole, plain],
+          [whole - 2, storeless],
+          [whole - 4, earlier],
         ]);
         assert.deepEqual(found, former.get(length));
       },
@@ -104,8 +122,10 @@ test("fields beyond their bounds are refused", () => {
     { id: 0 },
     { name: "x".repeat(64) },
     { keyFingerprint: "XYZ" },
-    { links: new Array(9).fill("10.0.0.1") },
-    { links: ["host1"] },
+    { links: plainLinks(new Array(9).fill("10.0.0.1")) },
+    { links: plainLinks(["host1"]) },
+    { links: [{ number: 8, address: "10.0.0.1", priority: 1 }] },
+    { links: [{ number: 0, address: "10.0.0.1", priority: 256 }] },
     { ports: { gossip: 0, overlay: 1, api: 2 } },
     { wireguardKey: new Uint8Array(31) },
     { subnet: { base: 1, prefix: 12 } },

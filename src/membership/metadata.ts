@@ -7,12 +7,12 @@
 import { type Cidr, cidrRange } from "../values/cidr.ts";
 import { bytesToIp, ipToBytes } from "../values/ip-bytes.ts";
 import { MAX_NODE_ID, type NodeId } from "../values/node-id.ts";
+import { isNodeLink, MAX_LINKS, type NodeLink, plainLinks } from "../values/node-link.ts";
 import { MAX_META_BYTES } from "./acceptable.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { isKeyFingerprint } from "./member-name.ts";
 
-export const MAX_LINKS = 8;
 export const MAX_HOST_NAME_BYTES = 63;
 const MAX_ENGINE_ID_BYTES = 64;
 const MAX_VERSION_BYTES = 32;
@@ -41,8 +41,8 @@ export interface NodeMetadata {
   /** The Docker Engine's id; at most 64 bytes, may be empty. */
   readonly engineId: string;
   readonly role: (typeof ROLES)[number];
-  /** The node's addresses, at most 8 IP literals, best first. */
-  readonly links: readonly string[];
+  /** At most 8, by number. */
+  readonly links: readonly NodeLink[];
   readonly ports: { readonly gossip: number; readonly overlay: number; readonly api: number };
   /** 32 bytes. */
   readonly wireguardKey: Uint8Array;
@@ -77,8 +77,8 @@ export function encodeMetadata(node: NodeMetadata): Uint8Array {
     .u8(ROLES.indexOf(node.role))
     .u8(node.links.length);
   for (const link of node.links) {
-    const bytes = ipToBytes(link);
-    refuseUnless(bytes !== undefined, `link "${link}"`);
+    const bytes = ipToBytes(link.address);
+    refuseUnless(bytes !== undefined && isNodeLink(link), `link "${link.address}"`);
     writer.u8(bytes.length).raw(bytes);
   }
   writer
@@ -93,6 +93,7 @@ export function encodeMetadata(node: NodeMetadata): Uint8Array {
     .u8(node.subnet.prefix)
     .u16(api)
     .u16(node.raftPort);
+  for (const { number, priority } of node.links) writer.u8(number).u8(priority);
   return writer.finish();
 }
 
@@ -110,7 +111,7 @@ export function decodeMetadata(bytes: Uint8Array): NodeMetadata | undefined {
   const boot = reader.u32();
   const engineId = reader.text(MAX_ENGINE_ID_BYTES);
   const role = ROLES[reader.u8()];
-  const links = readLinks(reader);
+  const addresses = readAddresses(reader);
   const gossip = reader.u16();
   const overlay = reader.u16();
   const wireguardKey = reader.raw(KEY_BYTES);
@@ -123,6 +124,8 @@ export function decodeMetadata(bytes: Uint8Array): NodeMetadata | undefined {
   const api = reader.remaining > 0 ? reader.u16() : DEFAULT_API_PORT;
   // Builds before it had no store.
   const raftPort = reader.remaining > 0 ? reader.u16() : DEFAULT_RAFT_PORT;
+  // Builds before it numbered links as they came, and knew no priorities.
+  const links = reader.remaining > 0 ? readLinks(reader, addresses) : plainLinks(addresses);
   const ports = { gossip, overlay, api };
   reader.demand(id >= 1 && [gossip, overlay, api, raftPort].every(isPort) && isBlock(subnet));
   if (reader.hasFailed || role === undefined || encryption === undefined) return undefined;
@@ -146,7 +149,7 @@ export function decodeMetadata(bytes: Uint8Array): NodeMetadata | undefined {
   };
 }
 
-function readLinks(reader: ByteReader): string[] {
+function readAddresses(reader: ByteReader): string[] {
   const count = reader.u8();
   reader.demand(count <= MAX_LINKS);
   const links: string[] = [];
@@ -156,6 +159,16 @@ function readLinks(reader: ByteReader): string[] {
     if (link !== undefined) links.push(link);
   }
   return links;
+}
+
+/** Number and priority of each address. A number twice is nobody's link: which of both a peer is to use could not be told. */
+function readLinks(reader: ByteReader, addresses: readonly string[]): NodeLink[] {
+  const links = addresses.map((address) => ({
+    ...{ number: reader.u8(), address, priority: reader.u8() },
+  }));
+  reader.demand(links.every(({ number }) => number < MAX_LINKS));
+  reader.demand(new Set(links.map(({ number }) => number)).size === links.length);
+  return links.sort((a, b) => a.number - b.number);
 }
 
 function isPort(value: number): boolean {

@@ -17,6 +17,7 @@ import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { HansaError, isHansaError } from "../errors.ts";
 import { cidrRange, formatCidr, overlaps, parseCidr } from "../values/cidr.ts";
+import { plainLinks } from "../values/node-link.ts";
 import { kernelHasWireguard, neededTools } from "./host-tools.ts";
 import { requestedNode, requireOwnLinks } from "./launch-request.ts";
 import { lastSentence, rotateLog } from "./log-file.ts";
@@ -158,7 +159,7 @@ const NODE: NodeFile = {
   cluster: "hansa",
   subnet: "10.32.0.0/12",
   targets: ["host1", "[fd00::1]:7000"],
-  links: ["10.0.0.1"],
+  links: plainLinks(["10.0.0.1"]),
   ports: { gossip: 6783, overlay: 6784, api: 1443 },
   encryption: "none",
 };
@@ -168,6 +169,9 @@ test("node.json comes back as it was written, and a damaged one is refused namin
   assert.equal(await loadNodeFile(path), undefined);
   await saveNodeFile(path, NODE);
   assert.deepEqual(await loadNodeFile(path), NODE);
+  const several = { ...NODE, links: NODE.links.map((link) => ({ ...link, priority: 7 })) };
+  await saveNodeFile(path, several);
+  assert.deepEqual(await loadNodeFile(path), several);
   const damages: readonly (readonly [string, unknown])[] = [
     ["id", 0],
     ["id", "1"],
@@ -177,6 +181,7 @@ test("node.json comes back as it was written, and a damaged one is refused namin
     ["targets", ["a b"]],
     ["targets", null],
     ["links", Array(9).fill("10.0.0.1")],
+    ["links", [{ number: 8, address: "10.0.0.1", priority: 1 }]],
     ["ports", { gossip: 6783 }],
     ["ports", null],
     ["encryption", "rot13"],
@@ -189,7 +194,7 @@ test("node.json comes back as it was written, and a damaged one is refused namin
       field,
     );
   }
-  for (const text of ["", "{", "[]", "null", '{"version":2}']) {
+  for (const text of ["", "{", "[]", "null", '{"version":3}']) {
     writeFileSync(path, text);
     await assert.rejects(loadNodeFile(path), (error) => isHansaError(error, "STATE_DAMAGED"));
   }
@@ -256,9 +261,9 @@ test("a link must be an address of this host, and the refusal names those that i
     lo: [{ address: "127.0.0.1" }],
     eth0: [{ address: "192.168.48.11" }],
   } as unknown as NodeJS.Dict<NetworkInterfaceInfo[]>;
-  requireOwnLinks(["192.168.48.11"], interfaces);
+  requireOwnLinks(plainLinks(["192.168.48.11"]), interfaces);
   assert.throws(
-    () => requireOwnLinks(["192.168.48.11", "1.2.3.4"], interfaces),
+    () => requireOwnLinks(plainLinks(["192.168.48.11", "1.2.3.4"]), interfaces),
     (error) =>
       isHansaError(error, "USAGE") &&
       /1\.2\.3\.4/.test(error.message) &&

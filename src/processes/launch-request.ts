@@ -7,8 +7,9 @@ import { addressPlan, DEFAULT_SUBNET } from "../ipam/address-plan.ts";
 import { isDnsName } from "../values/dns-name.ts";
 import { parseTarget } from "../values/endpoint.ts";
 import { MAX_NODE_ID } from "../values/node-id.ts";
+import { formatNodeLinks, isNodeLink, MAX_LINKS, type NodeLink } from "../values/node-link.ts";
 import type { LaunchOptions, NodeRequest } from "./launch.ts";
-import { DEFAULT_CLUSTER, DEFAULT_PORTS, MAX_LINKS, type NodeFile } from "./node-file.ts";
+import { DEFAULT_CLUSTER, DEFAULT_PORTS, type NodeFile } from "./node-file.ts";
 import { storePorts } from "./store-process.ts";
 
 /** Node names are shown, gossiped and served as DNS names. */
@@ -36,9 +37,13 @@ export function requestedNode(options: NodeRequest, hostName: string): NodeFile 
     if (parseTarget(target) === undefined) bad("HOST", "HOST[:PORT]", target);
   }
   if (links.length > MAX_LINKS) bad("links", `at most ${MAX_LINKS}`, String(links.length));
-  for (const link of links) {
-    if (isIP(link) === 0) bad("link", "an address of this host", link);
+  for (const { number, address, priority } of links) {
+    if (!isNodeLink({ number, address, priority })) bad("link", "an address of this host", address);
   }
+  const addresses = new Set(links.map(({ address }) => address));
+  const numbers = new Set(links.map(({ number }) => number));
+  if (Math.min(addresses.size, numbers.size) < links.length)
+    bad("links", "each number and address once", formatNodeLinks(links));
   if (domain !== undefined && !isDnsName(domain)) bad("domain", "a DNS name", domain);
   for (const address of certificateAddresses) {
     if (isIP(address) === 0) bad("address", "an IP address", address);
@@ -62,7 +67,7 @@ export function requestedNode(options: NodeRequest, hostName: string): NodeFile 
     cluster,
     subnet,
     targets: [...new Set(targets)],
-    links: [...new Set(links)],
+    links: links.toSorted((a, b) => a.number - b.number),
     ports,
     encryption,
     ...(domain !== undefined && { domain }),
@@ -80,15 +85,16 @@ function requireRoom(subnet: string, id: number): void {
 
 /** Throws USAGE when one of `links` is not an address of this host: others would dial somebody else. */
 export function requireOwnLinks(
-  links: readonly string[],
+  links: readonly NodeLink[],
   interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>,
 ): void {
   const own = Object.values(interfaces).flatMap(
     (list) => list?.map(({ address }) => address) ?? [],
   );
-  const strange = links.find((link) => !own.includes(link));
+  const strange = links.find(({ address }) => !own.includes(address));
   if (strange === undefined) return;
-  throw new HansaError("USAGE", `invalid argument: link, ${strange} is no address of this host`, {
+  const text = `invalid argument: link${strange.number}, ${strange.address} is no address of this host`;
+  throw new HansaError("USAGE", text, {
     hint: `this host has ${own.filter((ip) => ip !== "127.0.0.1" && ip !== "::1").join(", ")}`,
   });
 }
@@ -109,7 +115,7 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
     ["subnet", options.subnet, stored.subnet],
     ["name", options.name, stored.name],
     ["domain", options.domain, stored.domain],
-    ["links", options.links?.join(",") || undefined, stored.links.join(",")],
+    ["links", options.links && formatNodeLinks(options.links), formatNodeLinks(stored.links)],
     ["gossip port", options.ports?.gossip, stored.ports.gossip],
     ["overlay port", options.ports?.overlay, stored.ports.overlay],
     ["api port", options.ports?.api, stored.ports.api],

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { type ErrorCode, type HansaError, isHansaError } from "../errors.ts";
 import { createIdentity } from "../identity/identity.ts";
 import { loadIdentity, saveIdentity } from "../identity/identity-file.ts";
+import { plainLinks } from "../values/node-link.ts";
 import { copiesOf, eventually, launchApart, makeFakeHost, pidOf } from "./fake-node.ts";
 import { type LaunchOptions, launch } from "./launch.ts";
 import { loadNodeFile } from "./node-file.ts";
@@ -173,8 +174,8 @@ test("what is wrong with the request is refused with one sentence and nothing ch
     [{ cluster: "a b" }, "USAGE", /cluster.*received: a b/],
     [{ name: "-x" }, "USAGE", /name/],
     [{ targets: ["host1", "ho st"] }, "USAGE", /received: ho st/],
-    [{ links: ["host1"] }, "USAGE", /link.*received: host1/],
-    [{ links: Array(9).fill("10.0.0.1") }, "USAGE", /links, required: at most 8/],
+    [{ links: plainLinks(["host1"]) }, "USAGE", /link.*received: host1/],
+    [{ links: plainLinks(Array(9).fill("10.0.0.1")) }, "USAGE", /links, required: at most 8/],
     [{ ports: { gossip: 70_000 } }, "USAGE", /gossip port/],
     [{ ports: { gossip: 5, overlay: 5 } }, "USAGE", /overlay port/],
     [{ subnet: "10.32.0.1/12" }, "IPAM_SUBNET_INVALID", /subnet.*10\.32\.0\.1\/12/],

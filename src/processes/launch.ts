@@ -15,6 +15,7 @@ import { createIdentity, type Identity, tokenMatches } from "../identity/identit
 import { loadIdentity, saveIdentity } from "../identity/identity-file.ts";
 import { parseCidr } from "../values/cidr.ts";
 import type { NodeId } from "../values/node-id.ts";
+import type { NodeLink } from "../values/node-link.ts";
 import { dockerNetworks } from "./docker-reach.ts";
 import { neededTools, requireTools } from "./host-tools.ts";
 import { refuseOtherLaunch, requestedNode, requireOwnLinks } from "./launch-request.ts";
@@ -40,7 +41,7 @@ export interface NodeRequest {
   readonly cluster?: string | undefined;
   readonly subnet?: string | undefined;
   readonly name?: string | undefined;
-  readonly links?: readonly string[] | undefined;
+  readonly links?: readonly NodeLink[] | undefined;
   readonly ports?: Partial<Ports> | undefined;
   readonly encryption?: Encryption | undefined;
   readonly domain?: string | undefined;

@@ -11,6 +11,7 @@ import { parseCidr } from "../values/cidr.ts";
 import { isDnsName } from "../values/dns-name.ts";
 import { parseTarget } from "../values/endpoint.ts";
 import { MAX_NODE_ID, type NodeId } from "../values/node-id.ts";
+import { arePlain, isNodeLink, MAX_LINKS, type NodeLink, plainLinks } from "../values/node-link.ts";
 
 export type Encryption = "wireguard" | "none";
 
@@ -33,9 +34,12 @@ export interface Ports {
 
 export const DEFAULT_PORTS: Ports = { gossip: 6783, overlay: 6784, api: 1443 };
 export const DEFAULT_CLUSTER = "hansa";
-export const MAX_LINKS = 8;
+
+/** Of a file whose links have numbers or priorities of their own. */
+const NEWEST_FORMAT = 2;
 
 export interface NodeFile {
+  /** Of this record, not of the file. */
   readonly version: 1;
   readonly id: NodeId;
   readonly name: string;
@@ -44,8 +48,8 @@ export interface NodeFile {
   readonly subnet: string;
   /** As the user gave them, each once, in the order given. */
   readonly targets: readonly string[];
-  /** Own addresses to announce, at most 8; empty: found by the daemon. */
-  readonly links: readonly string[];
+  /** Own addresses to announce, at most 8, by number; empty: one, found by the daemon. */
+  readonly links: readonly NodeLink[];
   readonly ports: Ports;
   readonly encryption: Encryption;
   /** The DNS name that the API's certificate is valid for, beside those of loopback; absent: the node's name. */
@@ -62,7 +66,11 @@ export async function loadNodeFile(path: string): Promise<NodeFile | undefined> 
 
 /** Replaces the node file: whole or not at all, on disk before it returns. Its directory must exist. */
 export async function saveNodeFile(path: string, node: NodeFile): Promise<void> {
-  await atomicWrite(path, `${JSON.stringify(node, null, 2)}\n`, 0o600);
+  // What addresses alone tell is written as them, so that a build that knows nothing else goes on reading it.
+  const file = arePlain(node.links)
+    ? { ...node, links: node.links.map(({ address }) => address) }
+    : { ...node, version: NEWEST_FORMAT };
+  await atomicWrite(path, `${JSON.stringify(file, null, 2)}\n`, 0o600);
 }
 
 function decode(path: string, value: unknown): NodeFile {
@@ -72,7 +80,7 @@ function decode(path: string, value: unknown): NodeFile {
   };
   check("the file", typeof value === "object" && value !== null && !Array.isArray(value));
   const file = value as Record<string, unknown>;
-  if (file["version"] !== 1) {
+  if (file["version"] !== 1 && file["version"] !== NEWEST_FORMAT) {
     throw new HansaError("STATE_DAMAGED", `${path} has a version that this hansa does not know`, {
       hint: "run the hansa version that wrote it, or a newer one",
     });
@@ -84,7 +92,7 @@ function decode(path: string, value: unknown): NodeFile {
   check("cluster", typeof cluster === "string" && isClusterName(cluster));
   check("subnet", typeof subnet === "string" && parseCidr(subnet) !== undefined);
   check("targets", isTexts(targets) && targets.every((each) => parseTarget(each) !== undefined));
-  check("links", isTexts(links) && links.length <= MAX_LINKS);
+  check("links", areLinks(links));
   check("encryption", encryption === "wireguard" || encryption === "none");
   check("domain", domain === undefined || (typeof domain === "string" && isDnsName(domain)));
   check(
@@ -113,7 +121,7 @@ function decode(path: string, value: unknown): NodeFile {
     cluster: cluster as string,
     subnet: subnet as string,
     targets: targets as string[],
-    links: links as string[],
+    links: linksFrom(links),
     ports: {
       ...{ gossip: gossip as number, overlay: overlay as number, api: api as number },
       ...(raft !== undefined && { raft: raft as number }),
@@ -125,6 +133,18 @@ function decode(path: string, value: unknown): NodeFile {
       certificateAddresses: certificateAddresses as string[],
     }),
   };
+}
+
+/** Format 1 has addresses only, format 2 whole links. */
+function areLinks(value: unknown): value is string[] | NodeLink[] {
+  return (
+    Array.isArray(value) && value.length <= MAX_LINKS && (isTexts(value) || value.every(isNodeLink))
+  );
+}
+
+function linksFrom(value: unknown): readonly NodeLink[] {
+  if (!areLinks(value)) return [];
+  return value.every((each) => typeof each !== "string") ? value : plainLinks(value.map(String));
 }
 
 function isWhole(value: unknown, max: number): value is number {

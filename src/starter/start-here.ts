@@ -22,6 +22,7 @@ import { startNode } from "../processes/start-node.ts";
 import { stopNode } from "../processes/stop.ts";
 import { storePorts } from "../processes/store-process.ts";
 import type { ThisHost } from "../processes/this-host.ts";
+import { formatNodeLinks } from "../values/node-link.ts";
 import type { Admission, JoinQuestion } from "./admission.ts";
 import {
   DEFAULT_DOMAIN,
@@ -174,7 +175,7 @@ function refuseOtherStart(request: StartRequest, stored: NodeFile): void {
     ["address", request.addresses?.join(","), stored.certificateAddresses?.join(",")],
     ["cluster", request.cluster, stored.cluster],
     ["subnet", request.subnet, stored.subnet],
-    ["links", request.links?.join(","), stored.links.join(",")],
+    ["links", request.links && formatNodeLinks(request.links), formatNodeLinks(stored.links)],
     ["gossip port", request.ports?.gossip, stored.ports.gossip],
     ["overlay port", request.ports?.overlay, stored.ports.overlay],
     ["api port", request.ports?.api, stored.ports.api],

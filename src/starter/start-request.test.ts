@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isHansaError } from "../errors.ts";
+import { plainLinks } from "../values/node-link.ts";
 import { parseAdmission } from "./admission.ts";
 import { parseStartRequest, parseStopRequest } from "./start-request.ts";
 
@@ -13,7 +14,7 @@ test("a start is read field by field, and what was left out stays out", () => {
   assert.deepEqual(parseStartRequest(line), { join: false });
   const all = {
     ...{ name: "n", domain: "d", addresses: ["192.0.2.1"], cluster: "c", subnet: "10.0.0.0/12" },
-    ...{ links: ["192.0.2.2"], ports: { api: 2443 }, join: true },
+    ...{ links: plainLinks(["192.0.2.2"]), ports: { api: 2443 }, join: true },
   };
   assert.deepEqual(parseStartRequest({ ...line, ...all }), all);
   assert.deepEqual(parseStopRequest({ ...line, leave: true }), { leave: true });
@@ -27,7 +28,8 @@ test("unknown fields, other types, long texts and long lists are refused by name
     [{ name: "" }, /malformed at name$/],
     [{ name: "x".repeat(301) }, /malformed at name$/],
     [{ addresses: "192.0.2.1" }, /malformed at addresses$/],
-    [{ links: Array(17).fill("192.0.2.1") }, /malformed at links$/],
+    [{ links: ["192.0.2.1"] }, /malformed at links$/],
+    [{ links: Array(9).fill(plainLinks(["192.0.2.1"])[0]) }, /malformed at links$/],
     [{ ports: { ssh: 22 } }, /malformed at ports$/],
     [{ ports: { api: "22" } }, /malformed at ports$/],
     [{ ports: null }, /malformed at ports$/],

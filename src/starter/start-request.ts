@@ -5,6 +5,7 @@
  */
 import { HansaError } from "../errors.ts";
 import type { Ports } from "../processes/node-file.ts";
+import { isNodeLink, MAX_LINKS, type NodeLink } from "../values/node-link.ts";
 
 export const DEFAULT_NODE_NAME = "simplecontainer-node";
 export const DEFAULT_DOMAIN = "localhost";
@@ -18,7 +19,7 @@ export interface StartRequest {
   /** Name of the cluster that is made. Not with `join`. */
   readonly cluster?: string;
   readonly subnet?: string;
-  readonly links?: readonly string[];
+  readonly links?: readonly NodeLink[];
   readonly ports?: Partial<Ports>;
   /** Join a cluster: the asker is then asked to have the cluster admit this host. */
   readonly join: boolean;
@@ -47,7 +48,7 @@ export function parseStartRequest(fields: Fields): StartRequest {
     ...text(fields, "cluster"),
     ...text(fields, "subnet"),
     ...list(fields, "addresses"),
-    ...list(fields, "links"),
+    ...links(fields["links"]),
     ...ports(fields["ports"]),
     join: flag(fields, "join"),
   };
@@ -76,6 +77,14 @@ function list<Name extends string>(fields: Fields, name: Name): { [N in Name]?: 
   if (value === undefined) return {};
   if (!Array.isArray(value) || value.length > MAX_LIST || !value.every(isText)) malformed(name);
   return { [name]: value } as { [N in Name]?: string[] };
+}
+
+function links(value: unknown): { links?: NodeLink[] } {
+  if (value === undefined) return {};
+  if (!Array.isArray(value) || value.length > MAX_LINKS || !value.every(isNodeLink))
+    malformed("links");
+  const links = value.map(({ number, address, priority }) => ({ number, address, priority }));
+  return { links };
 }
 
 function ports(value: unknown): { ports?: Partial<Ports> } {

@@ -54,6 +54,7 @@ import {
   StreamFrameSplitter,
 } from "../../src/streams/stream-frame.ts";
 import { decodePax, decodeTarHeader, encodeTarHeader } from "../../src/streams/tar-header.ts";
+import { plainLinks } from "../../src/values/node-link.ts";
 import { CAPTURES } from "./corpus.ts";
 
 export interface Decoder {
@@ -231,7 +232,7 @@ export const DECODERS: readonly Decoder[] = [
         boot: 2,
         engineId: "ENGINE",
         role: "peer",
-        links: ["10.0.0.1", "fd00::1"],
+        links: plainLinks(["10.0.0.1", "fd00::1"]),
         ports: { gossip: 6783, overlay: 6784, api: 1443 },
         wireguardKey: Buffer.alloc(32, 3),
         version: "0.1.0",

@@ -1,23 +1,17 @@
 /** `hansa launch`: checks what was typed, then hands over to processes/launch. */
 import { readFileSync, statSync } from "node:fs";
-import { isIP } from "node:net";
 import { HansaError, isErrno } from "../../errors.ts";
 import { parseCidr } from "../../values/cidr.ts";
 import { isDnsName } from "../../values/dns-name.ts";
 import { parseTarget } from "../../values/endpoint.ts";
 import { MAX_NODE_ID, parseNodeId } from "../../values/node-id.ts";
-import type { Command, Context, OptionSpec, Words } from "../command.ts";
+import type { NodeLink } from "../../values/node-link.ts";
+import type { Command, Context, Words } from "../command.ts";
+import { LINK_OPTIONS, linksOf } from "../link-options.ts";
 import { withProgress } from "../output/progress.ts";
 import { requireRoot } from "../require-root.ts";
 
 const MAX_TOKEN_BYTES = 4096;
-
-const LINKS: readonly OptionSpec[] = Array.from({ length: 8 }, (_, index) => ({
-  name: `link${index}`,
-  value: "IP",
-  summary: "address of this host that peers use, the first found by default; up to --link7",
-  hidden: index > 0,
-}));
 
 export const launch: Command = {
   name: "launch",
@@ -49,7 +43,7 @@ A token on the command line is visible to other users of the host for a moment: 
       value: "DOMAIN",
       summary: "the one DNS name that its API's certificate is good for, default the node's name",
     },
-    ...LINKS,
+    ...LINK_OPTIONS,
     {
       name: "no-encryption",
       summary:
@@ -104,14 +98,15 @@ export interface LaunchRequest {
   readonly subnet: string | undefined;
   readonly name: string | undefined;
   readonly domain: string | undefined;
-  readonly links: readonly string[] | undefined;
+  readonly links: readonly NodeLink[] | undefined;
   readonly ports: Partial<Record<PortName, number>>;
   readonly encryption: "none" | undefined;
   readonly targets: readonly string[];
 }
 
 /** Everything but the token, checked. Pure. Throws USAGE naming the parameter. */
-export function launchRequest({ values, flags, operands }: Words): LaunchRequest {
+export function launchRequest(words: Words): LaunchRequest {
+  const { values, flags, operands } = words;
   const idText = values.get("id");
   if (idText === undefined) missing("id");
   if (!values.has("token") && !values.has("token-file")) missing("token");
@@ -137,23 +132,11 @@ export function launchRequest({ values, flags, operands }: Words): LaunchRequest
     cluster: values.get("cluster"),
     name: values.get("name"),
     domain,
-    links: linksOf(values),
+    links: linksOf(words, "launch"),
     encryption: flags.has("no-encryption") ? "none" : undefined,
     ports: launchPorts(values),
     targets: operands,
   };
-}
-
-function linksOf(values: ReadonlyMap<string, string>): string[] | undefined {
-  const links: string[] = [];
-  for (const [index, { name }] of LINKS.entries()) {
-    const address = values.get(name);
-    if (address === undefined) continue;
-    if (index > links.length) missing(`link${links.length}`);
-    if (isIP(address) === 0) bad(name, "an IP address of this host", address);
-    links.push(address);
-  }
-  return links.length === 0 ? undefined : links;
 }
 
 /** The ports given by --gossip-port and its like. Throws USAGE. */

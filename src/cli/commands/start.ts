@@ -6,6 +6,7 @@ import type { StartedNode } from "../../starter/starter-client.ts";
 import { isDnsName } from "../../values/dns-name.ts";
 import type { Command, Context, OptionSpec, Words } from "../command.ts";
 import { admitterOf, peerPlace } from "../join-by-context.ts";
+import { LINK_OPTIONS, linksOf } from "../link-options.ts";
 import { alignColumns } from "../output/align-columns.ts";
 import { withProgress } from "../output/progress.ts";
 import { usage } from "../parse-words.ts";
@@ -61,11 +62,7 @@ On a host that is a node already it starts that node again.`,
       value: "CIDR",
       summary: "without -j: addresses for containers, default 10.32.0.0/12",
     },
-    {
-      name: "link0",
-      value: "IP",
-      summary: "address of this host that peers use, the first found by default",
-    },
+    ...LINK_OPTIONS,
     { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
     { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
     { name: "api-port", value: "PORT", summary: "TCP, for other machines' commands, default 1443" },
@@ -119,22 +116,16 @@ export function startRequest(words: Words): StartRequest {
   }
   const domain = values.get("domain");
   if (domain !== undefined && !isDnsName(domain)) bad("domain", "a DNS name", domain);
-  for (const name of ["address", "link0"]) {
-    const given = values.get(name);
-    if (given !== undefined && isIP(given) === 0) bad(name, "an IP address", given);
-  }
+  const address = values.get("address");
+  if (address !== undefined && isIP(address) === 0) bad("address", "an IP address", address);
   const ports = launchPorts(values);
-  const one = (name: string): string[] | undefined => {
-    const given = values.get(name);
-    return given === undefined ? undefined : [given];
-  };
   const wished = {
     name: values.get("name"),
     domain,
-    addresses: one("address"),
+    addresses: address === undefined ? undefined : [address],
     cluster: values.get("cluster"),
     subnet: values.get("subnet"),
-    links: one("link0"),
+    links: linksOf(words, "start"),
     ports: Object.keys(ports).length > 0 ? ports : undefined,
   };
   const given = Object.entries(wished).filter(([, value]) => value !== undefined);
