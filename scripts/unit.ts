@@ -7,7 +7,7 @@ const patterns =
     ? folders.map((folder) => `${folder.replace(/\/$/, "")}/**/*.test.ts`)
     : [
         "src/**/*.test.ts",
-        "test/{architecture,hostile,openapi,sim,soak}/*.test.ts",
+        "test/{architecture,history,hostile,openapi,sim,soak}/*.test.ts",
         "test/*.test.ts",
       ];
 await runSteps([{ title: "unit", argv: ["node", "scripts/node-tests.ts", ...patterns] }]);

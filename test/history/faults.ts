@@ -1,0 +1,129 @@
+/**
+ * What is done to a cluster while clients use its store: each fault begins, lasts, and is mended whole.
+ *
+ * Hosts 1 to 4 have a vote, host 5 has none. Every fault is done to hosts and their network, as it happens to machines: nothing inside of our processes is told of it.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { nodeClient } from "../../src/client/node-client.ts";
+import type { Host, Playground } from "../../src/playground/playground.ts";
+
+export interface World {
+  readonly playground: Playground;
+  readonly voters: readonly Host[];
+}
+
+export interface Fault {
+  readonly name: string;
+  /** Whether the votes that are left reach each other, so that writes go on. */
+  readonly leavesMajority: boolean;
+  /** How long it is left alone once it is done, in milliseconds. */
+  readonly lastsMs: number;
+  readonly begin: (world: World) => Promise<void>;
+  readonly mend: (world: World) => Promise<void>;
+}
+
+const NOTHING = async (): Promise<void> => undefined;
+const heal = ({ playground }: World): Promise<void> => playground.heal();
+
+export const FAULTS: readonly Fault[] = [
+  {
+    ...{ name: "kill -9 of the leader's etcd", leavesMajority: true, lastsMs: 4000 },
+    begin: async (world) => killEtcd(await leaderOf(world)),
+    mend: NOTHING,
+  },
+  {
+    ...{ name: "kill -9 of every etcd at once", leavesMajority: false, lastsMs: 5000 },
+    begin: async ({ voters }) => void (await Promise.all(voters.map(killEtcd))),
+    mend: NOTHING,
+  },
+  {
+    ...{ name: "kill -9 of every daemon at once", leavesMajority: true, lastsMs: 5000 },
+    begin: async ({ playground }) => void (await Promise.all(playground.hosts().map(killDaemon))),
+    mend: NOTHING,
+  },
+  {
+    ...{ name: "the leader's host loses its power", leavesMajority: true, lastsMs: 6000 },
+    begin: async (world) => (await leaderOf(world)).kill(),
+    mend: bootAll,
+  },
+  {
+    ...{ name: "all hosts lose their power at once", leavesMajority: false, lastsMs: 1000 },
+    begin: async ({ playground }) => {
+      await Promise.all(playground.hosts().map((host) => host.kill()));
+    },
+    mend: bootAll,
+  },
+  split("split 3/1: the leader with host 5, three votes apart", true, async (world) => {
+    const { number } = await leaderOf(world);
+    return [[number, 5], [1, 2, 3, 4].filter((each) => each !== number)];
+  }),
+  split("split 2/2", false, async () => [
+    [1, 2, 5],
+    [3, 4],
+  ]),
+  split("split 2/1/1", false, async () => [[1, 2], [3, 5], [4]]),
+  {
+    ...{ name: "the leader hears nobody, and is heard", leavesMajority: true, lastsMs: 8000 },
+    begin: async (world) => {
+      const { number } = await leaderOf(world);
+      for (const { number: from } of world.playground.hosts()) {
+        if (from !== number) await world.playground.oneway(from, number);
+      }
+    },
+    mend: heal,
+  },
+  {
+    ...{ name: "the leader is heard by nobody, and hears", leavesMajority: true, lastsMs: 8000 },
+    begin: async (world) => {
+      const { number } = await leaderOf(world);
+      for (const { number: to } of world.playground.hosts()) {
+        if (to !== number) await world.playground.oneway(number, to);
+      }
+    },
+    mend: heal,
+  },
+];
+
+function split(
+  name: string,
+  leavesMajority: boolean,
+  groups: (world: World) => Promise<number[][]>,
+): Fault {
+  return {
+    ...{ name, leavesMajority, lastsMs: 8000, mend: heal },
+    begin: async (world) => world.playground.part(await groups(world)),
+  };
+}
+
+/** The voter that leads, as the first one that knows says; waits for an election. */
+async function leaderOf({ voters, playground }: World): Promise<Host> {
+  const endMs = performance.now() + 60_000;
+  while (performance.now() < endMs) {
+    for (const host of voters) {
+      const id = await nodeClient(`/proc/${host.pid}/root/run/hansa/hansa.sock`)
+        .store()
+        .then(({ leader }) => leader?.id)
+        // It may be the one that is down; the next one is asked.
+        .catch(() => undefined);
+      if (id !== undefined) return playground.host(id);
+    }
+    await pause(200);
+  }
+  throw new Error("no voter knows of a leader");
+}
+
+async function killEtcd(host: Host): Promise<void> {
+  await host.exec(["pkill", "-KILL", "-x", "etcd"]);
+}
+
+async function killDaemon(host: Host): Promise<void> {
+  await host.exec(["sh", "-c", "read pid rest < /run/hansa/daemon.pid && kill -9 $pid"]);
+}
+
+async function bootAll({ playground }: World): Promise<void> {
+  await Promise.all(
+    playground.hosts().map(async (host) => {
+      if (!host.isOn) await host.boot();
+    }),
+  );
+}
