@@ -18,6 +18,7 @@ import {
   exampleReport,
   exampleStatus,
 } from "./example-answers.ts";
+import { FakeCluster } from "./fake-cluster.ts";
 import { FakeStore } from "./fake-store.ts";
 import { inspectionOf } from "./inspection.ts";
 import type { Inspection } from "./inspection-schema.ts";
@@ -29,6 +30,7 @@ import { VERSION, type Version } from "./version.ts";
 
 export class FakeNode implements NodePort {
   readonly store = new FakeStore();
+  readonly cluster = new FakeCluster();
   /** Served as it is; tests change it. */
   current: Status = exampleStatus();
   /** How many requests wait in prime. */

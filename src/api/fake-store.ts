@@ -87,6 +87,7 @@ export function exampleStore(name = "prod"): StoreView {
       { ...voter(3), hasVote: true, state: "away", isLocal: false },
       { ...voter(4), hasVote: false, state: "follows", isLocal: false },
     ],
+    term: 2,
     bytes: 20480,
   };
 }

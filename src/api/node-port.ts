@@ -2,6 +2,7 @@
 
 import type { AddressCheck, Left, TakenOver } from "./address-schemas.ts";
 import type { Caller } from "./caller.ts";
+import type { ClusterPort } from "./cluster-port.ts";
 import type { ContainerEvent, Containers } from "./container-schema.ts";
 import type {
   Certificates,
@@ -21,6 +22,8 @@ import type { Version } from "./version.ts";
 export interface NodePort {
   /** The configuration under quorum. */
   readonly store: StorePort;
+  /** The cluster as a whole. */
+  readonly cluster: ClusterPort;
   status(): Promise<Status>;
   /** The status now and after each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
   watchStatus(signal: AbortSignal): AsyncIterable<Status>;

@@ -7,6 +7,7 @@ import {
   takenOverSchema,
   takeOverRequestSchema,
 } from "./address-schemas.ts";
+import { CLUSTER_ROUTES } from "./cluster-routes.ts";
 import { containerEventSchema, containersSchema } from "./container-schema.ts";
 import {
   certificatesSchema,
@@ -261,4 +262,5 @@ export const ROUTES: readonly Route[] = [
     handle: (node) => node.report(),
   }),
   ...STORE_ROUTES,
+  ...CLUSTER_ROUTES,
 ];

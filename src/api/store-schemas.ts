@@ -21,7 +21,7 @@ export const storeSchema = z.object({
     .number()
     .int()
     .nullable()
-    .describe("one more with each change of the voters; null where nobody can say"),
+    .describe("one more with each node that joined or was removed; null where nobody can say"),
   quorate: z.boolean().describe("a majority answers, so that the configuration can be changed"),
   votes: z.object({
     expected: z.number().int(),
@@ -43,6 +43,7 @@ export const storeSchema = z.object({
       isLocal: z.boolean().describe("of the node that answers"),
     }),
   ),
+  term: z.number().int().describe("one more with each election of a leader"),
   bytes: z.number().describe("on disk, of the voter that answers"),
 });
 

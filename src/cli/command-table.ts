@@ -13,6 +13,7 @@ import { install } from "./commands/install.ts";
 import { ipam } from "./commands/ipam.ts";
 import { launch } from "./commands/launch.ts";
 import { logs } from "./commands/logs.ts";
+import { nodes } from "./commands/nodes.ts";
 import { playground } from "./commands/playground.ts";
 import { portForward } from "./commands/port-forward.ts";
 import { prime } from "./commands/prime.ts";
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   ipam,
   create,
   store,
+  nodes,
   config,
   contextCommand,
   agent,

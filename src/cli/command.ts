@@ -97,7 +97,7 @@ export interface Context {
   readStdin(maxBytes: number): Promise<string>;
 }
 
-export const PROGRAM_NAMES = ["hansa", "overnode", "smr", "smrctl", "smrmgr"] as const;
+export const PROGRAM_NAMES = ["hansa", "overnode", "smr", "smrctl", "smrmgr", "pvecm"] as const;
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 export interface Command extends CommandSpec {

@@ -142,7 +142,7 @@ test("the program is named by what it was called by", () => {
   assert.equal(programName("/usr/bin/overnode", "/usr/local/bin/hansa"), "overnode");
   assert.equal(programName("overnode"), "overnode");
   assert.equal(programName("/usr/bin/node", "/usr/local/bin/overnode"), "overnode");
-  for (const name of ["smr", "smrctl", "smrmgr"]) {
+  for (const name of ["smr", "smrctl", "smrmgr", "pvecm"]) {
     assert.equal(programName(`/usr/local/bin/${name}`, "/usr/local/bin/hansa"), name);
   }
   assert.equal(programName("renamed", undefined), "hansa");

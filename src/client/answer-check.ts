@@ -25,15 +25,15 @@ import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts"
 /** A function that tells whether a decoded JSON value has a certain shape. */
 export type Check<T> = (value: unknown) => value is T;
 
-const isText = (value: unknown): value is string => typeof value === "string";
-const isNumber = (value: unknown): value is number => typeof value === "number";
-const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
-const orNull =
+export const isText = (value: unknown): value is string => typeof value === "string";
+export const isNumber = (value: unknown): value is number => typeof value === "number";
+export const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
+export const orNull =
   (check: (value: unknown) => boolean) =>
   (value: unknown): boolean =>
     value === null || check(value);
 
-function has(
+export function has(
   value: unknown,
   fields: Readonly<Record<string, (field: unknown) => boolean>>,
 ): boolean {
@@ -42,7 +42,7 @@ function has(
   return Object.entries(fields).every(([name, check]) => check(record[name]));
 }
 
-const listOf =
+export const listOf =
   (check: (item: unknown) => boolean) =>
   (value: unknown): boolean =>
     Array.isArray(value) && value.every(check);
@@ -328,7 +328,8 @@ export const isFoundPath = (value: unknown): value is FoundPath | null =>
 export const isStoreView: Check<StoreView> = (value): value is StoreView =>
   has(value, {
     ...{ name: isText, id: isText, generation: isNumber, configVersion: orNull(isNumber) },
-    ...{ quorate: isBoolean, leader: orNull(isNodeRef), bytes: isNumber },
+    ...{ quorate: isBoolean, leader: orNull(isNodeRef) },
+    ...{ term: isNumber, bytes: isNumber },
     votes: (votes) => has(votes, { expected: isNumber, answering: isNumber, needed: isNumber }),
     voters: listOf((voter) =>
       has(voter, {

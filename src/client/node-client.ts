@@ -18,6 +18,7 @@ import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import { nodePath } from "../api/node-path.ts";
+import type { QuorumView } from "../api/quorum-schemas.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 import type {
@@ -54,6 +55,7 @@ import {
   isVersion,
 } from "./answer-check.ts";
 import type { ClientStream } from "./client-stream.ts";
+import { isQuorumView } from "./cluster-checks.ts";
 import { type Door, unixDoor } from "./door.ts";
 import { events, type Place } from "./events.ts";
 import { type Exchange, exchange } from "./exchange.ts";
@@ -88,6 +90,7 @@ export interface NodeClient {
   watchContainers(signal: AbortSignal, resume?: Resume): AsyncIterable<Containers>;
   inspect(): Promise<Inspection>;
   store(): Promise<StoreView>;
+  quorum(): Promise<QuorumView>;
   createStore(name: string): Promise<StoreView>;
   configGet(key: string): Promise<ConfigEntry>;
   configList(prefix: string): Promise<ConfigEntries>;
@@ -183,6 +186,7 @@ export function apiClient(door: Door, node?: string): NodeClient {
       return checkInspection(answer);
     },
     store: async () => checked(await get("/v1/store"), isStoreView, "the store"),
+    quorum: async () => checked(await get("/v1/quorum"), isQuorumView, "the quorum"),
     createStore: async (name) => {
       const answer = await call({ method: "POST", path: "/v1/store", body: { name } });
       return checked(answer, isStoreView, "the store");

@@ -31,6 +31,7 @@ import type { NodeId } from "../values/node-id.ts";
 import { AddressLoop } from "./address-loop.ts";
 import { AuditLog } from "./audit-log.ts";
 import { CertificateBook } from "./certificate-book.ts";
+import { ClusterAnswers } from "./cluster-answers.ts";
 import { ClusterContainers } from "./cluster-containers.ts";
 import { ContainerFinder, namedContainers } from "./container-finder.ts";
 import { ContainerWatch } from "./container-watch.ts";
@@ -317,6 +318,9 @@ export class ClusterNode {
         book: this.#book,
         containers: this.#containers,
         store: this.#storeAnswers,
+        cluster: new ClusterAnswers({
+          ...{ node, store: this.#storeAnswers, membership: this.#membership, nowMs: Date.now },
+        }),
         storeLoop: this.#store,
       },
       ...{ plan: this.#plan, node, nodePath: paths.nodeFile, writes: this.#writes, logger },

@@ -34,6 +34,7 @@ import type { Ipv4 } from "../values/ipv4.ts";
 import { addressCheck } from "./address-check.ts";
 import type { AddressLoop } from "./address-loop.ts";
 import type { CertificateBook } from "./certificate-book.ts";
+import type { ClusterAnswers } from "./cluster-answers.ts";
 import type { ClusterContainers } from "./cluster-containers.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { DataPath } from "./data-path.ts";
@@ -72,6 +73,7 @@ export interface NodeParts {
   readonly book: CertificateBook;
   readonly containers: ClusterContainers;
   readonly store: StoreAnswers;
+  readonly cluster: ClusterAnswers;
   readonly storeLoop: StoreLoop;
 }
 
@@ -106,6 +108,10 @@ export class NodeAnswers implements NodePort {
 
   get store(): StoreAnswers {
     return this.#parts.store;
+  }
+
+  get cluster(): ClusterAnswers {
+    return this.#parts.cluster;
   }
 
   /** Something that an answer is made of may have changed: whoever waits is told. */

@@ -22,6 +22,7 @@ import {
   isStoreView,
 } from "../client/answer-check.ts";
 import { HansaError, isHansaError } from "../errors.ts";
+import { CONFIG_VERSION_KEY, versionIn } from "../store/node-registry.ts";
 import type { Entry, Found, Write } from "../store/store.ts";
 import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
 import { askPeer } from "./ask-peer.ts";
@@ -29,7 +30,7 @@ import type { MembershipLoop } from "./membership-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
 import { isHeard, type RosterNode } from "./roster.ts";
 import type { StoreLoop } from "./store-loop.ts";
-import { CONFIG_VERSION_KEY, type VoterLead } from "./voter-lead.ts";
+import type { VoterLead } from "./voter-lead.ts";
 import type { VoterLink, VoterPlace } from "./voter-place.ts";
 
 export interface StoreAnswersOptions {
@@ -203,6 +204,7 @@ export class StoreAnswers {
       },
       leader: version.isQuorate && leader ? { id: leader.id, name: leader.name } : null,
       voters: listed.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
+      term: Number(status.term),
       bytes: Number(status.bytes),
     };
   }
@@ -211,8 +213,7 @@ export class StoreAnswers {
   async #version(
     store: VoterLink["store"],
   ): Promise<{ readonly number: number | null; readonly isQuorate: boolean }> {
-    const numberIn = ({ entry }: Found): number | null =>
-      entry ? Number(new TextDecoder().decode(entry.value)) || null : null;
+    const numberIn = ({ entry }: Found): number | null => versionIn(entry) || null;
     try {
       return { number: numberIn(await store.get(CONFIG_VERSION_KEY)), isQuorate: true };
     } catch (error) {

@@ -10,6 +10,7 @@ import type { StartVoter, Voter } from "../api/store-schemas.ts";
 import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import { firstCommit } from "../store/node-registry.ts";
 import { requireStoreName } from "../store/store-name.ts";
 import { FIRST_VOTERS } from "../store/voter-plan.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
@@ -17,7 +18,7 @@ import type { NodeId } from "../values/node-id.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { isHeard } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
-import { CLUSTER_NAME_KEY, CONFIG_VERSION_KEY, type VoterLead } from "./voter-lead.ts";
+import type { VoterLead } from "./voter-lead.ts";
 import type { VoterLink, VoterPlace } from "./voter-place.ts";
 
 export interface StoreLoopOptions {
@@ -107,8 +108,6 @@ export class StoreLoop {
       const { member } = await link.store.status();
       const isLast = members.every(({ id, isLearner }) => id === member || isLearner);
       if (isLast) return undefined;
-      // First the number: our etcd ends with its vote.
-      await this.#options.lead.raiseVersion(link);
       await link.voters.remove(member);
       return undefined;
     } catch (error) {
@@ -157,14 +156,7 @@ export class StoreLoop {
       const link = await place.link();
       if (link === undefined) throw this.noStore();
       await this.#untilLed(link);
-      const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-      await link.store.commit({
-        conditions: [{ key: CLUSTER_NAME_KEY, revision: 0n }],
-        writes: [
-          { type: "put", key: CLUSTER_NAME_KEY, value: text(name) },
-          { type: "put", key: CONFIG_VERSION_KEY, value: text("1") },
-        ],
-      });
+      await link.store.commit(firstCommit(name, { ...self, member: roster }));
     } catch (error) {
       await place.end();
       throw error;

@@ -24,6 +24,7 @@ import type { NodeId } from "../values/node-id.ts";
 import { askPeer } from "./ask-peer.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
+import { RegistryKeeper } from "./registry-keeper.ts";
 import { isHeard, type RosterNode } from "./roster.ts";
 import type { VoterLink } from "./voter-place.ts";
 
@@ -37,10 +38,6 @@ export interface VoterLeadOptions {
   readonly logger: Logger;
 }
 
-/** Below the configuration's own prefix lies what users write. */
-export const CLUSTER_NAME_KEY = "cluster/name";
-export const CONFIG_VERSION_KEY = "cluster/config-version";
-
 const ASK_MS = 1000;
 /** Twins are told apart in less. */
 const STEADY_MS = 10_000;
@@ -51,8 +48,11 @@ const NEAR_ENTRIES = 1000n;
 export class VoterLead {
   readonly #options: VoterLeadOptions;
 
+  readonly #registry: RegistryKeeper;
+
   constructor(options: VoterLeadOptions) {
     this.#options = options;
+    this.#registry = new RegistryKeeper(options.logger);
   }
 
   /** The nodes as the plan sees them, this one first. */
@@ -70,6 +70,7 @@ export class VoterLead {
 
   /** Takes the next step of the plan; true when there was one, or one is waited for. Throws as the store and the nodes do. */
   async lead(link: VoterLink, status: StoreStatus, store: VoterRecord["store"]): Promise<boolean> {
+    if (await this.#register(link, status, store)) return true;
     const members = await link.voters.list();
     const all = new Set(members.map(({ id }) => id));
     const known = this.#facts(store, members);
@@ -83,13 +84,33 @@ export class VoterLead {
     return true;
   }
 
+  /** Writes down who came and who is gone; true when it had to. */
+  #register(
+    link: VoterLink,
+    { term }: StoreStatus,
+    { id, generation }: StoreMark,
+  ): Promise<boolean> {
+    const { self, peers } = this.#options.membership.roster();
+    const nodes = this.nodes();
+    const seen = [self, ...peers].map(({ metadata, member }, index) => {
+      const { isHeard: hears, isSteady } = nodes[index] ?? { isHeard: false, isSteady: false };
+      const { id: number, name } = metadata;
+      return { id: number, name, member: member.name, isHeard: hears, isSteady };
+    });
+    return this.#registry.keep(link.store, `${id} ${generation} ${term}`, seen, this.#departed());
+  }
+
+  /** Names of members that are gone for good. */
+  #departed(): ReadonlySet<string> {
+    return new Set(this.#options.membership.departures.map(formatMemberName));
+  }
+
   #facts(
     store: StoreMark,
     members: readonly StoreMember[],
   ): Omit<VoterFacts, "following" | "inSync"> {
-    const departed = this.#options.membership.departures.map(formatMemberName);
     return {
-      ...{ store, members, nodes: this.nodes(), departed: new Set(departed) },
+      ...{ store, members, nodes: this.nodes(), departed: this.#departed() },
       wanted: new Set(FIRST_VOTERS),
     };
   }
@@ -150,11 +171,9 @@ export class VoterLead {
           if (isHansaError(error, "STORE_REFUSED")) return;
           throw error;
         }
-        await this.raiseVersion(link);
         break;
       case "remove":
         await voters.remove(step.member.id);
-        if (!step.member.isLearner) await this.raiseVersion(link);
         break;
       case "move":
         await voters.move(step.member.id, step.peerUrl);
@@ -183,20 +202,5 @@ export class VoterLead {
     };
     const question = { method: "POST", path: "/v1/store/start", timeoutMs: START_MS } as const;
     await askPeer(peers, peer.metadata, { ...question, body });
-  }
-
-  /** One more change of the voters: a number for people, which a daemon that dies just here leaves one too low or too high. */
-  async raiseVersion({ store }: VoterLink): Promise<void> {
-    for (;;) {
-      const { entry } = await store.get(CONFIG_VERSION_KEY);
-      const now = Number(new TextDecoder().decode(entry?.value)) || 0;
-      const { ok } = await store.commit({
-        conditions: [{ key: CONFIG_VERSION_KEY, revision: entry?.revision ?? 0n }],
-        writes: [
-          { type: "put", key: CONFIG_VERSION_KEY, value: new TextEncoder().encode(`${now + 1}`) },
-        ],
-      });
-      if (ok) return;
-    }
   }
 }

@@ -78,6 +78,7 @@ const PURE_FILES = [
   "store/store-copy.ts",
   "store/voter-plan.ts",
   "store/store-name.ts",
+  "store/node-registry.ts",
   "store/etcd/etcd-config.ts",
   "store/etcd/etcd-error.ts",
 ];

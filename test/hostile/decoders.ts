@@ -46,6 +46,7 @@ import * as names from "../../src/names/name-set.ts";
 import * as control from "../../src/plugin/control-codec.ts";
 import { answeredIndex } from "../../src/relay/handshake-initiation.ts";
 import { decodeFrame, encodeFrame, FrameSplitter } from "../../src/relay/relay-frame.ts";
+import { decodeNode } from "../../src/store/node-registry.ts";
 import { decodeStoreCopy, encodeStoreCopy } from "../../src/store/store-copy.ts";
 import { decodeLogMessage } from "../../src/streams/log-message.ts";
 import {
@@ -166,6 +167,11 @@ export const DECODERS: readonly Decoder[] = [
       { name: "local", role: "admin", from: "unix", serial: undefined } as const,
     ].map((caller) => Buffer.from(encodeCaller(caller))),
     decode: (bytes) => decodeCaller(Buffer.from(bytes).toString("latin1")),
+  },
+  {
+    name: "store/node-registry.ts decodeNode",
+    seeds: [Buffer.from('{"version":1,"name":"host1","member":"1-aaaaaaaa"}')],
+    decode: decodeNode,
   },
   {
     name: "membership/wire/packet.ts decodePacket",

@@ -1,10 +1,12 @@
 /** `hansa status`: what the node knows, whole or in sections. */
+import type { QuorumView } from "../../api/quorum-schemas.ts";
 import type { Status } from "../../api/status-schema.ts";
 import { HansaError } from "../../errors.ts";
 import type { Command, Context, Words } from "../command.ts";
 import { documentText, formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
 import { coloured, plain } from "../output/paint.ts";
 import { withProgress } from "../output/progress.ts";
+import { quorumText } from "../output/quorum-text.ts";
 import {
   connectionsText,
   dnsText,
@@ -14,6 +16,7 @@ import {
   targetsText,
   type View,
 } from "../output/status-text.ts";
+import { usage } from "../parse-words.ts";
 import type { WatchView } from "../watch-documents.ts";
 
 interface Section {
@@ -41,10 +44,12 @@ export const status: Command = {
   name: "status",
   summary: "show targets, peers, connections, names and addresses",
   details: `Without a section everything is shown. Data goes to standard output, headings to standard error.
-With json or yaml and sections the document has only these. --watch redraws a terminal; elsewhere it prints a
+--quorum asks the votes of the cluster's store and exits with 2 when
+they have no majority; called as pvecm, status is that. With json or yaml and sections the document has only these. --watch redraws a terminal; elsewhere it prints a
 document more for each change, in json one on each line. Ctrl-C ends it; a daemon that restarts is waited for.`,
   options: [
     ...SECTIONS.map(({ flag, summary }) => ({ name: flag, summary })),
+    { name: "quorum", summary: "whose votes count, as pvecm status shows it" },
     { name: "watch", summary: "go on showing it, anew within a second of each change" },
     { name: "interval", value: "S", summary: "with --watch: at most once in so many seconds" },
     OUTPUT_OPTION,
@@ -54,6 +59,7 @@ document more for each change, in json one on each line. Ctrl-C ends it; a daemo
     "status",
     "status --connections",
     "status --node host2",
+    "status --quorum",
     "status -o json",
     "status --watch",
     "status --watch -o json",
@@ -62,7 +68,10 @@ document more for each change, in json one on each line. Ctrl-C ends it; a daemo
     const format = formatOf(words);
     const asked = SECTIONS.filter(({ flag }) => words.flags.has(flag));
     const intervalMs = intervalOf(words);
+    const isQuorumAlone = context.program === "pvecm" && asked.length === 0;
+    const isQuorumAsked = words.flags.has("quorum");
     if (words.flags.has("watch")) {
+      if (isQuorumAsked) throw usage(status, "--quorum does not go with --watch");
       const { watchDocuments } = await import("../watch-documents.ts");
       const view: WatchView<Status> = {
         open: (signal, resume) => context.client.watchStatus(signal, resume),
@@ -72,14 +81,39 @@ document more for each change, in json one on each line. Ctrl-C ends it; a daemo
       };
       return watchDocuments(context, format, intervalMs, view);
     }
+    const isQuorum = isQuorumAsked || isQuorumAlone;
+    const quorum = isQuorum ? await context.client.quorum() : undefined;
+    if (quorum !== undefined && asked.length === 0)
+      return await showQuorum(quorum, format, context);
     const found = await withProgress(context.note, "waiting for the daemon", () =>
       context.client.status(),
     );
     if (format === "table") printStatus(found, asked, context);
-    else context.out(await documentText(documentOf(found, asked), format));
-    return 0;
+    else {
+      const whole = documentOf(found, asked);
+      const document = quorum === undefined ? whole : { ...(whole as object), quorum };
+      context.out(await documentText(document, format));
+    }
+    if (quorum === undefined) return 0;
+    if (format === "table") context.out(`\n${quorumText(quorum)}\n`);
+    return exitOf(quorum);
   },
 };
+
+async function showQuorum(
+  view: QuorumView,
+  format: ReturnType<typeof formatOf>,
+  context: Context,
+): Promise<number> {
+  if (format === "table") context.out(`${quorumText(view)}\n`);
+  else context.out(await documentText(view, format));
+  return exitOf(view);
+}
+
+/** 2: not quorate; only where the quorum was printed. */
+function exitOf({ quorate }: QuorumView): number {
+  return quorate ? 0 : 2;
+}
 
 function intervalOf({ values, flags }: Words): number {
   const given = values.get("interval");

@@ -1,0 +1,28 @@
+/** The cluster of the FakeNode: three nodes of which one has no vote. */
+import { HansaError } from "../errors.ts";
+import type { ClusterPort } from "./cluster-port.ts";
+import type { QuorumView } from "./quorum-schemas.ts";
+
+export class FakeCluster implements ClusterPort {
+  current: QuorumView | undefined;
+
+  async quorum(): Promise<QuorumView> {
+    if (!this.current) throw new HansaError("STORE_NONE", "node 1 (host1) knows of no store");
+    return this.current;
+  }
+}
+
+/** Four nodes as the seed shows them, on the second. */
+export function exampleQuorum(): QuorumView {
+  return {
+    ...{ name: "prod-central", configVersion: 4, transport: "wireguard", secureAuth: true },
+    ...{ provider: "etcd", date: "2021-09-14T11:06:47.000Z", nodes: 4, nodeId: 2 },
+    ringId: { node: 1, sequence: 0x1a8 },
+    ...{ quorate: true, expectedVotes: 4, highestExpected: 4, totalVotes: 4, quorum: 3 },
+    flags: ["Quorate"],
+    members: [1, 2, 3, 4].map((id) => ({
+      ...{ id, name: `hp${id}`, address: `192.168.15.9${id}` },
+      ...{ votes: 1, isLocal: id === 2 },
+    })),
+  };
+}
