@@ -46,7 +46,11 @@ export function quorumViewOf({ node, roster, store, nowMs }: QuorumFacts): Quoru
     quorum: store?.votes.needed ?? majorityOf(expected),
     flags: quorate ? ["Quorate"] : [],
     members: there.map(({ metadata: { id, name, links } }) => ({
-      ...{ id, name, address: links[0] ?? null },
+      ...{
+        id,
+        name,
+        address: (links.find(({ number }) => number === 0) ?? links[0])?.address ?? null,
+      },
       ...{ votes: voters.includes(id) ? 1 : 0, isLocal: id === node.id },
     })),
   };
