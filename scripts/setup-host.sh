@@ -6,7 +6,7 @@
 set -eu
 
 PACKAGES="docker.io nftables iptables iproute2 wireguard-tools busybox-static tini socat iputils-ping
-  procps tcpdump util-linux ca-certificates docker-compose ethtool iperf3
+  procps tcpdump util-linux ca-certificates docker-compose ethtool iperf3 strace
   etcd-server golang-go golang-github-hashicorp-memberlist-dev"
 GUARD=/usr/sbin/policy-rc.d
 

@@ -22,6 +22,7 @@ export interface Fault {
   readonly mend: (world: World) => Promise<void>;
 }
 
+const TRACER = "/tmp/tracer.pid";
 const NOTHING = async (): Promise<void> => undefined;
 const heal = ({ playground }: World): Promise<void> => playground.heal();
 
@@ -82,6 +83,27 @@ export const FAULTS: readonly Fault[] = [
     },
     mend: heal,
   },
+  {
+    ...{ name: "each write to the leader's disk takes 0.4 s", leavesMajority: true, lastsMs: 8000 },
+    begin: async (world) => slowDisk(await leaderOf(world)),
+    mend: async ({ voters }) => void (await Promise.all(voters.map(quickDisk))),
+  },
+  {
+    ...{ name: "the clock of the leader's host is a minute ahead", leavesMajority: true },
+    lastsMs: 5000,
+    begin: async (world) => restart(await leaderOf(world), { HANSA_TEST_CLOCK_OFFSET_MS: "60000" }),
+    mend: async ({ voters }) => void (await Promise.all(voters.map((host) => restart(host, {})))),
+  },
+  {
+    ...{ name: "the leader's host has another address", leavesMajority: true, lastsMs: 10_000 },
+    begin: async (world) => move(await leaderOf(world), "forth"),
+    mend: async ({ voters }) => void (await Promise.all(voters.map((host) => move(host, "back")))),
+  },
+  {
+    ...{ name: "all hosts have other addresses at once", leavesMajority: false, lastsMs: 20_000 },
+    begin: async (world) => moveAll(world, "forth"),
+    mend: async (world) => moveAll(world, "back"),
+  },
 ];
 
 function split(
@@ -117,7 +139,52 @@ async function killEtcd(host: Host): Promise<void> {
 }
 
 async function killDaemon(host: Host): Promise<void> {
-  await host.exec(["sh", "-c", "read pid rest < /run/hansa/daemon.pid && kill -9 $pid"]);
+  await must(host, ["sh", "-c", "read pid rest < /run/hansa/daemon.pid && kill -9 $pid"]);
+}
+
+/** The disk of the host's etcd, as its program sees it. Ends with the tracer. */
+async function slowDisk(host: Host): Promise<void> {
+  const inject = "inject=fdatasync:delay_exit=400000";
+  const trace = `strace -qq -f -e trace=fdatasync -e ${inject} -p $(pgrep -x etcd) -o /dev/null`;
+  await must(host, ["sh", "-c", `${trace} & echo $! >${TRACER}; exec >&- 2>&-`]);
+}
+
+async function quickDisk(host: Host): Promise<void> {
+  await must(host, ["sh", "-c", `[ ! -e ${TRACER} ] || { kill $(cat ${TRACER}); rm ${TRACER}; }`]);
+}
+
+/** All of Hansa on the host but etcd and the tunnel, which go on. */
+async function restart(host: Host, env: Readonly<Record<string, string>>): Promise<void> {
+  const pids = ["supervise", "ipam-plugin", "daemon"].map((name) => `/run/hansa/${name}.pid`);
+  await must(host, ["sh", "-c", `kill -9 $(cut -d' ' -f1 ${pids.join(" ")})`]);
+  await must(host, ["hansa", "resume"], env);
+}
+
+/** From its address on the first link to one that nobody had, or back. Nothing where it is there already. */
+async function move(host: Host, way: "forth" | "back"): Promise<void> {
+  const [from, to] = [addressOn(host, way === "forth" ? "back" : "forth"), addressOn(host, way)];
+  const script = `if ip address del ${from}/24 dev eth0 2>/dev/null; then
+    ip address add ${to}/24 dev eth0
+    ip route replace default via ${host.ip(0).replace(/\d+$/, "1")}
+  fi`;
+  await must(host, ["sh", "-c", script]);
+}
+
+/** And what a name server would say follows. */
+async function moveAll({ playground }: World, way: "forth" | "back"): Promise<void> {
+  const members = playground.hosts();
+  const lines = members.map((host) => `${addressOn(host, way)} ${host.name}`);
+  await Promise.all(
+    members.map(async (host) => {
+      await move(host, way);
+      await must(host, ["sh", "-c", 'printf "%s\\n" "$@" > /etc/hosts', "sh", ...lines]);
+    }),
+  );
+}
+
+function addressOn(host: Host, way: "forth" | "back"): string {
+  if (way === "back") return host.ip(0);
+  return host.ip(0).replace(/\d+$/, (byte) => `${Number(byte) + 100}`);
 }
 
 async function bootAll({ playground }: World): Promise<void> {
@@ -126,4 +193,13 @@ async function bootAll({ playground }: World): Promise<void> {
       if (!host.isOn) await host.boot();
     }),
   );
+}
+
+async function must(
+  host: Host,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { status, stderr } = await host.exec(argv, { env });
+  if (status !== 0) throw new Error(`${argv.join(" ")} on ${host.name}: ${status} ${stderr}`);
 }

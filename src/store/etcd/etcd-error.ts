@@ -15,6 +15,8 @@ const NO_QUORUM = [
   "etcdserver: leader changed",
   "etcdserver: not leader",
   "etcdserver: unhealthy cluster",
+  // Of a voter that waited itself, and answers with no status of its own.
+  "context deadline exceeded",
 ];
 
 /** The error to throw for one that a call threw; what is no refusal of the store passes unchanged. */
