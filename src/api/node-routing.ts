@@ -26,11 +26,21 @@ export interface NodeRouting {
 /** Requests of one connection that were sent and not answered. Nobody sends so many ahead but who wants them to heap up here. */
 const MAX_AHEAD = 64;
 
+/** Takes connections that leave HTTP for a protocol of its own. */
+export interface UpgradeServer {
+  /** What the connection is upgraded to, in lower case. */
+  readonly protocol: string;
+  /** Owns `socket` from now on, and `head`, which came after the request already. Never throws. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
 /** What a server has besides its application. */
 export interface BesideApp {
   readonly routing?: NodeRouting;
   /** Serves streams into containers. */
   readonly streams?: StreamServer;
+  /** Serves ways to the store, to other nodes. */
+  readonly tunnels?: UpgradeServer;
 }
 
 export interface NodeServer {
@@ -43,14 +53,17 @@ export interface NodeServer {
 /** A server of `app`, of what `routing` takes before it, and of streams. */
 export function createNodeServer(
   app: Hono,
-  { routing, streams }: BesideApp,
+  { routing, streams, tunnels }: BesideApp,
   options: ServerOptions = {},
 ): NodeServer {
   const answer = getRequestListener(app.fetch);
   // Whoever offers another protocol in passing, as curl --http2 does, is answered as if it had not.
-  const shouldUpgradeCallback = ({ headers, url = "" }: IncomingMessage): boolean =>
-    headers.upgrade?.toLowerCase() === STREAM_PROTOCOL &&
-    (streams !== undefined || (routing !== undefined && splitNodePath(url) !== undefined));
+  const shouldUpgradeCallback = ({ headers, url = "" }: IncomingMessage): boolean => {
+    const wanted = headers.upgrade?.toLowerCase();
+    if (wanted !== undefined && wanted === tunnels?.protocol) return true;
+    const isOurs = streams !== undefined || (routing && splitNodePath(url)) !== undefined;
+    return wanted === STREAM_PROTOCOL && isOurs;
+  };
   const unanswered = new WeakMap<Duplex, number>();
   const server = createServer({ ...options, shouldUpgradeCallback }, (request, response) => {
     const { socket } = request;
@@ -69,6 +82,8 @@ export function createNodeServer(
     socket.once("close", () => upgraded.delete(socket));
     if (routing?.takesUpgrade(request, socket, head) === true) return;
     if (streams?.wants(request) === true) streams.take(request, socket, head);
+    else if (tunnels && request.headers.upgrade?.toLowerCase() === tunnels.protocol)
+      tunnels.take(request, socket, head);
     else refuseUpgrade(socket);
   });
   return {

@@ -14,7 +14,7 @@ import {
 } from "node:tls";
 import type { Hono } from "hono";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
-import { createNodeServer, type NodeRouting } from "./node-routing.ts";
+import { createNodeServer, type NodeRouting, type UpgradeServer } from "./node-routing.ts";
 import type { StreamServer } from "./stream-server.ts";
 import { addressKey, type Rate, TokenBuckets } from "./token-buckets.ts";
 import { UnsentWatch } from "./unsent-watch.ts";
@@ -30,6 +30,8 @@ export interface TlsListenerOptions {
   readonly refused: (from: string, why: string) => void;
   /** Serves what leaves HTTP. */
   readonly streams?: StreamServer;
+  /** Serves ways to the store, to other nodes. */
+  readonly tunnels?: UpgradeServer;
   /** How long a client may take for its first byte and for a request's head, each, and for the whole of that; default 10 and 60 s. */
   readonly patience?: { readonly headMs: number; readonly requestMs: number };
   /** How long a reader may take nothing of what waits for it, and how many bytes may wait for all of them; default 30 s and 64 MiB. */

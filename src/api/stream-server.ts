@@ -150,7 +150,8 @@ function requestOf(json: string, route: StreamRoute): unknown {
   throw new HansaError("USAGE", sentenceOf(parsed.error, "what the stream is opened with"));
 }
 
-function refuse(socket: Duplex, { code, message, hint }: HansaError): void {
+/** Answers a request that asked to leave HTTP as the API answers failures, and ends the connection. */
+export function refuse(socket: Duplex, { code, message, hint }: HansaError): void {
   const body = JSON.stringify({ error: { code, message, hint } });
   socket.end(
     `HTTP/1.1 ${ERRORS[code].status} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,

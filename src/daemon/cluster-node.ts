@@ -25,6 +25,8 @@ import type { NodeFile } from "../processes/node-file.ts";
 import type { Paths } from "../processes/paths.ts";
 import { searchPath } from "../processes/start-process.ts";
 import { storePorts } from "../processes/store-process.ts";
+import { wasNotTaken } from "../store/etcd/etcd-error.ts";
+import { NodeStore } from "../store/node-store.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
@@ -52,6 +54,8 @@ import { heardPeers } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { StoreAnswers } from "./store-answers.ts";
 import { StoreLoop } from "./store-loop.ts";
+import { TunnelServer } from "./store-tunnel.ts";
+import { storeWays } from "./store-ways.ts";
 import { StrayLoop } from "./stray-loop.ts";
 import { VoterLead } from "./voter-lead.ts";
 import { VoterPlace } from "./voter-place.ts";
@@ -84,6 +88,7 @@ export class ClusterNode {
   #book!: CertificateBook;
   #reach!: ReachIn;
   #store!: StoreLoop;
+  #nodeStore!: NodeStore;
   #storeAnswers!: StoreAnswers;
   /** Of all changes that anybody asks for. */
   readonly audit: AuditLog;
@@ -237,6 +242,11 @@ export class ClusterNode {
     this.#controlPlane = new ControlPlane({
       routing: (callerOf) => this.#forwarding.routing(callerOf),
       streams: (callerOf) => this.streams(callerOf),
+      tunnels: (callerOf) =>
+        new TunnelServer({
+          ...{ callerOf, dial: () => place.dial() },
+          onDefect: (error) => logger.error("a way to the store failed", { error: `${error}` }),
+        }),
       ...{ node, identity, audit: this.audit, book: this.#book, clock: systemClock },
       logger: logger.child({ part: "api" }),
       answers: () => this.answers,
@@ -262,8 +272,16 @@ export class ClusterNode {
       ...{ self: node, place, lead, membership: this.#membership, clock: systemClock },
       ...{ changed: () => this.#changed(), logger: storeLogger },
     });
+    this.#nodeStore = new NodeStore({
+      wasNotTaken,
+      ways: () =>
+        storeWays({
+          ...{ self: node.id, place, membership: this.#membership, peers: this.#peers },
+          known: () => undefined,
+        }),
+    });
     this.#storeAnswers = new StoreAnswers({
-      ...{ loop: this.#store, lead, place, membership: this.#membership, peers: this.#peers },
+      ...{ loop: this.#store, lead, store: this.#nodeStore, membership: this.#membership },
     });
     this.#answers = this.#makeAnswers();
     await this.#controlPlane.begin();
@@ -329,6 +347,7 @@ export class ClusterNode {
 
   async close(): Promise<void> {
     this.#doctor.close();
+    this.#nodeStore.close();
     await this.#store.close();
     this.#containers.close();
     await this.#controlPlane.close();

@@ -13,7 +13,7 @@ import type { Issued, IssueRequest } from "../api/context-schemas.ts";
 import { createApi } from "../api/create-api.ts";
 import { Gate } from "../api/gate.ts";
 import type { NodePort } from "../api/node-port.ts";
-import type { NodeRouting } from "../api/node-routing.ts";
+import type { NodeRouting, UpgradeServer } from "../api/node-routing.ts";
 import { serveTls, type TlsListener } from "../api/serve-tls.ts";
 import type { StreamServer } from "../api/stream-server.ts";
 import { codedSentence } from "../errors.ts";
@@ -36,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly book: Pick<CertificateBook, "revocationOf" | "serialFor" | "noteIssued" | "problem">;
   /** Serves streams into containers; asked at `begin`. */
   readonly streams?: (callerOf: CallerOfRequest) => StreamServer;
+  /** Serves ways to the store, to other nodes; asked at `begin`. */
+  readonly tunnels?: (callerOf: CallerOfRequest) => UpgradeServer;
   /** Addresses under which this node is reached now, without loopback. */
   readonly addresses: () => readonly string[];
   readonly clock: Clock;
@@ -89,7 +91,7 @@ export class ControlPlane {
 
   /** Serves from now on, or as soon as the port is free. Never rejects. */
   async begin(): Promise<void> {
-    const { node, answers, routing, audit, streams, logger, clock } = this.#options;
+    const { node, answers, routing, audit, streams, tunnels, logger, clock } = this.#options;
     const app = createApi(answers(), {
       callerOf: (connection) => connection && this.#callerOf(connection.incoming),
       gate: this.#gate,
@@ -101,6 +103,7 @@ export class ControlPlane {
         port: node.ports.api,
         ...(routing && { routing: routing((request) => this.#admitted(request)) }),
         ...(streams && { streams: streams((request) => this.#admitted(request)) }),
+        ...(tunnels && { tunnels: tunnels((request) => this.#admitted(request)) }),
         secureContext: () => this.#mint(),
         refused: (from, why) => this.#refused(from, why),
       });

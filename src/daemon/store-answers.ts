@@ -1,7 +1,7 @@
 /**
- * What the API answers about the store, and what it reads and writes in it: by this node's own etcd, or by a node that has one.
+ * What the API answers about the store, and what it reads and writes in it: by whichever voter this node reaches.
  *
- * Invariants: a refusal for want of a majority names the votes that are missing, as gossip knows them; what changes the store is passed on to one node, once.
+ * Invariant: a refusal for want of a majority names the votes that are missing, as gossip knows them.
  */
 import type {
   ConfigEntries,
@@ -14,40 +14,31 @@ import type {
   StoreView,
   Voter,
 } from "../api/store-schemas.ts";
-import {
-  type Check,
-  isConfigEntries,
-  isConfigEntry,
-  isConfigWritten,
-  isStoreView,
-} from "../client/answer-check.ts";
 import { HansaError, isHansaError } from "../errors.ts";
 import { CONFIG_VERSION_KEY, versionIn } from "../store/node-registry.ts";
-import type { Entry, Found, Write } from "../store/store.ts";
+import type { NodeStore, Reached } from "../store/node-store.ts";
+import type { Entry, Found, Store, Write } from "../store/store.ts";
 import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
-import { askPeer } from "./ask-peer.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
-import type { PeerRequests } from "./peer-requests.ts";
-import { isHeard, type RosterNode } from "./roster.ts";
 import type { StoreLoop } from "./store-loop.ts";
 import type { VoterLead } from "./voter-lead.ts";
-import type { VoterLink, VoterPlace } from "./voter-place.ts";
 
 export interface StoreAnswersOptions {
   readonly loop: StoreLoop;
   readonly lead: VoterLead;
-  readonly place: VoterPlace;
+  readonly store: Pick<NodeStore, "get" | "list" | "commit" | "read">;
   readonly membership: Pick<MembershipLoop, "roster">;
-  readonly peers: Pick<PeerRequests, "request" | "unreachable">;
 }
 
 /** All that users write lies below it. */
 const CONFIG = "config/";
-/** Below what who asked waits: a voter answers within its own deadline. */
-const PASSED_ON_MS = 3000;
+/** A voter answers by itself which votes there are. */
+const LIST_MS = 200;
 
 export class StoreAnswers {
   readonly #options: StoreAnswersOptions;
+  /** As they were last listed. */
+  #members: readonly StoreMember[] = [];
 
   constructor(options: StoreAnswersOptions) {
     this.#options = options;
@@ -67,108 +58,55 @@ export class StoreAnswers {
     return this.#options.loop.voter();
   }
 
-  /** Throws STORE_NONE, STORE_UNREACHABLE. */
+  /** Throws STORE_NONE, STORE_NO_QUORUM. */
   view(): Promise<StoreView> {
-    return this.#here(
-      (link) => this.#view(link),
-      { method: "GET", path: "/v1/store" },
-      isStoreView,
-    );
+    return this.#use((store) => store.read((reached) => this.#view(reached)));
   }
 
-  async get(request: ConfigKey): Promise<ConfigEntry> {
-    const { key } = request;
-    return await this.#here(
-      async ({ store }) => {
-        const { entry } = await store.get(CONFIG + key);
-        return { entry: entry ? textOf(entry) : null };
-      },
-      { method: "POST", path: "/v1/config/get", body: request },
-      isConfigEntry,
-    );
+  async get({ key }: ConfigKey): Promise<ConfigEntry> {
+    const { entry } = await this.#use((store) => store.get(CONFIG + key));
+    return { entry: entry ? textOf(entry) : null };
   }
 
-  async list(request: ConfigPrefix): Promise<ConfigEntries> {
-    const { prefix } = request;
-    return await this.#here(
-      async ({ store }) => ({
-        entries: (await store.list(CONFIG + prefix)).entries.map(textOf),
-      }),
-      { method: "POST", path: "/v1/config/list", body: request },
-      isConfigEntries,
-    );
+  async list({ prefix }: ConfigPrefix): Promise<ConfigEntries> {
+    const { entries } = await this.#use((store) => store.list(CONFIG + prefix));
+    return { entries: entries.map(textOf) };
   }
 
-  async put(request: ConfigPut): Promise<ConfigWritten> {
-    const { key, value, revision } = request;
+  put({ key, value, revision }: ConfigPut): Promise<ConfigWritten> {
     const bytes = new TextEncoder().encode(value);
-    return await this.#write({ type: "put", key: CONFIG + key, value: bytes }, revision, {
-      method: "POST",
-      path: "/v1/config/put",
-      body: request,
-    });
+    return this.#write({ type: "put", key: CONFIG + key, value: bytes }, revision);
   }
 
-  async remove(request: ConfigKey): Promise<ConfigWritten> {
-    return await this.#write({ type: "remove", key: CONFIG + request.key }, undefined, {
-      ...{ method: "POST", path: "/v1/config/remove", body: request },
-    });
+  remove({ key }: ConfigKey): Promise<ConfigWritten> {
+    return this.#write({ type: "remove", key: CONFIG + key }, undefined);
   }
 
-  #write(write: Write, revision: string | undefined, question: Question): Promise<ConfigWritten> {
+  async #write(write: Write, revision: string | undefined): Promise<ConfigWritten> {
     const { key } = write;
     const conditions = revision === undefined ? [] : [{ key, revision: BigInt(revision) }];
-    return this.#here(
-      async ({ store }) => {
-        const outcome = await store.commit({ conditions, writes: [write] });
-        return { written: outcome.ok, revision: `${outcome.revision}` };
-      },
-      question,
-      isConfigWritten,
-    );
+    const outcome = await this.#use((store) => store.commit({ conditions, writes: [write] }));
+    return { written: outcome.ok, revision: `${outcome.revision}` };
   }
 
-  /** By our own etcd, or by the first node with a vote that answers; a refusal of the store itself is final. */
-  async #here<T>(
-    work: (link: VoterLink) => Promise<T>,
-    question: Question,
-    check: Check<T>,
-  ): Promise<T> {
-    const { place, loop, membership, peers } = this.#options;
-    const link = await place.link();
-    if (link !== undefined) {
-      try {
-        return await work(link);
-      } catch (error) {
-        throw await this.#inPlainWords(error, link);
-      }
+  /** Throws STORE_NONE where nobody knows of a store. */
+  async #use<T>(work: (store: StoreAnswersOptions["store"]) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#options.store);
+    } catch (error) {
+      throw await this.#inPlainWords(error);
     }
-    const holders = membership.roster().peers.filter(({ metadata }) => metadata.store);
-    if (holders.length === 0) throw loop.noStore();
-    const heard = holders.filter(isHeard);
-    for (const [index, { metadata }] of heard.entries()) {
-      try {
-        const answer = await askPeer(peers, metadata, { ...question, timeoutMs: PASSED_ON_MS });
-        if (check(answer)) return answer;
-      } catch (error) {
-        // Only of one that cannot have been asked is it certain that nothing was done.
-        const isElsewhere = isHansaError(error, "STORE_UNREACHABLE");
-        if (!isElsewhere || index === heard.length - 1) throw error;
-      }
-    }
-    const names = holders.map(nameOf).join(", ");
-    throw new HansaError("STORE_NO_QUORUM", `no node with a vote answers; those known: ${names}`);
   }
 
-  async #view({ store, voters }: VoterLink): Promise<StoreView> {
-    const { place, loop, lead } = this.#options;
-    const record = place.record;
-    if (record === undefined) throw loop.noStore();
+  async #view({ mark, store, voters }: Reached): Promise<StoreView> {
+    const { lead, membership } = this.#options;
     const [status, members, version] = await Promise.all([
       store.status(),
       voters.list(),
       this.#version(store),
     ]);
+    this.#members = members;
+    const own = membership.roster().self.member.name;
     const nodes = lead.nodes();
     const states = await Promise.all(
       members.map(async (member): Promise<StoreView["voters"][number]["state"]> => {
@@ -188,13 +126,13 @@ export class StoreAnswers {
         address: url.host,
         hasVote: !member.isLearner,
         state: states[index] ?? "silent",
-        isLocal: member.id === status.member,
+        isLocal: member.name === own,
       };
     });
     const votes = listed.filter(({ hasVote }) => hasVote);
     const leader = listed.find(({ state }) => state === "leads");
     return {
-      ...{ name: record.store.name, id: record.store.id, generation: record.store.generation },
+      ...{ name: mark.name, id: mark.id, generation: mark.generation },
       configVersion: version.number,
       quorate: version.isQuorate,
       votes: {
@@ -211,7 +149,7 @@ export class StoreAnswers {
 
   /** Read by a majority, and where there is none, as this node has it. */
   async #version(
-    store: VoterLink["store"],
+    store: Store,
   ): Promise<{ readonly number: number | null; readonly isQuorate: boolean }> {
     const numberIn = ({ entry }: Found): number | null => versionIn(entry) || null;
     try {
@@ -233,32 +171,52 @@ export class StoreAnswers {
   }
 
   /** A refusal for want of a majority, with the votes that are missing. */
-  async #inPlainWords(error: unknown, { voters }: VoterLink): Promise<unknown> {
-    if (!isHansaError(error, "STORE_NO_QUORUM")) return error;
-    try {
-      const nodes = this.#options.lead.nodes();
-      const votes = (await voters.list()).filter(({ isLearner }) => !isLearner);
-      const missing = votes.filter((member) => nodeOf(member, nodes)?.isHeard !== true);
-      const heard = votes.length - missing.length;
-      const counted = `${heard} of ${votes.length} votes are heard, ${majorityOf(votes.length)} are needed`;
-      const names = missing.map((member) => this.#named(member)).sort((a, b) => a.id - b.id);
-      const text =
-        missing.length === 0
-          ? `no majority of the ${votes.length} votes answered in time, though all are heard`
-          : `${counted}; missing: ${names.map(({ id, name }) => `${name} (node ${id})`).join(", ")}`;
-      return new HansaError("STORE_NO_QUORUM", `the store has no majority: ${text}`, {
-        cause: error,
-      });
-    } catch (second) {
-      if (!isHansaError(second)) throw second;
-      return error;
+  async #inPlainWords(error: unknown): Promise<unknown> {
+    const isLost =
+      isHansaError(error, "STORE_NO_QUORUM") ||
+      isHansaError(error, "STORE_UNREACHABLE") ||
+      isHansaError(error, "NODE_UNREACHABLE");
+    if (!isLost) return error;
+    const { loop, lead, membership } = this.#options;
+    const members = await this.#knownMembers();
+    if (members.length === 0) {
+      const isHeldTo = membership.roster().peers.some(({ metadata }) => metadata.store);
+      return isHeldTo || loop.hasVote ? error : loop.noStore();
     }
+    const nodes = lead.nodes();
+    const votes = members.filter(({ isLearner }) => !isLearner);
+    const missing = votes.filter((member) => nodeOf(member, nodes)?.isHeard !== true);
+    const heard = votes.length - missing.length;
+    const needed = majorityOf(votes.length);
+    const names = missing
+      .map((member) => this.#named(member))
+      .sort((a, b) => a.id - b.id)
+      .map(({ id, name }) => `${name} (node ${id})`);
+    const named = missing.length === 0 ? "" : `; missing: ${names.join(", ")}`;
+    const text =
+      heard >= needed
+        ? `no majority of the ${votes.length} votes answered in time, though ${missing.length === 0 ? "all" : heard} are heard${named}`
+        : `${heard} of ${votes.length} votes are heard, ${needed} are needed${named}`;
+    return new HansaError("STORE_NO_QUORUM", `the store has no majority: ${text}`, {
+      cause: error,
+    });
+  }
+
+  /** As a voter lists them now, or did when one was last asked. */
+  async #knownMembers(): Promise<readonly StoreMember[]> {
+    const listed = this.#options.store
+      .read(({ voters }) => voters.list())
+      .catch((error: unknown) => {
+        if (!isHansaError(error)) throw error;
+        return this.#members;
+      });
+    const waited = new Promise<readonly StoreMember[]>((resolve) => {
+      setTimeout(() => resolve(this.#members), LIST_MS).unref();
+    });
+    this.#members = await Promise.race([listed, waited]);
+    return this.#members;
   }
 }
-
-type Question =
-  | { readonly method: "GET"; readonly path: "/v1/store" }
-  | { readonly method: "POST"; readonly path: `/v1/config/${string}`; readonly body: unknown };
 
 function textOf({ key, value, revision }: Entry): ConfigEntries["entries"][number] {
   return {
@@ -270,8 +228,4 @@ function textOf({ key, value, revision }: Entry): ConfigEntries["entries"][numbe
 function stateOf(hasNoLeader: boolean, leads: boolean): StoreView["voters"][number]["state"] {
   if (hasNoLeader) return "waits";
   return leads ? "leads" : "follows";
-}
-
-function nameOf({ metadata }: RosterNode): string {
-  return `${metadata.name} (node ${metadata.id})`;
 }

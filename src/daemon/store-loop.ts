@@ -134,6 +134,10 @@ export class StoreLoop {
     return isLasting ? trouble.sentence : undefined;
   }
 
+  get hasVote(): boolean {
+    return this.#options.place.record !== undefined;
+  }
+
   noStore(): HansaError {
     const { name, id } = this.#options.self;
     return new HansaError("STORE_NONE", `node ${id} (${name}) knows of no store`);

@@ -7,7 +7,7 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isHansaError } from "../errors.ts";
+import { HansaError, isHansaError } from "../errors.ts";
 import { atomicWrite, ensureDir } from "../host/files.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Paths } from "../processes/paths.ts";
@@ -18,12 +18,13 @@ import {
   startStoreProcess,
   storeRuns,
 } from "../processes/store-service.ts";
-import { type EtcdChannel, openEtcd } from "../store/etcd/etcd-channel.ts";
+import { dialEtcd, type EtcdChannel, openEtcd } from "../store/etcd/etcd-channel.ts";
 import { DEFAULT_TIMING, etcdConfig, peerUrl } from "../store/etcd/etcd-config.ts";
 import { EtcdStore } from "../store/etcd/etcd-store.ts";
 import { EtcdVoters } from "../store/etcd/etcd-voters.ts";
 import { type StoreTls, storeTls } from "../store/store-tls.ts";
 import { loadVoterRecord, saveVoterRecord, type VoterRecord } from "../store/voter-record.ts";
+import type { TunnelEnd } from "./store-tunnel.ts";
 
 export interface VoterPlaceOptions {
   readonly paths: Paths;
@@ -48,6 +49,9 @@ export interface Beginning {
   readonly begins: "new" | "existing";
   readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
 }
+
+/** Over loopback. */
+const DIAL_MS = 1000;
 
 export class VoterPlace {
   readonly #options: VoterPlaceOptions;
@@ -141,6 +145,22 @@ export class VoterPlace {
       this.#link = undefined;
       throw error;
     }
+  }
+
+  /** A connection to its etcd for another node, which closes it. Throws STORE_UNREACHABLE. */
+  async dial(): Promise<TunnelEnd> {
+    try {
+      const tls = await this.#certificates();
+      const place = { host: "127.0.0.1", port: this.#options.ports.store, tls };
+      const socket = await dialEtcd(place, DIAL_MS);
+      const record = this.#record;
+      if (record !== undefined) return { mark: record.store, socket };
+      socket.destroy();
+    } catch (error) {
+      const text = `the store does not answer on this host: ${error instanceof Error ? error.message : error}`;
+      throw new HansaError("STORE_UNREACHABLE", text, { cause: error });
+    }
+    throw new HansaError("STORE_UNREACHABLE", "this node has no vote");
   }
 
   /** The daemon ends; the process goes on. */

@@ -3,6 +3,9 @@
  *
  * The gRPC library costs 40 ms to load, so it is loaded when the first channel is opened: only voters do.
  */
+import type { SecureClientSessionOptions } from "node:http2";
+import type { Duplex } from "node:stream";
+import { connect, type TLSSocket } from "node:tls";
 import type { Client } from "@connectrpc/connect";
 import type { Cluster, KV, Maintenance, Watch } from "./etcd_pb.js";
 import { etcdError } from "./etcd-error.ts";
@@ -44,25 +47,78 @@ const PING_MS = 10_000;
 const PING_TIMEOUT_MS = 3000;
 
 /** Connects at the first call, and again after a loss. */
-export async function openEtcd({ host, port, tls }: EtcdPlace): Promise<EtcdChannel> {
-  const [{ createClient }, { createGrpcTransport, Http2SessionManager }, api] = await Promise.all([
+export function openEtcd({ host, port, tls }: EtcdPlace): Promise<EtcdChannel> {
+  const { key, cert, ca } = tls;
+  const options = { key, cert, ca: [...ca], minVersion: "TLSv1.2" as const };
+  return openChannel(`https://${host}:${port}`, options);
+}
+
+/** Over a connection that bears HTTP/2 already, such as one that `dialEtcd` made elsewhere. Over, when that is. */
+export function openEtcdOver(connection: Duplex): Promise<EtcdChannel> {
+  let isTaken = false;
+  const createConnection = (): Duplex => {
+    if (isTaken) throw Object.assign(new Error("the connection is over"), { code: "ECONNRESET" });
+    isTaken = true;
+    return connection;
+  };
+  return openChannel("http://localhost", { createConnection });
+}
+
+/** A connection to a voter's etcd, of the caller's own, on which it takes HTTP/2. Throws the system's or TLS's error. */
+export function dialEtcd({ host, port, tls }: EtcdPlace, withinMs: number): Promise<TLSSocket> {
+  const { key, cert, ca } = tls;
+  return new Promise((resolve, reject) => {
+    const options = { host, port, key, cert, ca: [...ca], minVersion: "TLSv1.2" as const };
+    const socket = connect({ ...options, ALPNProtocols: ["h2"] });
+    const timer = setTimeout(
+      () => socket.destroy(new Error(`etcd did not answer within ${withinMs / 1000} s`)),
+      withinMs,
+    );
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    socket.once("error", fail);
+    socket.once("secureConnect", () => {
+      clearTimeout(timer);
+      socket.off("error", fail);
+      resolve(socket);
+    });
+  });
+}
+
+async function openChannel(
+  baseUrl: string,
+  options: SecureClientSessionOptions,
+): Promise<EtcdChannel> {
+  const [connectRpc, { createGrpcTransport, Http2SessionManager }, api] = await Promise.all([
     import("@connectrpc/connect"),
     import("@connectrpc/connect-node"),
     import("./etcd_pb.js"),
   ]);
-  const baseUrl = `https://${host}:${port}`;
-  const sessionManager = new Http2SessionManager(
-    baseUrl,
-    { pingIntervalMs: PING_MS, pingTimeoutMs: PING_TIMEOUT_MS },
-    { key: tls.key, cert: tls.cert, ca: [...tls.ca], minVersion: "TLSv1.2" },
-  );
-  const transport = createGrpcTransport({ baseUrl, sessionManager });
+  const { Code, ConnectError, createClient } = connectRpc;
+  const pings = { pingIntervalMs: PING_MS, pingTimeoutMs: PING_TIMEOUT_MS };
+  const sessionManager = new Http2SessionManager(baseUrl, pings, options);
+  let isClosed = false;
+  const transport = createGrpcTransport({
+    ...{ baseUrl, sessionManager },
+    interceptors: [
+      (next) => (request) => {
+        // It would connect again, to whatever serves there now.
+        if (isClosed) throw new ConnectError("the connection was closed", Code.Canceled);
+        return next(request);
+      },
+    ],
+  });
   return {
     kv: createClient(api.KV, transport),
     watch: createClient(api.Watch, transport),
     cluster: createClient(api.Cluster, transport),
     maintenance: createClient(api.Maintenance, transport),
-    close: () => sessionManager.abort(),
+    close() {
+      isClosed = true;
+      sessionManager.abort();
+    },
   };
 }
 

@@ -19,6 +19,17 @@ const NO_QUORUM = [
   "context deadline exceeded",
 ];
 
+/** Refusals that etcd gives before it does anything. */
+const NOT_TAKEN = ["etcdserver: no leader", "etcdserver: rpc not supported for learner"];
+
+/** Of an error of `etcdError`: it is certain that nothing was done. */
+export function wasNotTaken(error: unknown): boolean {
+  if (!isHansaError(error) || !isCallError(error.cause)) return false;
+  const { rawMessage: said, cause } = error.cause;
+  const isRefused = cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED";
+  return isRefused || NOT_TAKEN.some((known) => said.startsWith(known));
+}
+
 /** The error to throw for one that a call threw; what is no refusal of the store passes unchanged. */
 export function etcdError(error: unknown): unknown {
   if (isHansaError(error) || !isCallError(error)) return error;

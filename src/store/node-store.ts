@@ -1,0 +1,265 @@
+/**
+ * The store as a node has it, with a vote or without: by way of whichever voter answers, its own first.
+ *
+ * Invariants: a commit that a voter may have taken is never sent again; every call ends within CALL_MS, whatever happens to connections; a way that failed
+ * is left, and the next call begins with another.
+ */
+import { HansaError, isHansaError } from "../errors.ts";
+import { checkTransaction } from "./check-transaction.ts";
+import type {
+  Found,
+  Listed,
+  Outcome,
+  ReadOptions,
+  Revision,
+  Store,
+  StoreStatus,
+  Transaction,
+  WatchEvent,
+} from "./store.ts";
+import type { NamedStore } from "./store-copy.ts";
+import type { StoreMember } from "./voter-plan.ts";
+
+/** A voter's part of the store, within reach. */
+export interface Reached {
+  readonly mark: NamedStore;
+  readonly store: Store;
+  readonly voters: { list(): Promise<StoreMember[]> };
+  /** Aborts when the connection is over; never for one that mends itself. */
+  readonly ended: AbortSignal;
+  close(): void;
+}
+
+/** How one voter may be reached. */
+export interface StoreWay {
+  /** In sentences: "node 2 (host2)". */
+  readonly name: string;
+  /** On this host: opened anew for each call, because that costs nothing there, and not closed. */
+  readonly isOwn: boolean;
+  /** Throws a HansaError, in bounded time. */
+  open(): Promise<Reached>;
+}
+
+export interface NodeStoreOptions {
+  /** To voters of one store and generation that are heard now, best first. */
+  readonly ways: () => readonly StoreWay[];
+  /** Of a commit's error: it is certain that nothing was done. */
+  readonly wasNotTaken: (error: unknown) => boolean;
+}
+
+/** Users are told within 2 s. */
+const CALL_MS = 1500;
+/** Before the next way is tried beside one that does not open. */
+const NEXT_MS = 300;
+
+interface Opened {
+  readonly way: StoreWay;
+  readonly reached: Reached;
+}
+
+export class NodeStore implements Store {
+  readonly #options: NodeStoreOptions;
+  /** Kept from one call to the next; never an own one. */
+  #kept: Opened | undefined;
+  #opening: Promise<Opened> | undefined;
+  #closed = false;
+
+  constructor(options: NodeStoreOptions) {
+    this.#options = options;
+  }
+
+  get(key: string, options?: ReadOptions): Promise<Found> {
+    return this.read(({ store }) => store.get(key, options));
+  }
+
+  list(prefix: string, options?: ReadOptions): Promise<Listed> {
+    return this.read(({ store }) => store.list(prefix, options));
+  }
+
+  status(): Promise<StoreStatus> {
+    return this.read(({ store }) => store.status());
+  }
+
+  /** Sent to one voter; to another one only where the first certainly did nothing. */
+  async commit(transaction: Transaction): Promise<Outcome> {
+    checkTransaction(transaction);
+    return await this.#use(({ store }) => store.commit(transaction), this.#options.wasNotTaken);
+  }
+
+  /** By one voter to its end: begun anew it may be another's. */
+  async *watch(prefix: string, from: Revision, signal: AbortSignal): AsyncIterable<WatchEvent> {
+    if (signal.aborted) return;
+    const opened = await inTime(this.#open([]));
+    const either = AbortSignal.any([signal, opened.reached.ended]);
+    try {
+      yield* opened.reached.store.watch(prefix, from, either);
+    } catch (error) {
+      this.#leave(opened);
+      throw inWords(error, opened.way);
+    }
+    if (!signal.aborted && opened.reached.ended.aborted) {
+      throw new HansaError("STORE_UNREACHABLE", `the connection to ${opened.way.name} is over`);
+    }
+  }
+
+  /** Whatever only reads, and so may be asked of several voters one after another. Throws as a store does. */
+  read<T>(work: (reached: Reached) => Promise<T>): Promise<T> {
+    return this.#use(work, () => true);
+  }
+
+  /** A voter within reach, for as long as its connection stands; it is not the caller's to close. Throws as a store does. */
+  async reach(): Promise<Reached> {
+    return (await inTime(this.#open([]))).reached;
+  }
+
+  /** The connection that is kept served the caller badly: the next call begins with another voter. */
+  leave(reached: Reached): void {
+    if (this.#kept?.reached === reached) this.#leave(this.#kept);
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#kept) this.#leave(this.#kept);
+  }
+
+  #use<T>(
+    work: (reached: Reached) => Promise<T>,
+    mayGoOn: (error: unknown) => boolean,
+  ): Promise<T> {
+    const late = new AbortController();
+    const all = async (): Promise<T> => {
+      const failed: StoreWay["name"][] = [];
+      for (;;) {
+        const opened = await this.#open(failed);
+        // Who asked was told already that it could not be done.
+        if (late.signal.aborted) throw tooLate();
+        try {
+          return await work(opened.reached);
+        } catch (error) {
+          if (isOfTheVoter(error)) this.#leave(opened);
+          failed.push(opened.way.name);
+          const isLast = this.#options.ways().every(({ name }) => failed.includes(name));
+          const isOver = isLast || late.signal.aborted || !isOfTheVoter(error);
+          if (isOver || !mayGoOn(error)) throw inWords(error, opened.way);
+        }
+      }
+    };
+    return inTime(all(), late);
+  }
+
+  /** The kept way, or the first that opens but those of `failed`. */
+  async #open(failed: readonly string[]): Promise<Opened> {
+    const ways = this.#options.ways().filter(({ name }) => !failed.includes(name));
+    const [first] = ways;
+    const kept = this.#kept;
+    if (kept && (kept.reached.ended.aborted || !ways.some(({ name }) => name === kept.way.name))) {
+      this.#leave(kept);
+    }
+    if (first === undefined || this.#closed) throw noWay();
+    if (this.#kept && !first.isOwn) return this.#kept;
+    if (first.isOwn) {
+      try {
+        return { way: first, reached: await first.open() };
+      } catch (error) {
+        if (!isHansaError(error) || ways.length === 1) throw error;
+        return this.#open([...failed, first.name]);
+      }
+    }
+    this.#opening ??= this.#openFirst(ways).finally(() => {
+      this.#opening = undefined;
+    });
+    return await this.#opening;
+  }
+
+  async #openFirst(ways: readonly StoreWay[]): Promise<Opened> {
+    const { way, reached } = await firstOpened(ways);
+    const opened = { way, reached };
+    if (this.#closed) {
+      reached.close();
+      throw noWay();
+    }
+    this.#kept = opened;
+    reached.ended.addEventListener("abort", () => this.#leave(opened), { once: true });
+    return opened;
+  }
+
+  #leave(opened: Opened): void {
+    if (opened.way.isOwn) return;
+    if (this.#kept === opened) this.#kept = undefined;
+    opened.reached.close();
+  }
+}
+
+/** Tries one after another, each a while after the one before, and closes those that come too late. Rejects as the last one. */
+function firstOpened(ways: readonly StoreWay[]): Promise<Opened> {
+  return new Promise((resolve, reject) => {
+    let isDone = false;
+    let failures = 0;
+    const begin = (index: number): void => {
+      const way = ways[index];
+      if (isDone || way === undefined) return;
+      let isBegun = false;
+      const next = (): void => {
+        if (!isBegun) begin(index + 1);
+        isBegun = true;
+      };
+      const timer = setTimeout(next, NEXT_MS);
+      way.open().then(
+        (reached) => {
+          clearTimeout(timer);
+          if (isDone) reached.close();
+          isDone = true;
+          resolve({ way, reached });
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          failures += 1;
+          if (failures === ways.length) reject(inWords(error, way));
+          else next();
+        },
+      );
+    };
+    begin(0);
+  });
+}
+
+/** Rejects when it takes longer than a caller may wait; `late` is then aborted. */
+function inTime<T>(work: Promise<T>, late = new AbortController()): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      late.abort();
+      reject(tooLate());
+    }, CALL_MS);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** Another voter may answer better. */
+function isOfTheVoter(error: unknown): boolean {
+  return (
+    isHansaError(error, "STORE_NO_QUORUM") ||
+    isHansaError(error, "STORE_UNREACHABLE") ||
+    isHansaError(error, "NODE_UNREACHABLE")
+  );
+}
+
+function inWords(error: unknown, { name, isOwn }: StoreWay): unknown {
+  if (isOwn || !isHansaError(error, "STORE_UNREACHABLE")) return error;
+  return new HansaError("STORE_UNREACHABLE", `by way of ${name}: ${error.message}`, {
+    cause: error,
+  });
+}
+
+function noWay(): HansaError {
+  return new HansaError(
+    "STORE_NO_QUORUM",
+    "the store cannot be used: no node with a vote is heard",
+  );
+}
+
+function tooLate(): HansaError {
+  return new HansaError(
+    "STORE_NO_QUORUM",
+    "the store cannot be used: no majority of the votes answered in time",
+  );
+}
