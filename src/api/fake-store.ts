@@ -8,6 +8,7 @@ import type {
   ConfigPrefix,
   ConfigPut,
   ConfigWritten,
+  GiveVote,
   StoreView,
   Voter,
 } from "./store-schemas.ts";
@@ -37,6 +38,18 @@ export class FakeStore implements StorePort {
 
   async start(): Promise<Record<string, never>> {
     return {};
+  }
+
+  async end(): Promise<Record<string, never>> {
+    return {};
+  }
+
+  async vote({ node, vote }: GiveVote): Promise<StoreView> {
+    const view = await this.view();
+    const id = Number(node);
+    const wanted = view.wanted.filter((each) => each !== id);
+    this.current = { ...view, wanted: vote ? [...wanted, id] : wanted };
+    return this.current;
   }
 
   async get({ key }: ConfigKey): Promise<ConfigEntry> {
@@ -88,6 +101,7 @@ export function exampleStore(name = "prod"): StoreView {
       { ...voter(4), hasVote: false, state: "follows", isLocal: false },
     ],
     term: 2,
+    wanted: [1, 2, 3, 4],
     bytes: 20480,
   };
 }

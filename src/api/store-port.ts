@@ -6,6 +6,8 @@ import type {
   ConfigPrefix,
   ConfigPut,
   ConfigWritten,
+  EndVoter,
+  GiveVote,
   StartVoter,
   StoreView,
   Voter,
@@ -18,6 +20,9 @@ export interface StorePort {
   view(): Promise<StoreView>;
   voter(): Promise<Voter>;
   start(request: StartVoter): Promise<Record<string, never>>;
+  end(request: EndVoter): Promise<Record<string, never>>;
+  /** The change is written when it resolves; whoever leads carries it out within seconds. */
+  vote(request: GiveVote): Promise<StoreView>;
   get(request: ConfigKey): Promise<ConfigEntry>;
   list(request: ConfigPrefix): Promise<ConfigEntries>;
   put(request: ConfigPut): Promise<ConfigWritten>;

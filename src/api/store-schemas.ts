@@ -21,7 +21,9 @@ export const storeSchema = z.object({
     .number()
     .int()
     .nullable()
-    .describe("one more with each node that joined or was removed; null where nobody can say"),
+    .describe(
+      "one more with each node that joined or was removed, and each vote that was given or taken; null where nobody can say",
+    ),
   quorate: z.boolean().describe("a majority answers, so that the configuration can be changed"),
   votes: z.object({
     expected: z.number().int(),
@@ -44,6 +46,7 @@ export const storeSchema = z.object({
     }),
   ),
   term: z.number().int().describe("one more with each election of a leader"),
+  wanted: z.array(z.number().int()).describe("the ids of the nodes that are to have a vote"),
   bytes: z.number().describe("on disk, of the voter that answers"),
 });
 
@@ -66,6 +69,19 @@ export const startVoterSchema = z.strictObject({
     .array(z.strictObject({ name: z.string().max(64), peerUrl: z.string().max(64) }))
     .max(16)
     .describe("all there are, the new one among them"),
+});
+
+/** Which store, of which of its generations. */
+const markSchema = z.strictObject({
+  id: storeIdSchema,
+  generation: z.number().int().min(1).max(0xffff_ffff),
+});
+
+export const endVoterSchema = z.strictObject({ store: markSchema });
+
+export const giveVoteSchema = z.strictObject({
+  node: z.string().min(1).max(64).describe("its id or its name"),
+  vote: z.boolean().describe("true: it is to have one; false: it is to have none"),
 });
 
 const keySchema = z
@@ -97,6 +113,8 @@ export const configWrittenSchema = z.object({
 export type CreateStore = z.infer<typeof createStoreSchema>;
 export type StoreView = z.infer<typeof storeSchema>;
 export type Voter = z.infer<typeof voterSchema>;
+export type EndVoter = z.infer<typeof endVoterSchema>;
+export type GiveVote = z.infer<typeof giveVoteSchema>;
 export type StartVoter = z.infer<typeof startVoterSchema>;
 export type ConfigKey = z.infer<typeof configKeySchema>;
 export type ConfigPrefix = z.infer<typeof configPrefixSchema>;

@@ -31,6 +31,7 @@ import { top } from "./commands/top.ts";
 import { uninstall } from "./commands/uninstall.ts";
 import { upgrade } from "./commands/upgrade.ts";
 import { version } from "./commands/version.ts";
+import { vote } from "./commands/vote.ts";
 
 export const COMMANDS: readonly Command[] = [
   launch,
@@ -55,6 +56,7 @@ export const COMMANDS: readonly Command[] = [
   create,
   store,
   nodes,
+  vote,
   config,
   contextCommand,
   agent,

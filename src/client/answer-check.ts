@@ -330,6 +330,7 @@ export const isStoreView: Check<StoreView> = (value): value is StoreView =>
     ...{ name: isText, id: isText, generation: isNumber, configVersion: orNull(isNumber) },
     ...{ quorate: isBoolean, leader: orNull(isNodeRef) },
     ...{ term: isNumber, bytes: isNumber },
+    wanted: listOf(isNumber),
     votes: (votes) => has(votes, { expected: isNumber, answering: isNumber, needed: isNumber }),
     voters: listOf((voter) =>
       has(voter, {

@@ -26,6 +26,7 @@ import type {
   ConfigEntry,
   ConfigPut,
   ConfigWritten,
+  GiveVote,
   StoreView,
 } from "../api/store-schemas.ts";
 import { BUILD, type Version } from "../api/version.ts";
@@ -92,6 +93,7 @@ export interface NodeClient {
   store(): Promise<StoreView>;
   quorum(): Promise<QuorumView>;
   createStore(name: string): Promise<StoreView>;
+  vote(request: GiveVote): Promise<StoreView>;
   configGet(key: string): Promise<ConfigEntry>;
   configList(prefix: string): Promise<ConfigEntries>;
   configPut(request: ConfigPut): Promise<ConfigWritten>;
@@ -189,6 +191,10 @@ export function apiClient(door: Door, node?: string): NodeClient {
     quorum: async () => checked(await get("/v1/quorum"), isQuorumView, "the quorum"),
     createStore: async (name) => {
       const answer = await call({ method: "POST", path: "/v1/store", body: { name } });
+      return checked(answer, isStoreView, "the store");
+    },
+    vote: async (body) => {
+      const answer = await call({ method: "POST", path: "/v1/store/vote", body });
       return checked(answer, isStoreView, "the store");
     },
     configGet: async (key) => {

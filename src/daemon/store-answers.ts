@@ -10,6 +10,8 @@ import type {
   ConfigPrefix,
   ConfigPut,
   ConfigWritten,
+  EndVoter,
+  GiveVote,
   StartVoter,
   StoreView,
   Voter,
@@ -19,8 +21,10 @@ import { CONFIG_VERSION_KEY, versionIn } from "../store/node-registry.ts";
 import type { NodeStore, Reached } from "../store/node-store.ts";
 import type { Entry, Found, Store, Write } from "../store/store.ts";
 import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
+import { WANTED_KEY, wantedIn } from "../store/votes.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { StoreLoop } from "./store-loop.ts";
+import { VoteDesk } from "./vote-desk.ts";
 import type { VoterLead } from "./voter-lead.ts";
 
 export interface StoreAnswersOptions {
@@ -52,6 +56,17 @@ export class StoreAnswers {
   async start(request: StartVoter): Promise<Record<string, never>> {
     await this.#options.loop.start(request);
     return {};
+  }
+
+  async end(request: EndVoter): Promise<Record<string, never>> {
+    await this.#options.loop.end(request);
+    return {};
+  }
+
+  /** Gives a node a vote, or takes it: whoever leads does it then. Throws NODE_NOT_FOUND, NODE_UNREACHABLE, STORE_REFUSED, and as all that writes. */
+  vote(request: GiveVote): Promise<StoreView> {
+    const desk = new VoteDesk(this.#options.membership);
+    return this.#use((store) => desk.change(store, request, () => this.view()));
   }
 
   voter(): Promise<Voter> {
@@ -100,10 +115,11 @@ export class StoreAnswers {
 
   async #view({ mark, store, voters }: Reached): Promise<StoreView> {
     const { lead, membership } = this.#options;
-    const [status, members, version] = await Promise.all([
+    const [status, members, version, wanted] = await Promise.all([
       store.status(),
       voters.list(),
       this.#version(store),
+      store.get(WANTED_KEY, { consistency: "local" }),
     ]);
     this.#members = members;
     const own = membership.roster().self.member.name;
@@ -142,6 +158,7 @@ export class StoreAnswers {
       },
       leader: version.isQuorate && leader ? { id: leader.id, name: leader.name } : null,
       voters: listed.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
+      wanted: wantedIn(wanted.entry?.value),
       term: Number(status.term),
       bytes: Number(status.bytes),
     };

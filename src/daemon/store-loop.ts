@@ -6,11 +6,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import type { StartVoter, Voter } from "../api/store-schemas.ts";
+import type { EndVoter, StartVoter, Voter } from "../api/store-schemas.ts";
 import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { firstCommit } from "../store/node-registry.ts";
+import { isSameStore } from "../store/store-mark.ts";
 import { requireStoreName } from "../store/store-name.ts";
 import { FIRST_VOTERS } from "../store/voter-plan.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
@@ -83,6 +84,18 @@ export class StoreLoop {
   /** Another node gives this one a place among the voters. Throws STORE_OTHER, and as `VoterPlace.begin`. */
   start(request: StartVoter): Promise<void> {
     return this.#inTurn(() => this.#start(request));
+  }
+
+  /** The store's leader says that this node has no place in it any more: its data goes. Nothing where it holds to another one. */
+  end({ store }: EndVoter): Promise<void> {
+    return this.#inTurn(async () => {
+      const { place, membership, logger } = this.#options;
+      const own = place.record?.store;
+      if (own === undefined || !isSameStore(own, store)) return;
+      await place.end();
+      membership.setStore(undefined);
+      logger.info("this node has no vote in the store any more", { name: own.name });
+    });
   }
 
   /** What this node's etcd says of itself; null on a node without. Throws as a store does. */

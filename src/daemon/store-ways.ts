@@ -8,7 +8,7 @@ import { openEtcdOver } from "../store/etcd/etcd-channel.ts";
 import { EtcdStore } from "../store/etcd/etcd-store.ts";
 import { EtcdVoters } from "../store/etcd/etcd-voters.ts";
 import type { Reached, StoreWay } from "../store/node-store.ts";
-import type { StoreMark } from "../store/voter-plan.ts";
+import { lineageOf, revisionBase, type StoreMark } from "../store/store-mark.ts";
 import type { NodeId } from "../values/node-id.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
@@ -49,7 +49,7 @@ export function chosenStore(
   known: StoreMark | undefined,
   stores: readonly StoreMark[],
 ): StoreMark | undefined {
-  const same = stores.filter(({ id }) => id === known?.id);
+  const same = stores.filter((mark) => known && lineageOf(mark) === lineageOf(known));
   const from = same.length > 0 ? same : stores;
   return from.toSorted((a, b) => b.generation - a.generation || (a.id < b.id ? -1 : 1))[0];
 }
@@ -87,7 +87,11 @@ function wayTo({ metadata }: RosterNode, wanted: StoreMark, { peers }: StoreWays
       socket.on("close", () => ended.abort());
       const channel = await openEtcdOver(socket);
       return {
-        ...{ mark, store: new EtcdStore(channel), voters: new EtcdVoters(channel) },
+        ...{
+          mark,
+          store: new EtcdStore(channel, revisionBase(mark)),
+          voters: new EtcdVoters(channel),
+        },
         ended: ended.signal,
         close() {
           channel.close();

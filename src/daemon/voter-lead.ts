@@ -9,9 +9,8 @@ import { isHansaError } from "../errors.ts";
 import type { Logger } from "../host/logger.ts";
 import { formatMemberName } from "../membership/member-name.ts";
 import { peerUrl } from "../store/etcd/etcd-config.ts";
-import type { StoreStatus } from "../store/store.ts";
+import type { Entry, StoreStatus } from "../store/store.ts";
 import {
-  FIRST_VOTERS,
   nextVoterStep,
   type StoreMark,
   type StoreMember,
@@ -20,6 +19,14 @@ import {
   type VoterStep,
 } from "../store/voter-plan.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
+import {
+  encodeGiven,
+  GIVEN_KEY,
+  givenIn,
+  nextGiven,
+  WANTED_KEY,
+  wantedIn,
+} from "../store/votes.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { askPeer } from "./ask-peer.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
@@ -71,9 +78,10 @@ export class VoterLead {
   /** Takes the next step of the plan; true when there was one, or one is waited for. Throws as the store and the nodes do. */
   async lead(link: VoterLink, status: StoreStatus, store: VoterRecord["store"]): Promise<boolean> {
     if (await this.#register(link, status, store)) return true;
-    const members = await link.voters.list();
+    const [members, written] = await Promise.all([link.voters.list(), writtenVotes(link)]);
+    if (await this.#writeDown(link, members, written.given)) return true;
     const all = new Set(members.map(({ id }) => id));
-    const known = this.#facts(store, members);
+    const known = this.#facts(store, members, wantedIn(written.wanted?.value));
     const hasLearner = members.some(({ isLearner }) => isLearner);
     // Asking all voters costs: only when an answer could matter.
     const hoped = nextVoterStep({ ...known, following: all, inSync: all });
@@ -108,11 +116,27 @@ export class VoterLead {
   #facts(
     store: StoreMark,
     members: readonly StoreMember[],
+    wanted: readonly NodeId[],
   ): Omit<VoterFacts, "following" | "inSync"> {
     return {
       ...{ store, members, nodes: this.nodes(), departed: this.#departed() },
-      wanted: new Set(FIRST_VOTERS),
+      wanted: new Set(wanted),
     };
+  }
+
+  /** Who has a vote, into the store, so that each copy of it tells whose votes are missing; true when it had to be written. */
+  async #writeDown(
+    { store }: VoterLink,
+    members: readonly StoreMember[],
+    given: Entry | undefined,
+  ): Promise<boolean> {
+    const next = nextGiven(members, givenIn(given?.value));
+    if (next === undefined) return false;
+    const { ok } = await store.commit({
+      conditions: [{ key: GIVEN_KEY, revision: given?.revision ?? 0n }],
+      writes: [{ type: "put", key: GIVEN_KEY, value: encodeGiven(next) }],
+    });
+    return ok;
   }
 
   /** Who follows our etcd, by the word of each one's own daemon. */
@@ -175,6 +199,11 @@ export class VoterLead {
       case "remove":
         await voters.remove(step.member.id);
         break;
+      case "end": {
+        const { id, generation } = store;
+        await this.#tell(step.node, "/v1/store/end", { store: { id, generation } });
+        break;
+      }
       case "move":
         await voters.move(step.member.id, step.peerUrl);
         break;
@@ -190,9 +219,6 @@ export class VoterLead {
     members: readonly StoreMember[],
     store: VoterRecord["store"],
   ): Promise<void> {
-    const { membership, peers } = this.#options;
-    const peer = membership.roster().peers.find(({ metadata }) => metadata.id === node.id);
-    if (peer === undefined) return;
     const body: StartVoter = {
       ...{ store, member: member.id.toString(16) },
       // etcd compares places; one that has not started has no name yet, but the new one must know its own.
@@ -200,7 +226,24 @@ export class VoterLead {
         ...{ name: id === member.id ? node.name : name || id.toString(16), peerUrl: url },
       })),
     };
-    const question = { method: "POST", path: "/v1/store/start", timeoutMs: START_MS } as const;
-    await askPeer(peers, peer.metadata, { ...question, body });
+    await this.#tell(node, "/v1/store/start", body);
   }
+
+  async #tell(node: VoterNode, path: `/v1/${string}`, body: object): Promise<void> {
+    const { membership, peers } = this.#options;
+    const peer = membership.roster().peers.find(({ metadata }) => metadata.id === node.id);
+    if (peer === undefined) return;
+    await askPeer(peers, peer.metadata, { method: "POST", path, timeoutMs: START_MS, body });
+  }
+}
+
+/** What the store says of its votes, as our own etcd, which leads, has it. */
+async function writtenVotes({ store }: VoterLink): Promise<{
+  readonly wanted: Entry | undefined;
+  readonly given: Entry | undefined;
+}> {
+  const [wanted, given] = await Promise.all(
+    [WANTED_KEY, GIVEN_KEY].map((key) => store.get(key, { consistency: "local" })),
+  );
+  return { wanted: wanted?.entry, given: given?.entry };
 }

@@ -22,6 +22,7 @@ import { dialEtcd, type EtcdChannel, openEtcd } from "../store/etcd/etcd-channel
 import { DEFAULT_TIMING, etcdConfig, peerUrl } from "../store/etcd/etcd-config.ts";
 import { EtcdStore } from "../store/etcd/etcd-store.ts";
 import { EtcdVoters } from "../store/etcd/etcd-voters.ts";
+import { revisionBase } from "../store/store-mark.ts";
 import { type StoreTls, storeTls } from "../store/store-tls.ts";
 import { loadVoterRecord, saveVoterRecord, type VoterRecord } from "../store/voter-record.ts";
 import type { TunnelEnd } from "./store-tunnel.ts";
@@ -190,7 +191,8 @@ export class VoterPlace {
       port: this.#options.ports.store,
       tls,
     });
-    return { channel, store: new EtcdStore(channel), voters: new EtcdVoters(channel) };
+    const base = this.#record ? revisionBase(this.#record.store) : 0n;
+    return { channel, store: new EtcdStore(channel, base), voters: new EtcdVoters(channel) };
   }
 
   async #writeConfig(record: VoterRecord, beginning: Beginning): Promise<void> {

@@ -53,7 +53,7 @@ test("the lowest wanted node that is heard is added as a learner, others are not
 test("a node of another store is not added, and an eighth vote is not given", () => {
   const nodes = [...one.nodes, node(2, { store: { id: "b2", generation: 1 } })];
   assert.equal(short(nextVoterStep({ ...one, nodes })), "nothing");
-  const seven = facts([1, 2, 3, 4, 5, 6, 7], { wanted: new Set([8]) });
+  const seven = facts([1, 2, 3, 4, 5, 6, 7], { wanted: new Set([1, 2, 3, 4, 5, 6, 7, 8]) });
   assert.equal(short(nextVoterStep({ ...seven, nodes: [...seven.nodes, node(8)] })), "nothing");
 });
 
@@ -101,6 +101,27 @@ test("a voter that left, was wiped, or was launched anew loses its vote; one tha
 test("no vote is taken away that would leave less than a majority", () => {
   const three = facts([1, 2, 3], { departed: new Set([name(3)]), following: new Set([1n]) });
   assert.equal(short(nextVoterStep(three)), "nothing");
+});
+
+test("a voter that is to have no vote loses it, when the others are a majority; its node then puts its data away", () => {
+  const three = facts([1, 2, 3], { wanted: new Set([1, 2]) });
+  assert.equal(short(nextVoterStep(three)), "remove 3");
+  assert.equal(short(nextVoterStep({ ...three, following: new Set([1n]) })), "nothing");
+  const members = [member(1), member(2)];
+  assert.equal(short(nextVoterStep({ ...three, members })), "end 3");
+  const elsewhere = [...three.nodes.slice(0, 2), node(3, { store: { id: "b2", generation: 1 } })];
+  assert.equal(short(nextVoterStep({ ...three, members, nodes: elsewhere })), "nothing");
+});
+
+test("a node of a former generation is as one that lost its data, and is not added before it says that it has none", () => {
+  const store = { id: "a1", generation: 2 };
+  const now = (generation: number) => node(3, { store: { id: "a1", generation } });
+  const nodes = (third: VoterNode) => [node(1, { store }), node(2, { store }), third];
+  const three = facts([1, 2, 3], { store, following: new Set([1n, 2n]) });
+  assert.equal(short(nextVoterStep({ ...three, nodes: nodes(now(1)) })), "remove 3");
+  const two = facts([1, 2], { store });
+  assert.equal(short(nextVoterStep({ ...two, nodes: nodes(now(1)) })), "nothing");
+  assert.equal(short(nextVoterStep({ ...two, nodes: nodes(node(3)) })), "add 3");
 });
 
 test("a voter that serves at another port is listed there", () => {

@@ -6,16 +6,14 @@
  * the facts are looked at anew, so a plan that was broken off anywhere is taken up by whoever leads next.
  */
 import type { NodeId } from "../values/node-id.ts";
+import { isSameStore, type StoreMark } from "./store-mark.ts";
+
+export type { StoreMark };
 
 /** More make each commit slower and survive hardly more. */
 export const MAX_VOTERS = 7;
 /** Who has a vote unless somebody says otherwise. */
 export const FIRST_VOTERS: readonly NodeId[] = [1, 2, 3, 4];
-
-export interface StoreMark {
-  readonly id: string;
-  readonly generation: number;
-}
 
 /** As etcd lists it. */
 export interface StoreMember {
@@ -60,11 +58,13 @@ export type VoterStep =
   /** The node's etcd is to run as this member. */
   | { readonly step: "start"; readonly member: StoreMember; readonly node: VoterNode }
   | { readonly step: "promote"; readonly member: StoreMember }
-  | { readonly step: "add"; readonly node: VoterNode };
+  | { readonly step: "add"; readonly node: VoterNode }
+  /** The node holds data of this store and has no place in it: it is to put them away. */
+  | { readonly step: "end"; readonly node: VoterNode };
 
 /** The next step; undefined: nothing to do, or to be waited. */
 export function nextVoterStep(facts: VoterFacts): VoterStep | undefined {
-  return removal(facts) ?? move(facts) ?? learnersStep(facts) ?? addition(facts);
+  return removal(facts) ?? move(facts) ?? learnersStep(facts) ?? addition(facts) ?? ending(facts);
 }
 
 /** How many of so many votes decide. */
@@ -91,9 +91,11 @@ function removal(facts: VoterFacts): VoterStep | undefined {
 }
 
 function reasonToGo(member: StoreMember, facts: VoterFacts): string | undefined {
-  const { nodes, departed, store } = facts;
+  const { nodes, departed, store, wanted } = facts;
   if (departed.has(member.name)) return "it left the cluster";
   const node = nodeOf(member, nodes);
+  const id = node?.id ?? Number.parseInt(member.name, 10);
+  if (Number.isInteger(id) && !wanted.has(id)) return "its vote was taken";
   if (node === undefined) {
     const successor = nodes.find(({ peerUrl, isSteady }) => isSteady && peerUrl === member.peerUrl);
     return successor && `${successor.name} is in its place`;
@@ -102,6 +104,10 @@ function reasonToGo(member: StoreMember, facts: VoterFacts): string | undefined 
   if (member.isLearner) return node.isHeard ? undefined : "it is not heard, and had no vote yet";
   if (node.isHeard && node.store === undefined) return "it has lost its data";
   if (node.isHeard && node.store?.id !== store.id) return "it holds to another store";
+  // As lost data: what it has was outlived by a recovery.
+  if (node.isHeard && node.store && node.store.generation < store.generation) {
+    return "it holds to a former generation of the store";
+  }
   return undefined;
 }
 
@@ -126,7 +132,7 @@ function learnersStep(facts: VoterFacts): VoterStep | undefined {
   const learner = members.find(({ isLearner }) => isLearner);
   const node = learner && nodeOf(learner, nodes);
   if (learner === undefined || node === undefined || !node.isHeard) return undefined;
-  const runs = node.store?.id === store.id && following.has(learner.id);
+  const runs = node.store && isSameStore(node.store, store) && following.has(learner.id);
   if (!runs) return { step: "start", member: learner, node };
   const voters = members.filter(({ isLearner }) => !isLearner);
   const isWhole = voters.every(({ id }) => following.has(id));
@@ -142,11 +148,24 @@ function addition(facts: VoterFacts): VoterStep | undefined {
         wanted.has(each.id) &&
         each.isHeard &&
         !departed.has(each.name) &&
-        (each.store === undefined || each.store.id === store.id) &&
+        (each.store === undefined || isSameStore(each.store, store)) &&
         members.every(
           (member) => member.peerUrl !== each.peerUrl && nodeOf(member, nodes) !== each,
         ),
     )
     .sort((a, b) => a.id - b.id)[0];
   return node && { step: "add", node };
+}
+
+/** Its vote was taken while it was away, or the word of it did not reach it: its etcd ended by itself. */
+function ending({ nodes, members, store, wanted }: VoterFacts): VoterStep | undefined {
+  const node = nodes.find(
+    (each) =>
+      each.isHeard &&
+      !wanted.has(each.id) &&
+      each.store !== undefined &&
+      isSameStore(each.store, store) &&
+      members.every((member) => member.peerUrl !== each.peerUrl && nodeOf(member, nodes) !== each),
+  );
+  return node && { step: "end", node };
 }

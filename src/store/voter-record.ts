@@ -1,7 +1,7 @@
 /** store.json: that this node has a vote in a store, or is about to, and in which. Holds no secret. */
 import { HansaError } from "../errors.ts";
 import { atomicWrite, readJson } from "../host/files.ts";
-import type { StoreMark } from "./voter-plan.ts";
+import type { StoreMark } from "./store-mark.ts";
 
 export interface VoterRecord {
   readonly version: 1;

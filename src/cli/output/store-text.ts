@@ -12,7 +12,7 @@ const COLOURS: Readonly<Record<StoreView["voters"][number]["state"], Colour>> = 
 };
 
 export function storeText(store: StoreView, paint: Paint): string {
-  const { name, id, generation, configVersion, quorate, leader, voters } = store;
+  const { name, id, generation, configVersion, quorate, leader } = store;
   const lines = [
     ["Name:", name],
     ["Store:", `${id}, generation ${generation}`],
@@ -22,17 +22,27 @@ export function storeText(store: StoreView, paint: Paint): string {
     ["Leader:", leader ? `${leader.name} (${leader.id})` : "none"],
     ["Size:", `${Math.ceil(store.bytes / 1024)} KiB`],
   ].map(([label = "", value = ""]) => `${label.padEnd(17)} ${value}`);
+  return `${lines.join("\n")}\n\n${votesTable(store, paint)}`;
+}
+
+/** A line for each node that has a vote, or receives the log for one. */
+export function votesTable({ voters, wanted }: StoreView, paint: Paint): string {
   const rows = voters.map((voter) => [
     `${voter.name} (${voter.id})${voter.isLocal ? " (local)" : ""}`,
     voter.address,
-    voter.hasVote ? "yes" : "not yet",
+    voteOf(voter, wanted),
     paint(COLOURS[voter.state], voter.state),
   ]);
-  return `${lines.join("\n")}\n\n${alignColumns([["NODE", "ADDRESS", "VOTE", "STATE"], ...rows])}`;
+  return alignColumns([["NODE", "ADDRESS", "VOTE", "STATE"], ...rows]);
+}
+
+function voteOf({ id, hasVote }: StoreView["voters"][number], wanted: readonly number[]): string {
+  if (!wanted.includes(id)) return "taken";
+  return hasVote ? "yes" : "not yet";
 }
 
 /** "3 of 4 answer, 3 are needed; 4 votes survive 1 failure, as 3 would". */
-function votesText({ votes: { expected, answering, needed } }: StoreView): string {
+export function votesText({ votes: { expected, answering, needed } }: StoreView): string {
   const survived = expected - needed;
   const failures = survived === 1 ? "1 failure" : `${survived || "no"} failures`;
   const isEven = expected % 2 === 0 && expected > 2;

@@ -24,6 +24,43 @@ after(async () => {
 
 storeSuite("etcd", () => ({ store, compact: (revision) => store.compact(revision) }));
 
+test("in a later generation revisions go on from where no former one came, and those of former ones match nothing", async () => {
+  const base = 10n ** 12n;
+  const later = new EtcdStore(await etcd.connect(), base);
+  const key = "later/a";
+  const value = new Uint8Array([1]);
+  const first = await store.commit({ conditions: [], writes: [{ type: "put", key, value }] });
+  assert.ok(first.ok);
+  const found = await later.get(key);
+  assert.equal(found.entry?.revision, base + first.revision);
+  assert.equal(found.entry?.created, base + first.revision);
+  const put = (revision: bigint) =>
+    later.commit({ conditions: [{ key, revision }], writes: [{ type: "put", key, value }] });
+  assert.equal((await put(first.revision)).ok, false);
+  assert.equal((await put(0n)).ok, false);
+  const second = await put(base + first.revision);
+  assert.ok(second.ok && second.revision === base + first.revision + 1n);
+  const ending = AbortSignal.timeout(10_000);
+  const events = [];
+  for await (const event of later.watch("later/", second.revision, ending)) {
+    events.push(event);
+    break;
+  }
+  assert.deepEqual(events[0], {
+    ...{ type: "changes", revision: second.revision },
+    changes: [
+      { type: "put", entry: { key, value, revision: second.revision, created: found.revision } },
+    ],
+  });
+  for await (const event of later.watch("later/", first.revision, ending)) {
+    assert.deepEqual(event, { type: "compacted", oldest: base + 1n });
+  }
+  await assert.rejects(later.get(key, { at: first.revision }), (error) =>
+    isHansaError(error, "STORE_COMPACTED"),
+  );
+  later.close();
+});
+
 test("a certificate that the cluster made for its API opens neither of etcd's ports", async () => {
   const authority = await createAuthority(root, "hansa");
   const { ca } = etcd.place.tls;

@@ -34,20 +34,23 @@ const EVENT_DELETE = 1;
 
 export class EtcdStore implements Store {
   readonly #channel: EtcdChannel;
+  /** What lies before etcd's own revisions: those of former generations of the store. */
+  readonly #base: Revision;
 
   /** The store closes the channel. */
-  constructor(channel: EtcdChannel) {
+  constructor(channel: EtcdChannel, base: Revision = 0n) {
     this.#channel = channel;
+    this.#base = base;
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<Found> {
     const { kvs, revision } = await this.#range({ key: encode(key) }, options);
-    return { entry: kvs[0] && entryOf(kvs[0]), revision };
+    return { entry: kvs[0] && this.#entry(kvs[0]), revision };
   }
 
   async list(prefix: string, options: ReadOptions = {}): Promise<Listed> {
     const { kvs, revision } = await this.#range(rangeOf(prefix), options);
-    return { entries: kvs.map(entryOf), revision };
+    return { entries: kvs.map((kv) => this.#entry(kv)), revision };
   }
 
   async commit(transaction: Transaction): Promise<Outcome> {
@@ -58,7 +61,8 @@ export class EtcdStore implements Store {
         {
           compare: conditions.map(({ key, revision }) => ({
             ...{ key: encode(key), result: COMPARE_EQUAL, target: TARGET_MOD_REVISION },
-            targetUnion: { case: "modRevision", value: revision },
+            // Of a former generation: it matches nothing that is there, as it must.
+            targetUnion: { case: "modRevision", value: revision && revision - this.#base },
           })),
           success: writes.map(operation),
           failure: conditions.map(({ key }) => ({
@@ -68,30 +72,34 @@ export class EtcdStore implements Store {
         WITH_LEADER,
       ),
     );
-    const revision = header?.revision ?? 0n;
+    const revision = this.#outer(header?.revision);
     return succeeded
       ? { ok: true, revision }
-      : { ok: false, revision, found: responses.map(foundIn) };
+      : { ok: false, revision, found: responses.map((response) => this.#found(response)) };
   }
 
   async *watch(prefix: string, from: Revision, signal: AbortSignal): AsyncIterable<WatchEvent> {
     const ending = new AbortController();
     const end = (): void => ending.abort();
     if (signal.aborted) return;
+    if (from <= this.#base && this.#base > 0n) {
+      yield { type: "compacted", oldest: this.#base + 1n };
+      return;
+    }
     signal.addEventListener("abort", end);
     try {
-      const request = { ...rangeOf(prefix), startRevision: from };
+      const request = { ...rangeOf(prefix), startRevision: from - this.#base };
       const answers = this.#channel.watch.watch(asking(request, ending.signal), {
         headers: WITH_LEADER.headers,
         signal: ending.signal,
       });
       for await (const { canceled, compactRevision, cancelReason, events } of answers) {
         if (compactRevision > 0n) {
-          yield { type: "compacted", oldest: compactRevision };
+          yield { type: "compacted", oldest: compactRevision + this.#base };
           return;
         }
         if (canceled) throw refusedWatch(cancelReason);
-        const changes = events.flatMap(changeOf);
+        const changes = events.flatMap((event) => this.#changes(event));
         const last = changes.at(-1);
         if (last !== undefined) yield { type: "changes", revision: revisionOf(last), changes };
       }
@@ -113,7 +121,7 @@ export class EtcdStore implements Store {
       member: header?.memberId ?? 0n,
       leader: leader === 0n ? undefined : leader,
       isLearner,
-      revision: header?.revision ?? 0n,
+      revision: this.#outer(header?.revision),
       term: raftTerm,
       applied: raftAppliedIndex,
       bytes: dbSize,
@@ -123,7 +131,9 @@ export class EtcdStore implements Store {
 
   /** Forgets what was before `revision`, on all voters. Throws as the store does. */
   async compact(revision: Revision): Promise<void> {
-    await asked(this.#channel.kv.compact({ revision, physical: false }, WITH_LEADER));
+    await asked(
+      this.#channel.kv.compact({ revision: revision - this.#base, physical: false }, WITH_LEADER),
+    );
   }
 
   close(): void {
@@ -134,14 +144,38 @@ export class EtcdStore implements Store {
     range: { readonly key: Uint8Array; readonly rangeEnd?: Uint8Array },
     { consistency = "linearizable", at = 0n }: ReadOptions,
   ): Promise<{ kvs: KeyValue[]; revision: Revision }> {
+    if (at > 0n && at <= this.#base) {
+      throw new HansaError("STORE_COMPACTED", `revision ${at} is of a former generation`);
+    }
     const serializable = consistency === "local";
     const { kvs, header } = await asked(
       this.#channel.kv.range(
-        { ...range, serializable, revision: at },
+        { ...range, serializable, revision: at && at - this.#base },
         serializable ? ALONE : WITH_LEADER,
       ),
     );
-    return { kvs, revision: header?.revision ?? 0n };
+    return { kvs, revision: this.#outer(header?.revision) };
+  }
+
+  #outer(revision: bigint | undefined): Revision {
+    return this.#base + (revision ?? 0n);
+  }
+
+  #entry({ key, value, modRevision, createRevision }: KeyValue): Entry {
+    const [revision, created] = [this.#outer(modRevision), this.#outer(createRevision)];
+    return { key: decode(key), value, revision, created };
+  }
+
+  #found({ response }: ResponseOp): Entry | undefined {
+    const kv = response.case === "responseRange" ? response.value.kvs[0] : undefined;
+    return kv && this.#entry(kv);
+  }
+
+  #changes({ type, kv }: Event): Change[] {
+    if (kv === undefined) return [];
+    return type === EVENT_DELETE
+      ? [{ type: "remove", key: decode(kv.key), revision: this.#outer(kv.modRevision) }]
+      : [{ type: "put", entry: this.#entry(kv) }];
   }
 }
 
@@ -164,24 +198,8 @@ function operation(write: Write): Operation {
     : { request: { case: "requestDeleteRange", value: { key } } };
 }
 
-function foundIn({ response }: ResponseOp): Entry | undefined {
-  const kv = response.case === "responseRange" ? response.value.kvs[0] : undefined;
-  return kv && entryOf(kv);
-}
-
-function changeOf({ type, kv }: Event): Change[] {
-  if (kv === undefined) return [];
-  return type === EVENT_DELETE
-    ? [{ type: "remove", key: decode(kv.key), revision: kv.modRevision }]
-    : [{ type: "put", entry: entryOf(kv) }];
-}
-
 function revisionOf(change: Change): Revision {
   return change.type === "put" ? change.entry.revision : change.revision;
-}
-
-function entryOf({ key, value, modRevision, createRevision }: KeyValue): Entry {
-  return { key: decode(key), value, revision: modRevision, created: createRevision };
 }
 
 function refusedWatch(reason: string): HansaError {
