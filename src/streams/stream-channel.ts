@@ -176,6 +176,11 @@ export class StreamChannel {
   #send(frame: StreamFrame): void {
     if (this.#isOver) return;
     this.#lastSentMs = performance.now();
+    // Frames of one turn leave together: a log is a frame a line, and each write of its own costs a record of TLS.
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      process.nextTick(() => this.#socket.uncork());
+    }
     this.#socket.write(encodeStreamFrame(frame));
   }
 
