@@ -32,6 +32,14 @@ export const ERRORS = {
     exit: 1,
     status: 401,
   },
+  API_CONNECTIONS_MANY: {
+    title: "too many connections",
+    cause:
+      "a node keeps places for other nodes and for other certificates, and this certificate has all that are left for it",
+    hint: "end some programs that use this certificate, or ask through another node",
+    exit: 1,
+    status: 503,
+  },
   API_FORWARDS_MANY: {
     title: "too many requests are passed on",
     cause: "a node passes a limited number of requests on to each other node at one time",
@@ -72,7 +80,7 @@ export const ERRORS = {
   API_WATCHERS_MANY: {
     title: "too many programs watch",
     cause: "a node serves a limited number of watchers at one time",
-    hint: "end some hansa status --watch on this host",
+    hint: "end some programs that watch with this certificate or on this host, or ask another node",
     exit: 1,
     status: 503,
   },

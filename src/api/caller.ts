@@ -47,6 +47,12 @@ export function callerOf(
   return { name, role, from, serial: certificate.serialNumber.toLowerCase(), untilMs };
 }
 
+/** Whom the caller's places and questions are counted for: its certificate, or the node whose socket it used; a node for itself, whichever certificate it has. */
+export function holderOf({ name, role, serial, via }: Caller): string {
+  if (role === "node") return `node ${name}`;
+  return serial ?? `${name} of ${via ?? "this node"}`;
+}
+
 /** The caller, who may do `what`. Throws API_CERTIFICATE_REFUSED for nobody, and API_ROLE_MISSING. */
 export function requireRole(caller: Caller | undefined, role: Role, what: string): Caller {
   if (caller === undefined) {

@@ -9,7 +9,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
 import type { Role } from "../values/role.ts";
-import { type Caller, LOCAL_CALLER, requireRole } from "./caller.ts";
+import { type Caller, holderOf, LOCAL_CALLER, requireRole } from "./caller.ts";
 import { eventStream, lastEventId } from "./event-stream.ts";
 import type { Gate } from "./gate.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
@@ -19,7 +19,7 @@ import { sentenceOf } from "./request-error.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
 /** No rate is so low that one more request has to wait longer. */
-const RETRY_AFTER_S = 1;
+export const RETRY_AFTER_S = 1;
 export const MAX_BODY_BYTES = 1024 * 1024;
 
 /** One change that was asked for, for the audit log. */
@@ -83,7 +83,10 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
         const asker = admitted(context, caller, route.role, route.operation, isChange);
         if (route.stream !== undefined) {
           const after = lastEventId(context.req.header("last-event-id"));
-          return eventStream(route.stream(node, context.req.raw.signal, after), after);
+          return eventStream(
+            route.stream(node, context.req.raw.signal, holderOf(asker), after),
+            after,
+          );
         }
         const body = await bodyOf(context, route);
         const answer = await route.handle(node, body, context.req.raw.signal, asker);

@@ -25,8 +25,8 @@ export interface NodePort {
   /** The cluster as a whole. */
   readonly cluster: ClusterPort;
   status(): Promise<Status>;
-  /** The status now and after each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
-  watchStatus(signal: AbortSignal): AsyncIterable<Status>;
+  /** The status now and after each change, until `signal` aborts; counted for `who` (see holderOf). Throws API_WATCHERS_MANY at once. */
+  watchStatus(signal: AbortSignal, who: string): AsyncIterable<Status>;
   /**
    * Adds to the targets, or with `replace` sets them, writes them down and dials at once. Resolves to all targets. Names need not resolve.
    */
@@ -59,10 +59,10 @@ export interface NodePort {
   version(): Version;
   /** Containers of all nodes; waits up to 2.5 s for nodes that were not asked lately. */
   containers(): Promise<Containers>;
-  /** All of them at first, then each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
-  watchContainers(signal: AbortSignal): AsyncIterable<ContainerEvent>;
+  /** All of them at first, then each change, until `signal` aborts; counted for `who`. Throws API_WATCHERS_MANY at once. */
+  watchContainers(signal: AbortSignal, who: string): AsyncIterable<ContainerEvent>;
   /** Those of this node only. */
-  watchOwnContainers(signal: AbortSignal): AsyncIterable<ContainerEvent>;
+  watchOwnContainers(signal: AbortSignal, who: string): AsyncIterable<ContainerEvent>;
   /** What gossip counted since the daemon's start, by name in camel case. */
   counters(): Readonly<Record<string, number>>;
 }

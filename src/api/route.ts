@@ -28,6 +28,8 @@ export interface Route {
   readonly stream?: (
     node: NodePort,
     signal: AbortSignal,
+    /** Whom it is counted for (see holderOf). */
+    who: string,
     /** The id of the last event that the reader has, for feeds that are an EventLog. */
     after: string | undefined,
   ) => AsyncIterable<object>;
@@ -71,7 +73,11 @@ export function eventRoute<Event extends z.ZodType>(definition: {
   readonly summary: string;
   readonly response: Event;
   readonly errors: readonly ErrorCode[];
-  readonly stream: (node: NodePort, signal: AbortSignal) => AsyncIterable<z.input<Event> & object>;
+  readonly stream: (
+    node: NodePort,
+    signal: AbortSignal,
+    who: string,
+  ) => AsyncIterable<z.input<Event> & object>;
 }): Route {
   return { method: "get", role: "viewer", ...definition, handle: async () => undefined };
 }

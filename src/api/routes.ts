@@ -54,7 +54,7 @@ export const ROUTES: readonly Route[] = [
       "The status as server-sent events: one at once, and one within a second of each change",
     response: statusSchema,
     errors: ["API_WATCHERS_MANY"],
-    stream: (node, signal) => node.watchStatus(signal),
+    stream: (node, signal, who) => node.watchStatus(signal, who),
   }),
   route({
     method: "get",
@@ -225,7 +225,7 @@ export const ROUTES: readonly Route[] = [
     summary: "The same as server-sent events: all at first, then each change as it happens",
     response: containerEventSchema,
     errors: ["API_WATCHERS_MANY"],
-    stream: (node, signal) => node.watchContainers(signal),
+    stream: (node, signal, who) => node.watchContainers(signal, who),
   }),
   eventRoute({
     path: "/v1/containers/local/watch",
@@ -233,7 +233,7 @@ export const ROUTES: readonly Route[] = [
     summary: "The same events of this node's own containers",
     response: containerEventSchema,
     errors: ["API_WATCHERS_MANY"],
-    stream: (node, signal) => node.watchOwnContainers(signal),
+    stream: (node, signal, who) => node.watchOwnContainers(signal, who),
   }),
   route({
     method: "get",

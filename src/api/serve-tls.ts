@@ -14,7 +14,9 @@ import {
 } from "node:tls";
 import type { Hono } from "hono";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
+import { callerOf } from "./caller.ts";
 import { createNodeServer, type NodeRouting, type UpgradeServer } from "./node-routing.ts";
+import { Places } from "./places.ts";
 import type { StreamServer } from "./stream-server.ts";
 import { addressKey, type Rate, TokenBuckets } from "./token-buckets.ts";
 import { UnsentWatch } from "./unsent-watch.ts";
@@ -38,6 +40,8 @@ export interface TlsListenerOptions {
   readonly unsent?: { readonly stalledMs: number; readonly maxBytes: number };
   /** How often one address may connect; default 100 a second after 1,200 at once. A connection that comes to nothing counts as 13. */
   readonly connecting?: Rate;
+  /** Connections at one time that did not show a certificate yet, and of persons; default 640 and 768, shared as Places says. */
+  readonly places?: { readonly unproved: number; readonly persons: number };
 }
 
 export interface TlsListener {
@@ -47,9 +51,12 @@ export interface TlsListener {
   close(): Promise<void>;
 }
 
-/** Connections at one time, and of one address (see addressKey). */
-const MAX_CONNECTIONS = 1_024;
-const MAX_OF_AN_ADDRESS = 600;
+/**
+ * Connections at one time: of those that did not show a certificate yet one address (see addressKey) may have 512, and one person's certificate 615 (see
+ * Places). What both leave is the nodes', which nobody can crowd out so.
+ */
+const MAX_CONNECTIONS = 1_792;
+const PLACES = { unproved: 640, persons: 768 };
 const HANDSHAKE_MS = 10_000;
 /** For the request; answers may take as long as they take. */
 const PATIENCE = { headMs: 10_000, requestMs: 60_000 };
@@ -72,8 +79,11 @@ class Listener implements TlsListener {
   readonly #options: TlsListenerOptions;
   readonly #door: Server;
   readonly #http: HttpServer;
-  /** And whose each is. */
-  readonly #open = new Map<Socket, string>();
+  readonly #open = new Set<Socket>();
+  /** How each gives its place among the unproved back, by its other end. */
+  readonly #proving = new Map<string, () => void>();
+  readonly #unproved: Places;
+  readonly #persons: Places;
   readonly #connected: TokenBuckets;
   readonly #unsent: UnsentWatch;
   #tls: Promise<ReturnType<typeof createTlsServer>> | undefined;
@@ -82,6 +92,9 @@ class Listener implements TlsListener {
     this.#options = options;
     this.#door = createServer((socket) => this.#admit(socket));
     this.#door.maxConnections = MAX_CONNECTIONS;
+    const { unproved, persons } = options.places ?? PLACES;
+    this.#unproved = new Places(unproved);
+    this.#persons = new Places(persons);
     this.#connected = new TokenBuckets(options.connecting ?? CONNECTING);
     this.#unsent = new UnsentWatch(options.unsent ?? UNSENT, (socket, why) =>
       options.refused(socket.remoteAddress ?? "unknown", why),
@@ -122,7 +135,7 @@ class Listener implements TlsListener {
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#door.close(() => resolve()));
-    for (const socket of this.#open.keys()) socket.destroy();
+    for (const socket of this.#open) socket.destroy();
     this.#http.close();
     this.#unsent.close();
     await closed;
@@ -132,19 +145,27 @@ class Listener implements TlsListener {
   #admit(socket: Socket): void {
     const from = socket.remoteAddress ?? "unknown";
     const key = addressKey(from);
-    const ofAddress = [...this.#open.values()].filter((each) => each === key).length;
-    if (ofAddress >= MAX_OF_AN_ADDRESS) {
-      this.#options.refused(from, `has ${ofAddress} connections already`);
+    const prove = this.#unproved.take(key);
+    if (prove === undefined) {
+      const held = this.#unproved.heldBy(key);
+      this.#options.refused(from, `has ${held} connections already that did not show who it is`);
       socket.destroy();
       return;
     }
     if (this.#connected.take(key, performance.now()) > 0) {
+      prove();
       this.#options.refused(from, "connects too often");
       socket.destroy();
       return;
     }
-    this.#open.set(socket, key);
-    socket.once("close", () => this.#open.delete(socket));
+    const end = otherEnd(socket);
+    this.#open.add(socket);
+    this.#proving.set(end, prove);
+    socket.once("close", () => {
+      this.#open.delete(socket);
+      this.#proving.delete(end);
+      prove();
+    });
     socket.on("error", () => socket.destroy());
     const silent = (): void => {
       this.#failed(from, "said nothing");
@@ -199,7 +220,7 @@ class Listener implements TlsListener {
   #authorize(socket: TLSSocket): void {
     const from = socket.remoteAddress ?? "unknown";
     if (socket.authorized) {
-      this.#http.emit("connection", socket);
+      if (this.#isGivenPlace(socket, from)) this.#http.emit("connection", socket);
       return;
     }
     const why = String(socket.authorizationError);
@@ -208,6 +229,24 @@ class Listener implements TlsListener {
       ? "the API wants a client certificate of this cluster, and none was shown"
       : `the certificate that was shown is not accepted: ${why}`;
     this.#refuse(socket, from, "API_CERTIFICATE_REFUSED", text);
+  }
+
+  /** Who it is is known now. Nodes need no place but that of the connection itself. */
+  #isGivenPlace(socket: TLSSocket, from: string): boolean {
+    const certificate = socket.getPeerCertificate();
+    const caller = callerOf(certificate, from);
+    if (caller?.role !== "node") {
+      const who = certificate.serialNumber;
+      const release = this.#persons.take(who);
+      if (release === undefined) {
+        const text = `${this.#persons.taken} connections stand already, ${this.#persons.heldBy(who)} of them with the same certificate`;
+        this.#refuse(socket, from, "API_CONNECTIONS_MANY", text);
+        return false;
+      }
+      socket.once("close", release);
+    }
+    this.#proving.get(otherEnd(socket))?.();
+    return true;
   }
 
   #failed(from: string, why: string): void {
@@ -227,4 +266,9 @@ class Listener implements TlsListener {
     socket.resume();
     socket.setTimeout(1_000, () => socket.destroy());
   }
+}
+
+/** The same of a connection of TCP and of that of TLS on it. */
+function otherEnd({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

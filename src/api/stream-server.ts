@@ -9,9 +9,10 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ERRORS, HansaError } from "../errors.ts";
 import { containerLabel } from "../values/container-reference.ts";
-import { type Caller, requireRole } from "./caller.ts";
+import { type Caller, holderOf, requireRole } from "./caller.ts";
 import type { AuditEntry } from "./create-api.ts";
 import { NodeStream } from "./node-stream.ts";
+import { Places } from "./places.ts";
 import type { FoundContainer, ReachPort } from "./reach-port.ts";
 import { sentenceOf } from "./request-error.ts";
 import { findStreamRoute, STREAM_PROTOCOL, type StreamRoute } from "./stream-routes.ts";
@@ -26,7 +27,7 @@ export interface StreamServerOptions {
   readonly passOn: (request: IncomingMessage, socket: Duplex, head: Buffer, node: number) => void;
 }
 
-/** At one time, on one door. */
+/** At one time, on one door; of one certificate 410 (see Places). */
 const MAX_STREAMS = 512;
 /** Of a container's name in the audit log. */
 const MAX_LABEL = 320;
@@ -35,7 +36,7 @@ const KEEP_ALIVE_MS = 15_000;
 
 export class StreamServer {
   readonly #options: StreamServerOptions;
-  readonly #sockets = new Set<Duplex>();
+  readonly #places = new Places(MAX_STREAMS);
 
   constructor(options: StreamServerOptions) {
     this.#options = options;
@@ -48,8 +49,6 @@ export class StreamServer {
 
   /** Owns `socket` from now on. Never throws. */
   take(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     if (socket instanceof Socket) socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
     this.#answer(request, socket, head).catch((error: unknown) =>
@@ -70,9 +69,7 @@ export class StreamServer {
     const audit = this.#audit(route, caller);
     try {
       const asker = requireRole(caller, route.role, route.operation);
-      if (this.#sockets.size > MAX_STREAMS) {
-        throw new HansaError("STREAMS_MANY", `this node serves ${MAX_STREAMS} streams already`);
-      }
+      this.#place(socket, holderOf(asker));
       const container = await reach.find(found.container, asker);
       if (container.isHere) await this.#run(route, container, asker, socket, head, audit);
       else passOn(request, socket, head, container.node.id);
@@ -80,6 +77,18 @@ export class StreamServer {
       audit(this.#known(error).code, found.container);
       throw error;
     }
+  }
+
+  /** Until `socket` closes. Throws STREAMS_MANY. */
+  #place(socket: Duplex, who: string): void {
+    const release = this.#places.take(who);
+    if (release === undefined) {
+      const { taken } = this.#places;
+      const text = `this node serves ${taken} streams already, ${this.#places.heldBy(who)} of them with the same certificate`;
+      throw new HansaError("STREAMS_MANY", text);
+    }
+    if (socket.destroyed) release();
+    else socket.once("close", release);
   }
 
   async #run(

@@ -55,7 +55,7 @@ class Cluster {
     this.streams += 1;
     try {
       const member = this.members.get(node.id) ?? refuse();
-      for await (const event of member.containers.watchOwn(end)) {
+      for await (const event of member.containers.watchOwn(end, "a")) {
         heard();
         yield structuredClone(event) as unknown;
       }
@@ -208,7 +208,7 @@ test("a watcher of one node sees what happens on the others, and a board of its 
   const end = new AbortController();
   const board = new ContainerBoard();
   const reading = (async () => {
-    for await (const event of one.containers.watch(end.signal)) board.take(event);
+    for await (const event of one.containers.watch(end.signal, "a")) board.take(event);
   })();
   await until(() => names(board.list()) === "host1:web1,host2:web2,host3:web3");
   two.run("new");
@@ -226,7 +226,7 @@ test("streams stand only where somebody wants to know, one to each node however 
   const [one] = three();
   assert.equal(current.streams, 0);
   const end = new AbortController();
-  const watching = Array.from({ length: 20 }, () => one.containers.watch(end.signal));
+  const watching = Array.from({ length: 20 }, () => one.containers.watch(end.signal, "a"));
   for (const events of watching) await events[Symbol.asyncIterator]().next();
   await until(() => current.streams === 2);
   end.abort();
@@ -239,7 +239,7 @@ test("nobody tells of another node than itself", async () => {
   const [one, two] = three();
   const liar = two.containers.watchOwn.bind(two.containers);
   two.containers.watchOwn = async function* (signal) {
-    for await (const event of liar(signal)) {
+    for await (const event of liar(signal, "a")) {
       yield event;
       yield { type: "gone", node: 1, id: "web1" };
       yield { type: "node-gone", node: 1 };

@@ -117,15 +117,15 @@ export class ClusterContainers {
   }
 
   /** Events of all nodes, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
-  watch(signal: AbortSignal): AsyncIterable<ContainerEvent> {
-    const events = this.#feed.watch(signal);
+  watch(signal: AbortSignal, who: string): AsyncIterable<ContainerEvent> {
+    const events = this.#feed.watch(signal, who);
     this.#want();
     return events;
   }
 
   /** Of this node only. */
-  watchOwn(signal: AbortSignal): AsyncIterable<ContainerEvent> {
-    return this.#ownFeed.watch(signal);
+  watchOwn(signal: AbortSignal, who: string): AsyncIterable<ContainerEvent> {
+    return this.#ownFeed.watch(signal, who);
   }
 
   close(): void {

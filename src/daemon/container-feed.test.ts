@@ -29,7 +29,7 @@ test("a watcher is told all, then each change, until it goes away", async () => 
   const { feed, tell } = stage();
   const end = new AbortController();
   const seen: string[] = [];
-  for await (const event of feed.watch(end.signal)) {
+  for await (const event of feed.watch(end.signal, "a")) {
     seen.push(event.type);
     if (seen.length === 1) tell(changed("a"));
     else if (seen.length === 2) setImmediate(() => tell({ type: "node-gone", node: 2 }));
@@ -47,7 +47,7 @@ test("one that reads slowly is told all anew, and ends with the same as who read
         const { board, feed, tell } = stage();
         const end = new AbortController();
         const slow = new ContainerBoard();
-        const events = feed.watch(end.signal)[Symbol.asyncIterator]();
+        const events = feed.watch(end.signal, "a")[Symbol.asyncIterator]();
         for (const [at, count] of [...bursts, 0].entries()) {
           const { value } = await events.next();
           if (value) slow.take(value);
@@ -72,7 +72,7 @@ test("an event is the same object for all watchers, and written as JSON once", a
   const end = new AbortController();
   let written = 0;
   const readers = Array.from({ length: 500 }, () => {
-    const { body } = eventStream(feed.watch(end.signal));
+    const { body } = eventStream(feed.watch(end.signal, "a"));
     assert.ok(body);
     return body.getReader();
   });
@@ -93,9 +93,10 @@ test("an event is the same object for all watchers, and written as JSON once", a
   end.abort();
 });
 
-test("there is an end to watchers", () => {
+test("there is an end to watchers, and one certificate's leave places to others", () => {
   const { feed } = stage();
   const { signal } = new AbortController();
-  for (let index = 0; index < MAX_CONTAINER_WATCHERS; index += 1) feed.watch(signal);
-  assert.throws(() => feed.watch(signal), { code: "API_WATCHERS_MANY" });
+  for (let index = 0; index < 0.8 * MAX_CONTAINER_WATCHERS; index += 1) feed.watch(signal, "a");
+  assert.throws(() => feed.watch(signal, "a"), { code: "API_WATCHERS_MANY" });
+  for (let index = 0; index < 100; index += 1) feed.watch(signal, "b");
 });

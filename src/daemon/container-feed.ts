@@ -5,6 +5,7 @@
  * what is kept for a watcher is bounded; an event is one object for all watchers, so that it is written as JSON once (api/event-stream.ts).
  */
 import type { ContainerEvent, Containers } from "../api/container-schema.ts";
+import { Places } from "../api/places.ts";
 import { HansaError } from "../errors.ts";
 
 /** At one time: each costs a connection, and a reference for each event that it did not read yet. */
@@ -24,6 +25,7 @@ interface Watcher {
 export class ContainerFeed {
   readonly #list: () => Containers;
   readonly #watchers = new Set<Watcher>();
+  readonly #places = new Places(MAX_CONTAINER_WATCHERS);
   /** All as of a moment ago and the last change, for whoever is to be told all. */
   #all: { readonly event: ContainerEvent; readonly atMs: number } | undefined;
 
@@ -50,21 +52,23 @@ export class ContainerFeed {
     }
   }
 
-  /** Until `signal` aborts. Throws API_WATCHERS_MANY at once. */
-  watch(signal: AbortSignal): AsyncIterable<ContainerEvent> {
-    if (this.#watchers.size >= MAX_CONTAINER_WATCHERS) {
-      const text = `${MAX_CONTAINER_WATCHERS} programs watch this node's containers already`;
+  /** Until `signal` aborts; counted for `who`. Throws API_WATCHERS_MANY at once. */
+  watch(signal: AbortSignal, who: string): AsyncIterable<ContainerEvent> {
+    const release = this.#places.take(who);
+    if (release === undefined) {
+      const text = `${this.#places.taken} programs watch this node's containers already, ${this.#places.heldBy(who)} of them with the same certificate`;
       throw new HansaError("API_WATCHERS_MANY", text);
     }
     const watcher: Watcher = { waiting: [], isBehind: true, wake: () => undefined };
     this.#watchers.add(watcher);
     const leave = (): void => {
       this.#watchers.delete(watcher);
+      release();
       watcher.wake();
     };
     if (signal.aborted) leave();
     else signal.addEventListener("abort", leave, { once: true });
-    return this.#events(watcher, signal);
+    return this.#events(watcher, signal, leave);
   }
 
   /** The same object for readers that come together. */
@@ -76,7 +80,11 @@ export class ContainerFeed {
     return this.#all.event;
   }
 
-  async *#events(watcher: Watcher, signal: AbortSignal): AsyncGenerator<ContainerEvent> {
+  async *#events(
+    watcher: Watcher,
+    signal: AbortSignal,
+    leave: () => void,
+  ): AsyncGenerator<ContainerEvent> {
     try {
       while (!signal.aborted) {
         const woken = new Promise<void>((resolve) => {
@@ -92,7 +100,7 @@ export class ContainerFeed {
         else if (!watcher.isBehind && !signal.aborted) await woken;
       }
     } finally {
-      this.#watchers.delete(watcher);
+      leave();
     }
   }
 }

@@ -182,8 +182,8 @@ export class NodeAnswers implements NodePort {
     });
   }
 
-  watchStatus(signal: AbortSignal): AsyncIterable<Status> {
-    return this.#feed.watch(signal);
+  watchStatus(signal: AbortSignal, who: string): AsyncIterable<Status> {
+    return this.#feed.watch(signal, who);
   }
 
   async connect(
@@ -333,12 +333,12 @@ export class NodeAnswers implements NodePort {
     return this.#parts.containers.containers();
   }
 
-  watchContainers(signal: AbortSignal): AsyncIterable<ContainerEvent> {
-    return this.#parts.containers.watch(signal);
+  watchContainers(signal: AbortSignal, who: string): AsyncIterable<ContainerEvent> {
+    return this.#parts.containers.watch(signal, who);
   }
 
-  watchOwnContainers(signal: AbortSignal): AsyncIterable<ContainerEvent> {
-    return this.#parts.containers.watchOwn(signal);
+  watchOwnContainers(signal: AbortSignal, who: string): AsyncIterable<ContainerEvent> {
+    return this.#parts.containers.watchOwn(signal, who);
   }
 
   doctor(): Promise<DoctorReport> {

@@ -12,8 +12,9 @@ import type {
   ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Caller } from "../api/caller.ts";
+import { type Caller, holderOf } from "../api/caller.ts";
 import { CALLER_HEADER, encodeCaller } from "../api/caller-header.ts";
+import { RETRY_AFTER_S } from "../api/create-api.ts";
 import { chooseNode, nodePath, splitNodePath } from "../api/node-path.ts";
 import type { NodeRouting } from "../api/node-routing.ts";
 import { ERRORS, HansaError } from "../errors.ts";
@@ -126,7 +127,7 @@ export class NodeForwarding {
         method: request.method ?? "GET",
         path,
         headers: { ...passedOn(request.headers), [CALLER_HEADER]: encodeCaller(caller) },
-        failed: fail,
+        ...{ failed: fail, who: holderOf(caller) },
       });
       if (made instanceof HansaError) {
         end(() => answerError(response, made));
@@ -174,7 +175,7 @@ export class NodeForwarding {
         upgrade: request.headers.upgrade ?? "",
         [CALLER_HEADER]: encodeCaller(caller),
       },
-      failed: fail,
+      ...{ failed: fail, who: holderOf(caller) },
     });
     if (made instanceof HansaError) {
       endWithError(socket, made);
@@ -255,6 +256,7 @@ function answerError(response: ServerResponse, error: HansaError): void {
   response.writeHead(ERRORS[error.code].status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body),
+    ...(error.code === "API_RATE_LIMITED" && { "retry-after": `${RETRY_AFTER_S}` }),
     // What the client goes on to send of its request is not read.
     connection: "close",
   });

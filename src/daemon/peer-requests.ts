@@ -7,6 +7,7 @@
 import { type ClientRequest, type OutgoingHttpHeaders, request } from "node:http";
 import type { SecureContextOptions } from "node:tls";
 import { nodePath } from "../api/node-path.ts";
+import { Places } from "../api/places.ts";
 import type { Door } from "../client/door.ts";
 import { events } from "../client/events.ts";
 import type { RawResponse } from "../client/parse-response.ts";
@@ -18,7 +19,7 @@ import type { RememberedNode } from "./membership-file.ts";
 import { PeerDoor } from "./peer-door.ts";
 import { isHeard, type Roster, type RosterNode } from "./roster.ts";
 
-/** At one node at one time; its own bound for one address is above that (api/serve-tls.ts). */
+/** At one node at one time, of one certificate 410 (see Places); its own bound for one address is above that (api/serve-tls.ts). */
 const MAX_AT_ONCE = 512;
 
 /** Of what a node refused events with, in a message. */
@@ -48,6 +49,8 @@ export interface Asking {
   readonly method: string;
   readonly path: string;
   readonly headers: OutgoingHttpHeaders;
+  /** Whom it is counted for (see holderOf); default: this node. */
+  readonly who?: string;
   /** The node came to be held dead while it was asked. */
   readonly failed: (reason: string) => void;
 }
@@ -61,6 +64,7 @@ interface Known {
 interface PeerConnections {
   readonly name: string;
   readonly kept: PeerDoor;
+  readonly places: Places;
   readonly asked: Set<Asking["failed"]>;
 }
 
@@ -90,13 +94,15 @@ export class PeerRequests {
    */
   request(
     { id, name }: Pick<OtherNode, "id" | "name">,
-    { method, path, headers, failed }: Asking,
+    { method, path, headers, failed, who = "" }: Asking,
   ): ClientRequest | HansaError {
     const node = this.nodes().find((each) => each.id === id) ?? neverMet(id, name);
     if (!node.isHeard) return this.unreachable(node, "it is not heard");
     const door = this.#door(node);
-    if (door.asked.size >= MAX_AT_ONCE) {
-      const text = `${MAX_AT_ONCE} requests to node ${id} (${name}) are under way already`;
+    const leave = door.places.take(who);
+    if (leave === undefined) {
+      const { taken } = door.places;
+      const text = `${taken} requests to node ${id} (${name}) are under way already, ${door.places.heldBy(who)} of them with the same certificate`;
       return new HansaError("API_FORWARDS_MANY", text);
     }
     // What changes something is sent once: a connection that is used again may have been closed just now.
@@ -104,7 +110,16 @@ export class PeerRequests {
     const agent = isKept ? door.kept : this.#newDoor(node, false);
     const made = request({ agent, host: "localhost", method, path, headers });
     const release = this.hold(node, failed);
-    made.on("close", release);
+    let isUpgraded = false;
+    // What left HTTP keeps its place until its connection closes.
+    made.once("upgrade", (_, socket) => {
+      isUpgraded = true;
+      socket.once("close", leave);
+    });
+    made.on("close", () => {
+      release();
+      if (!isUpgraded) leave();
+    });
     return made;
   }
 
@@ -186,7 +201,10 @@ export class PeerRequests {
   #door(node: OtherNode): PeerConnections {
     const known = this.#doors.get(node.id);
     if (known && known.name === node.name) return known;
-    const door = { name: node.name, kept: this.#newDoor(node, true), asked: new Set<() => void>() };
+    const door = {
+      ...{ name: node.name, kept: this.#newDoor(node, true), asked: new Set<() => void>() },
+      places: new Places(MAX_AT_ONCE),
+    };
     this.#doors.set(node.id, door);
     return door;
   }

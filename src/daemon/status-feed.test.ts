@@ -23,7 +23,7 @@ test("watchers get the status now and after each change that shows, computed onc
   const controller = new AbortController();
   const seen: string[][] = [[], []];
   const ended = seen.map(async (list) => {
-    for await (const { targets } of feed.watch(controller.signal)) list.push(targets.join());
+    for await (const { targets } of feed.watch(controller.signal, "a")) list.push(targets.join());
   });
   const until = async (count: number): Promise<void> => {
     while (seen.some((list) => list.length < count)) await new Promise(setImmediate);
@@ -55,13 +55,15 @@ test("watchers get the status now and after each change that shows, computed onc
 test("a watcher that breaks off, and one that never begins, leave nothing; too many are refused", async () => {
   const feed = new StatusFeed(async () => named("a"));
   const controller = new AbortController();
-  for await (const _ of feed.watch(controller.signal)) break;
+  for await (const _ of feed.watch(controller.signal, "a")) break;
   assert.equal(feed.watchers, 0);
-  for (let index = 0; index < MAX_WATCHERS; index += 1) feed.watch(controller.signal);
+  for (let index = 0; index < 0.8 * MAX_WATCHERS; index += 1) feed.watch(controller.signal, "a");
   assert.throws(
-    () => feed.watch(controller.signal),
+    () => feed.watch(controller.signal, "a"),
     (error) => isHansaError(error, "API_WATCHERS_MANY"),
   );
+  // Others have places left.
+  for (let index = 0; index < 100; index += 1) feed.watch(controller.signal, "b");
   controller.abort();
   assert.equal(feed.watchers, 0);
 });
@@ -70,10 +72,10 @@ test("who comes after all others left is shown what changed meanwhile", async ()
   let status = named("a");
   const feed = new StatusFeed(async () => status);
   const { signal } = new AbortController();
-  for await (const _ of feed.watch(signal)) break;
+  for await (const _ of feed.watch(signal, "a")) break;
   status = named("b");
   feed.changed();
-  for await (const { targets } of feed.watch(signal)) {
+  for await (const { targets } of feed.watch(signal, "a")) {
     assert.deepEqual(targets, ["b"]);
     break;
   }
@@ -90,7 +92,7 @@ test("a change during a slow look is told, and a look that failed is made again"
     while (looks.length < count) await new Promise(setImmediate);
   };
   const controller = new AbortController();
-  const watched = feed.watch(controller.signal)[Symbol.asyncIterator]();
+  const watched = feed.watch(controller.signal, "a")[Symbol.asyncIterator]();
   const first = watched.next();
   await until(1);
   feed.changed();
@@ -101,7 +103,7 @@ test("a change during a slow look is told, and a look that failed is made again"
   await until(2);
   looks[1]?.reject(new Error("broken"));
   await assert.rejects(second, /broken/);
-  const again = feed.watch(controller.signal)[Symbol.asyncIterator]();
+  const again = feed.watch(controller.signal, "a")[Symbol.asyncIterator]();
   const third = again.next();
   await until(3);
   looks[2]?.resolve(named("after"));
@@ -118,7 +120,7 @@ test("looks that take long are made less often, but within a second", async () =
   });
   const controller = new AbortController();
   const [began, fairBegan] = [performance.now(), fairNow()];
-  for await (const _ of feed.watch(controller.signal)) {
+  for await (const _ of feed.watch(controller.signal, "a")) {
     if (looks === 3) break;
     feed.changed();
   }

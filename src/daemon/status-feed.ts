@@ -4,11 +4,12 @@
  * Invariants: the status is computed once for all watchers; each gets the newest one that differs from what it got last, so a slow reader
  * skips and never queues; round trips alone are no news, they differ at every look.
  */
+import { Places } from "../api/places.ts";
 import type { Status } from "../api/status-schema.ts";
 import { HansaError } from "../errors.ts";
 
-/** Watchers at one time: each costs a connection; the status of a change is made and written once for all. */
-export const MAX_WATCHERS = 512;
+/** Watchers at one time, of which one certificate may have 512: each costs a connection; the status of a change is made and written once for all. */
+export const MAX_WATCHERS = 640;
 /** From a change to the look: changes come in bursts, and in a large cluster looks take their time, of which they get a fifth. */
 const DELAY_MS = 150;
 const MAX_DELAY_MS = 800;
@@ -28,6 +29,7 @@ interface Seen {
 export class StatusFeed {
   readonly #look: () => Promise<Status>;
   readonly #watchers = new Set<Watcher>();
+  readonly #places = new Places(MAX_WATCHERS);
   /** The look that all watchers share, from its beginning; undefined once something changed since. */
   #latest: Promise<Seen> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -62,21 +64,23 @@ export class StatusFeed {
     if (left.length > 0) setImmediate(() => this.#wake(left));
   }
 
-  /** The status now and after each change, until `signal` aborts. Throws API_WATCHERS_MANY at once. */
-  watch(signal: AbortSignal): AsyncIterable<Status> {
-    if (this.#watchers.size >= MAX_WATCHERS) {
-      const text = `${MAX_WATCHERS} programs watch this node's status already`;
+  /** The status now and after each change, until `signal` aborts; counted for `who`. Throws API_WATCHERS_MANY at once. */
+  watch(signal: AbortSignal, who: string): AsyncIterable<Status> {
+    const release = this.#places.take(who);
+    if (release === undefined) {
+      const text = `${this.#places.taken} programs watch this node's status already, ${this.#places.heldBy(who)} of them with the same certificate`;
       throw new HansaError("API_WATCHERS_MANY", text);
     }
     const watcher: Watcher = { wake: () => undefined };
     this.#watchers.add(watcher);
     const leave = (): void => {
       this.#watchers.delete(watcher);
+      release();
       watcher.wake();
     };
     if (signal.aborted) leave();
     else signal.addEventListener("abort", leave, { once: true });
-    return this.#statuses(watcher, signal);
+    return this.#statuses(watcher, signal, leave);
   }
 
   /** How many watch now. */
@@ -84,7 +88,11 @@ export class StatusFeed {
     return this.#watchers.size;
   }
 
-  async *#statuses(watcher: Watcher, signal: AbortSignal): AsyncGenerator<Status> {
+  async *#statuses(
+    watcher: Watcher,
+    signal: AbortSignal,
+    leave: () => void,
+  ): AsyncGenerator<Status> {
     let last = "";
     try {
       while (!signal.aborted) {
@@ -97,7 +105,7 @@ export class StatusFeed {
         if (!signal.aborted) await woken;
       }
     } finally {
-      this.#watchers.delete(watcher);
+      leave();
     }
   }
 

@@ -208,6 +208,14 @@ test("500 watchers beside gossip: each is told a change, memory is bounded, nobo
       // Those that watch the status above have places as well.
       assert.ok(had.begun >= 500 && had.begun <= 512, JSON.stringify(had));
       assert.match(had.refused[0] ?? "", /^API_WATCHERS_MANY: /);
+      const other = await crowd("eve", "watch", "1");
+      try {
+        await eventually("somebody else's certificate has a place", 20_000, async () =>
+          saysNow<Watched>(other).begun === 1 ? true : undefined,
+        );
+      } finally {
+        await other.end();
+      }
       await must(one, "hansa", "connect", "192.0.2.77");
       await eventually("each was told", 30_000, async () =>
         saysNow<Watched>(watchers).told["192.0.2.77"] === had.begun ? true : undefined,

@@ -23,7 +23,7 @@ const [own, client] = [await mint("node"), await mint("viewer")];
 let status: Status = exampleStatus();
 const feed = new StatusFeed(async () => status);
 const node = Object.assign(new FakeNode(), {
-  watchStatus: (signal: AbortSignal) => feed.watch(signal),
+  watchStatus: (signal: AbortSignal) => feed.watch(signal, "a"),
 });
 const probe = createServer().listen(0);
 await once(probe, "listening");
