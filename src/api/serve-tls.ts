@@ -14,7 +14,9 @@ import {
 } from "node:tls";
 import type { Hono } from "hono";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
+import { unansweredEnds } from "../host/tcp-silence.ts";
 import { callerOf } from "./caller.ts";
+import { CutOffWatch } from "./cut-off-watch.ts";
 import { createNodeServer, type NodeRouting, type UpgradeServer } from "./node-routing.ts";
 import { Places } from "./places.ts";
 import type { StreamServer } from "./stream-server.ts";
@@ -86,6 +88,7 @@ class Listener implements TlsListener {
   readonly #persons: Places;
   readonly #connected: TokenBuckets;
   readonly #unsent: UnsentWatch;
+  readonly #cutOff: CutOffWatch;
   #tls: Promise<ReturnType<typeof createTlsServer>> | undefined;
 
   constructor(app: Hono, options: TlsListenerOptions) {
@@ -99,6 +102,15 @@ class Listener implements TlsListener {
     this.#unsent = new UnsentWatch(options.unsent ?? UNSENT, (socket, why) =>
       options.refused(socket.remoteAddress ?? "unknown", why),
     );
+    this.#cutOff = new CutOffWatch({
+      open: () => this.#open,
+      unanswered: () =>
+        unansweredEnds(options.port).catch((error: unknown) => {
+          options.refused("this node", `who is cut off cannot be told: ${error}`);
+          return [];
+        }),
+      cut: (socket, why) => options.refused(socket.remoteAddress ?? "unknown", why),
+    });
     const { headMs, requestMs } = options.patience ?? PATIENCE;
     this.#http = createNodeServer(app, options, {
       headersTimeout: headMs,
@@ -138,6 +150,7 @@ class Listener implements TlsListener {
     for (const socket of this.#open) socket.destroy();
     this.#http.close();
     this.#unsent.close();
+    this.#cutOff.close();
     await closed;
   }
 
@@ -160,6 +173,7 @@ class Listener implements TlsListener {
     }
     const end = otherEnd(socket);
     this.#open.add(socket);
+    this.#cutOff.wake();
     this.#proving.set(end, prove);
     socket.once("close", () => {
       this.#open.delete(socket);

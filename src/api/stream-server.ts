@@ -20,9 +20,13 @@ import { findStreamRoute, STREAM_PROTOCOL, type StreamRoute } from "./stream-rou
 export interface StreamServerOptions {
   readonly reach: ReachPort;
   readonly callerOf: (request: IncomingMessage) => Caller | undefined;
+  /** Throws for who is kept out: API_CERTIFICATE_REFUSED, API_RATE_LIMITED. Default: nobody is. */
+  readonly admit?: (caller: Caller, request: IncomingMessage) => void;
   readonly audit: (entry: AuditEntry) => void;
   /** Told of every failure that is no HansaError. */
   readonly onDefect: (error: unknown, request: string) => void;
+  /** At one time; default 512. */
+  readonly places?: number;
   /** Passes the request on to another node, whose container it is for. */
   readonly passOn: (request: IncomingMessage, socket: Duplex, head: Buffer, node: number) => void;
 }
@@ -36,10 +40,11 @@ const KEEP_ALIVE_MS = 15_000;
 
 export class StreamServer {
   readonly #options: StreamServerOptions;
-  readonly #places = new Places(MAX_STREAMS);
+  readonly #places: Places;
 
   constructor(options: StreamServerOptions) {
     this.#options = options;
+    this.#places = new Places(options.places ?? MAX_STREAMS);
   }
 
   /** Whether the request asks for a stream of ours. */
@@ -58,7 +63,7 @@ export class StreamServer {
 
   /** Rejects with why there is no stream. */
   async #answer(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { reach, callerOf, passOn } = this.#options;
+    const { reach, callerOf, admit, passOn } = this.#options;
     const { method = "", url = "" } = request;
     const found = findStreamRoute(method, url);
     if (found === undefined) {
@@ -68,6 +73,7 @@ export class StreamServer {
     const caller = callerOf(request);
     const audit = this.#audit(route, caller);
     try {
+      if (caller) admit?.(caller, request);
       const asker = requireRole(caller, route.role, route.operation);
       this.#place(socket, holderOf(asker));
       const container = await reach.find(found.container, asker);

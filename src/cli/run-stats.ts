@@ -1,4 +1,5 @@
 /** Shows what containers use, all in one table that is as new as the last second. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { type NamedUsage, watchUsage } from "../client/container-answers.ts";
 import { HansaError } from "../errors.ts";
 import type { Context } from "./command.ts";
@@ -49,13 +50,14 @@ export async function runStats(
     await show();
     return exit;
   }
-  let isOver = false;
-  const ended = all.finally(() => {
-    isOver = true;
-  });
-  while (!isOver) {
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, EVERY_MS))]);
-    if (!isOver && latest.size > 0) await show();
+  // No race with a promise that stays open for days: each would add to it.
+  const over = new AbortController();
+  const ended = all.finally(() => over.abort());
+  // Told below; until then a failure to show may come first.
+  ended.catch(() => undefined);
+  while (!over.signal.aborted) {
+    await sleep(EVERY_MS, undefined, { signal: over.signal }).catch(() => undefined);
+    if (!over.signal.aborted && latest.size > 0) await show();
   }
   await ended;
   return exit;

@@ -13,7 +13,7 @@ export interface Exchange {
   readonly path: string;
   /** Sent as JSON when given. */
   readonly body?: unknown;
-  /** No limit when absent: an answer may take as long as it takes. */
+  /** For the first byte, and from each piece to the next: an answer that comes slowly is waited for. No limit when absent. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -24,7 +24,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 /**
  * Sends one request and reads the whole answer.
  *
- * Rejects with the system's error (ENOENT, ECONNREFUSED, EACCES…), with ETIMEDOUT after `timeoutMs`, with the signal's reason,
+ * Rejects with the system's error (ENOENT, ECONNREFUSED, EACCES…), with ETIMEDOUT after `timeoutMs` of silence, with the signal's reason,
  * or with a ResponseSyntaxError when the answer is no HTTP or cut short.
  */
 export async function exchange(options: Exchange): Promise<RawResponse> {
@@ -52,6 +52,7 @@ export async function exchange(options: Exchange): Promise<RawResponse> {
     options.signal?.addEventListener("abort", abort, { once: true });
     socket.on("error", fail);
     socket.on("data", (chunk: Buffer) => {
+      timer?.refresh();
       chunks.push(chunk);
       size += chunk.length;
       if (size > MAX_BYTES) fail(new ResponseSyntaxError("the answer is too long"));
@@ -87,6 +88,6 @@ function requestBytes(options: Exchange): Buffer {
 }
 
 function timedOut(options: Exchange): Error {
-  const text = `no answer from ${options.door.place} within ${options.timeoutMs} ms`;
+  const text = `nothing came from ${options.door.place} for ${options.timeoutMs} ms`;
   return Object.assign(new Error(text), { code: "ETIMEDOUT" });
 }

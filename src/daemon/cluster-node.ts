@@ -241,7 +241,7 @@ export class ClusterNode {
     });
     this.#controlPlane = new ControlPlane({
       routing: (callerOf) => this.#forwarding.routing(callerOf),
-      streams: (callerOf) => this.streams(callerOf),
+      streams: (callerOf, admit) => this.streams(callerOf, admit),
       tunnels: (callerOf) =>
         new TunnelServer({
           ...{ callerOf, dial: () => place.dial() },
@@ -305,12 +305,15 @@ export class ClusterNode {
     return this.#forwarding;
   }
 
-  /** What serves streams into containers, on one door of the API. */
-  streams(callerOf: (request: IncomingMessage) => Caller | undefined): StreamServer {
+  /** What serves streams into containers, on one door of the API; `admit` throws for who is kept out. */
+  streams(
+    callerOf: (request: IncomingMessage) => Caller | undefined,
+    admit: (caller: Caller, request: IncomingMessage) => void = () => undefined,
+  ): StreamServer {
     const { logger } = this.#options;
     const routing = this.#forwarding.routing(callerOf);
     return new StreamServer({
-      ...{ reach: this.#reach, callerOf },
+      ...{ reach: this.#reach, callerOf, admit },
       audit: (entry) => this.audit.note(entry),
       onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
       passOn: (request, socket, head, id) => {

@@ -144,8 +144,15 @@ test("an image that goes or comes back is told of its containers", async () => {
   await until(() => stage.names === "");
   const [before] = stage.watch.containers.values();
   assert.equal(before?.hasImage, true);
+  let asked = 0;
+  const { inspectContainer } = stage.engine;
+  stage.engine.inspectContainer = (name) => {
+    asked += 1;
+    return inspectContainer.call(stage.engine, name);
+  };
   stage.engine.removeImage();
   await until(() => [...stage.watch.containers.values()][0]?.hasImage === false);
+  assert.equal(asked, 0, "containers are not inspected for it");
 });
 
 test("actions that change nothing do not make Docker be asked", async () => {

@@ -51,6 +51,8 @@ export class ContainerWatch {
   readonly #images = new Map<string, boolean>();
   /** Containers to ask Docker about. */
   readonly #due = new Set<string>();
+  /** Images came or went since those of the containers were looked for. */
+  #mustFindImages = false;
   #mustList = true;
   /** False until all are known. */
   #isComplete = false;
@@ -115,15 +117,15 @@ export class ContainerWatch {
   }
 
   #imagesChanged(): void {
-    this.#images.clear();
-    for (const id of this.#containers.keys()) this.#due.add(id);
+    this.#mustFindImages = true;
     this.#runs.request();
   }
 
   async #look(): Promise<void> {
     // The repair that nobody asked for.
-    if (this.#due.size === 0) this.#mustList = true;
+    if (this.#due.size === 0 && !this.#mustFindImages) this.#mustList = true;
     if (this.#mustList) await this.#list();
+    if (this.#mustFindImages) await this.#findImages();
     while (this.#due.size > 0) {
       const ids = [...this.#due].slice(0, AT_ONCE);
       for (const id of ids) this.#due.delete(id);
@@ -164,6 +166,23 @@ export class ContainerWatch {
     if (this.#due.has(id)) return;
     if (container && isOurs) this.#set({ ...container, hasImage });
     else this.#drop(id);
+  }
+
+  /** Asks for each image once: nothing else of a container changes with it. */
+  async #findImages(): Promise<void> {
+    this.#mustFindImages = false;
+    this.#images.clear();
+    try {
+      for (const { id, imageId } of [...this.#containers.values()]) {
+        const hasImage = await this.#hasImage(imageId);
+        // It may have changed or gone meanwhile.
+        const known = this.#containers.get(id);
+        if (known?.imageId === imageId) this.#set({ ...known, hasImage });
+      }
+    } catch (error) {
+      this.#mustFindImages = true;
+      throw error;
+    }
   }
 
   async #hasImage(imageId: string): Promise<boolean> {

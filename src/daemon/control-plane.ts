@@ -35,7 +35,10 @@ export interface ControlPlaneOptions {
   readonly routing?: (callerOf: CallerOfRequest) => NodeRouting;
   readonly book: Pick<CertificateBook, "revocationOf" | "serialFor" | "noteIssued" | "problem">;
   /** Serves streams into containers; asked at `begin`. */
-  readonly streams?: (callerOf: CallerOfRequest) => StreamServer;
+  readonly streams?: (
+    callerOf: CallerOfRequest,
+    admit: (caller: Caller, request: IncomingMessage) => void,
+  ) => StreamServer;
   /** Serves ways to the store, to other nodes; asked at `begin`. */
   readonly tunnels?: (callerOf: CallerOfRequest) => UpgradeServer;
   /** Addresses under which this node is reached now, without loopback. */
@@ -102,7 +105,12 @@ export class ControlPlane {
       const listener = await serveTls(app, {
         port: node.ports.api,
         ...(routing && { routing: routing((request) => this.#admitted(request)) }),
-        ...(streams && { streams: streams((request) => this.#admitted(request)) }),
+        ...(streams && {
+          streams: streams(
+            (request) => this.#callerOf(request),
+            (caller, { socket }) => this.#gate.admit(caller, socket),
+          ),
+        }),
         ...(tunnels && { tunnels: tunnels((request) => this.#admitted(request)) }),
         secureContext: () => this.#mint(),
         refused: (from, why) => this.#refused(from, why),

@@ -8,6 +8,7 @@ import type { Caller } from "../api/caller.ts";
 import { LOCAL_CALLER } from "../api/caller.ts";
 import { type AuditEntry, createApi } from "../api/create-api.ts";
 import { FakeNode } from "../api/fake-node.ts";
+import { Gate } from "../api/gate.ts";
 import { serveUnix } from "../api/serve-unix.ts";
 import { StreamServer } from "../api/stream-server.ts";
 import { isProcessTable } from "../client/answer-check.ts";
@@ -28,7 +29,13 @@ interface World {
   readonly path: string;
   readonly audited: AuditEntry[];
   caller: Caller;
+  /** As on 1443. */
+  readonly gate: Gate;
+  /** Names of those whose certificates are called back. */
+  readonly revoked: Set<string>;
 }
+
+const PLACES = 70;
 
 /** A daemon's streams on a unix socket, with a fake Docker that runs `web` on the network and `own` outside of it. */
 async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
@@ -43,7 +50,12 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
   await engine.startContainer("own");
   const path = join(folder, "s");
   const audited: AuditEntry[] = [];
-  const world: World = { engine, path, audited, client: nodeClient(path), caller: LOCAL_CALLER };
+  const revoked = new Set<string>();
+  const gate = new Gate(({ name }) => (revoked.has(name) ? `${name} was revoked` : undefined));
+  const world: World = {
+    ...{ engine, path, audited, client: nodeClient(path), caller: LOCAL_CALLER },
+    ...{ gate, revoked },
+  };
   const finder = new ContainerFinder({
     ...{ self: HOST1, engine, nodes: () => [HOST1] },
     running: () => [],
@@ -52,6 +64,8 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
   const streams = new StreamServer({
     reach: new ReachIn(engine, finder),
     callerOf: () => world.caller,
+    admit: (caller, { socket }) => gate.admit(caller, socket),
+    places: PLACES,
     audit: (entry) => audited.push(entry),
     onDefect: (error) => assert.fail(error as Error),
     passOn: () => assert.fail("there is no other node"),
@@ -158,6 +172,64 @@ test("who may not is refused before anything is done, and that is in the audit l
         ["host1/own", "ok"],
       ],
     );
+  });
+});
+
+/** Follows the log of `web`. */
+function follow({ client }: World) {
+  return client.stream({
+    ...{ method: "GET", path: "/v1/containers/web/logs", open: { follow: true } },
+  });
+}
+
+test("who is called back loses its open streams, and is refused new ones, which the audit log tells", async () => {
+  await withWorld(async (world) => {
+    world.caller = { name: "ada", role: "operator", from: "192.0.2.1", serial: "01" };
+    const [log, command] = [await follow(world), await exec(world.client, "web", "cat")];
+    world.caller = { ...world.caller, name: "bert", serial: "02" };
+    const kept = await follow(world);
+    await until(async () => world.audited.length === 1);
+    world.revoked.add("ada");
+    assert.equal(world.gate.sweep(), 2);
+    for (const stream of [log, command]) {
+      await assert.rejects(stream.outcome, (error) => isHansaError(error, "STREAM_LOST"));
+    }
+    world.caller = { ...world.caller, name: "ada", serial: "01" };
+    await assert.rejects(
+      exec(world.client, "web", "true"),
+      (error) => isHansaError(error, "API_CERTIFICATE_REFUSED") && /ada was/.test(error.message),
+    );
+    assert.deepEqual(
+      world.audited.map(({ caller: { name }, result }) => [name, result]),
+      [
+        ["ada", "ok"],
+        ["ada", "API_CERTIFICATE_REFUSED"],
+      ],
+    );
+    kept.close();
+  });
+});
+
+test("one certificate leaves streams to others, and has a place again when one of its own is over", async () => {
+  await withWorld(async (world) => {
+    world.caller = { name: "ada", role: "viewer", from: "192.0.2.1", serial: "01" };
+    const own = [];
+    for (let index = 0; index < (PLACES * 4) / 5; index += 1) own.push(await follow(world));
+    await assert.rejects(
+      follow(world),
+      (error) =>
+        isHansaError(error, "STREAMS_MANY") &&
+        /serves 56 streams already, 56 of them with the same certificate/.test(error.message),
+    );
+    world.caller = { ...world.caller, name: "bert", serial: "02" };
+    for (let index = 0; index < 12; index += 1) await follow(world);
+    await assert.rejects(follow(world), (error) => isHansaError(error, "STREAMS_MANY"));
+    world.caller = { ...world.caller, name: "ada", serial: "01" };
+    for (const stream of own.splice(0, 20)) stream.close();
+    await until(async () => {
+      const stream = await follow(world).catch(() => undefined);
+      return stream !== undefined;
+    });
   });
 });
 

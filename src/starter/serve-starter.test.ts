@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
+import { closed } from "../../test/closed.ts";
 import { type ErrorCode, HansaError, isHansaError } from "../errors.ts";
 import { createLogger } from "../host/logger.ts";
 import { loadIdentity, saveIdentity } from "../identity/identity-file.ts";
@@ -242,6 +243,28 @@ test("it does not end in the middle of what it does for somebody who went away",
   isGone = true;
   socket.destroy();
   assert.equal(await rested.promise, true);
+});
+
+test("what is asked by somebody who went away before its turn is not done", async () => {
+  await starter.close();
+  const isBusy = Promise.withResolvers<void>();
+  const mayGoOn = Promise.withResolvers<void>();
+  const makeStore = (): Promise<void> => {
+    isBusy.resolve();
+    return mayGoOn.promise;
+  };
+  starter = await serve({ makeStore });
+  const first = started(WISH);
+  await isBusy.promise;
+  const socket = connect(host.paths.starterSocket);
+  socket.end(`${JSON.stringify({ id: 1, op: "stop" })}\n`);
+  await closed(socket);
+  // Both ends of it are in this process.
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+  mayGoOn.resolve();
+  await first;
+  assert.equal((await started(WISH)).already, true);
+  assert.ok(logged.some((line) => line.includes("went away before its turn")));
 });
 
 test("without a starter, or without the right to ask it, the asker is told what to do", async () => {

@@ -1,7 +1,7 @@
 /**
  * The starter: root's ear for members of the group `hansa`, who may have it start and stop this host's node and nothing else.
  *
- * Invariants: one piece of work at a time, in the order of asking; a connection asks for one; lines are bounded, and who does not speak is
+ * Invariants: one piece of work at a time, in the order of asking; a connection asks for one; who went away before its turn has nothing done; lines are bounded, and who does not speak is
  * sent away. What was asked and what came of it is in the log before the asker is answered.
  */
 import { createServer, type Server, type Socket } from "node:net";
@@ -97,16 +97,21 @@ class Work {
 
   take(socket: Socket): void {
     let hasAsked = false;
+    let isGone = false;
     const timer = setTimeout(() => socket.destroy(), this.#options.silenceMs ?? SILENCE_MS);
     const channel: LineChannel = new LineChannel(socket, {
       maxLineBytes: MAX_STARTER_LINE,
       note: () => channel.close(),
-      closed: () => clearTimeout(timer),
+      closed: () => {
+        isGone = true;
+        clearTimeout(timer);
+      },
       request: async (op, fields) => {
         clearTimeout(timer);
         if (hasAsked) throw new HansaError("USAGE", "one request a connection");
         hasAsked = true;
-        return this.#inTurn(() => this.#logged(op, fields, askerBehind(channel, this.#options)));
+        const asker = askerBehind(channel, this.#options);
+        return this.#inTurn(() => this.#logged(op, fields, asker, () => isGone));
       },
     });
   }
@@ -125,10 +130,13 @@ class Work {
     return turn;
   }
 
-  async #logged(op: string, fields: Fields, asker: Asker): Promise<Fields> {
+  async #logged(op: string, fields: Fields, asker: Asker, isGone: () => boolean): Promise<Fields> {
     const { logger } = this.#options;
     const asked = { operation: op.slice(0, 40), name: fields["name"], join: fields["join"] };
     try {
+      if (isGone()) {
+        throw new HansaError("STARTER_UNREACHABLE", "who asked for it went away before its turn");
+      }
       const answer = await this.#perform(op, fields, asker);
       logger.info("done", asked);
       return answer;

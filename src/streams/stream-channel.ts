@@ -48,6 +48,8 @@ interface Incoming {
 
 /** After an orderly end, for the other end to close. */
 const LINGER_MS = 5_000;
+/** Before that, for the last bytes to leave: the other end always reads its connection, unless nobody is there. */
+const FLUSH_MS = 60_000;
 
 export class StreamChannel {
   readonly #socket: Duplex;
@@ -159,6 +161,8 @@ export class StreamChannel {
     clearInterval(this.#timer);
     if (reason === undefined) {
       // The last frame should arrive before the connection goes: what the other end still sends is thrown away until it goes as well.
+      const late = setTimeout(() => this.#socket.destroy(), FLUSH_MS).unref();
+      this.#socket.once("close", () => clearTimeout(late));
       this.#socket.end(() => setTimeout(() => this.#socket.destroy(), LINGER_MS).unref());
       this.#socket.resume();
     } else {

@@ -65,6 +65,7 @@ const PURE_FILES = [
   "report/host-questions.ts",
   "report/redact.ts",
   "report/tar-archive.ts",
+  "api/places.ts",
   "api/token-buckets.ts",
   "contexts/sealed-context.ts",
   "starter/admission.ts",
