@@ -6,6 +6,8 @@ import { runSteps } from "./steps.ts";
 
 const [subject, ...words] = process.argv.slice(2);
 const packages = { title: "system packages", argv: ["sh", "scripts/setup-host.sh"] };
+/** Etcd's own client is built from its sources. */
+const peers = { ...packages, argv: [...packages.argv, "golang-etcd-server-dev"] };
 await runSteps(
   subject === "membership"
     ? [
@@ -13,7 +15,7 @@ await runSteps(
         { title: "membership", argv: ["node", "bench/membership/run.ts", ...words], minutes: 90 },
       ]
     : [
-        packages,
+        peers,
         { title: "build dist/hansa", argv: ["node", "scripts/build.ts"] },
         { title: "benchmarks", argv: ["node", "bench/run.ts", ...process.argv.slice(2)] },
       ],

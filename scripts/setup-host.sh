@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs the system packages that Hansa, its playground and its tests need, on Debian 12 as root.
 #
+# More packages may be named, such as those of a benchmark's peer.
 # Idempotent: a few milliseconds when nothing is missing, and the network is asked only for what is.
 # Progress goes to stderr. Docker is installed without starting a daemon in the root namespace.
 set -eu
 
 PACKAGES="docker.io nftables iptables iproute2 wireguard-tools busybox-static tini socat iputils-ping
   procps tcpdump util-linux ca-certificates docker-compose ethtool iperf3 strace
-  etcd-server golang-go golang-github-hashicorp-memberlist-dev"
+  etcd-server golang-go golang-github-hashicorp-memberlist-dev $*"
 GUARD=/usr/sbin/policy-rc.d
 
 here=$(cd "$(dirname "$0")" && pwd)
