@@ -299,6 +299,14 @@ export const ERRORS = {
     exit: 1,
     status: 409,
   },
+  NODE_ID_TAKEN: {
+    title: "another node has the id",
+    cause:
+      "ids of nodes are unique in a cluster, also those of nodes that are not in reach, and of nodes that may come back to their addresses",
+    hint: "choose another one, or none: the lowest free one is taken by itself",
+    exit: 1,
+    status: 409,
+  },
   NODE_NAME_TAKEN: {
     title: "another node has the name",
     cause: "names of nodes are unique in a cluster, also those of nodes that are not in reach now",
@@ -349,6 +357,22 @@ export const ERRORS = {
     hint: "have root run usermod -aG hansa USER, then log in anew",
     exit: 1,
     status: 403,
+  },
+  JOIN_CHECKS_FAILED: {
+    title: "the host may not join as it is",
+    cause:
+      "what is wrong was listed before; nothing was changed, neither on the host nor in the cluster",
+    hint: "mend what was listed and run the same command again; --force goes on in spite of what can be overridden",
+    exit: 1,
+    status: 409,
+  },
+  JOIN_FINGERPRINT_DIFFERS: {
+    title: "the node has another certificate than was expected",
+    cause:
+      "the SHA-256 fingerprint given with --fingerprint is not that of the certificate that the node showed: another machine answered, or the node has made a new one since",
+    hint: "compare with hansa join-info --decode on a node of the cluster, and run the command with that fingerprint",
+    exit: 1,
+    status: 409,
   },
   JOINS_MANY: {
     title: "too many hosts join",

@@ -1,6 +1,7 @@
 /** The routes of the cluster as a whole. */
+import { joinCheckedSchema, joinCheckSchema, joinInfoSchema } from "./join-info-schemas.ts";
 import { quorumSchema } from "./quorum-schemas.ts";
-import { type Route, route } from "./route.ts";
+import { BODY_ERRORS, type Route, route } from "./route.ts";
 
 export const CLUSTER_ROUTES: readonly Route[] = [
   route({
@@ -11,5 +12,26 @@ export const CLUSTER_ROUTES: readonly Route[] = [
     response: quorumSchema,
     errors: ["STORE_NONE", "STORE_UNREACHABLE"],
     handle: (node) => node.cluster.quorum(),
+  }),
+  route({
+    method: "get",
+    path: "/v1/join/info",
+    operation: "getJoinInfo",
+    summary: "What a host must know of the cluster before it joins",
+    response: joinInfoSchema,
+    errors: ["STORE_NONE", "STORE_UNREACHABLE"],
+    handle: (node) => node.cluster.joinInfo(),
+  }),
+  route({
+    method: "post",
+    path: "/v1/join/check",
+    operation: "checkJoiner",
+    role: "admin",
+    summary:
+      "Whether this node and a host that is about to join reach each other at every port that they need; takes up to 4 s",
+    request: joinCheckSchema,
+    response: joinCheckedSchema,
+    errors: [...BODY_ERRORS, "JOINS_MANY"],
+    handle: (node, request, _signal, caller) => node.cluster.checkJoiner(request, caller.from),
   }),
 ];

@@ -21,6 +21,13 @@ export const joinRequestSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9+/]{86}==$/, "the proof is base64 of 64 bytes")
     .describe("the node key's signature over the one-time key and the name"),
+  id: z
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_NODE_ID)
+    .optional()
+    .describe("the id wished for; by default the lowest free one"),
 });
 
 export const joinedSchema = z.object({
@@ -46,6 +53,7 @@ const placedSchema = z.strictObject({
 export const placeRequestSchema = z.strictObject({
   name: z.string().min(1).max(253),
   fingerprint: placedSchema.shape.fingerprint.describe("of the joiner's node key"),
+  id: placedSchema.shape.id.optional().describe("the one wished for"),
   promised: z
     .array(placedSchema)
     .max(MAX_PROMISED)

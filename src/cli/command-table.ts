@@ -1,9 +1,11 @@
 /** All commands, in the order of help. Their heavy parts are imported when they run. */
 import type { Command } from "./command.ts";
+import { add } from "./commands/add.ts";
 import { config } from "./commands/config.ts";
 import { connect } from "./commands/connect.ts";
 import { agent, contextCommand } from "./commands/context.ts";
 import { cp } from "./commands/cp.ts";
+import { create } from "./commands/create.ts";
 import { doctor } from "./commands/doctor.ts";
 import { events } from "./commands/events.ts";
 import { exec } from "./commands/exec.ts";
@@ -11,6 +13,7 @@ import { forget } from "./commands/forget.ts";
 import { inspect } from "./commands/inspect.ts";
 import { install } from "./commands/install.ts";
 import { ipam } from "./commands/ipam.ts";
+import { joinInfo } from "./commands/join-info.ts";
 import { launch } from "./commands/launch.ts";
 import { logs } from "./commands/logs.ts";
 import { nodes } from "./commands/nodes.ts";
@@ -25,7 +28,7 @@ import { start } from "./commands/start.ts";
 import { stats } from "./commands/stats.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
-import { create, store } from "./commands/store.ts";
+import { store } from "./commands/store.ts";
 import { token } from "./commands/token.ts";
 import { top } from "./commands/top.ts";
 import { uninstall } from "./commands/uninstall.ts";
@@ -54,6 +57,8 @@ export const COMMANDS: readonly Command[] = [
   reset,
   ipam,
   create,
+  add,
+  joinInfo,
   store,
   nodes,
   vote,

@@ -1,4 +1,5 @@
 /** Light checks of answers about the cluster as a whole: see answer-check.ts. */
+import type { JoinChecked, JoinInfo } from "../api/join-info-schemas.ts";
 import type { QuorumView } from "../api/quorum-schemas.ts";
 import { type Check, has, isBoolean, isNumber, isText, listOf, orNull } from "./answer-check.ts";
 
@@ -14,5 +15,29 @@ export const isQuorumView: Check<QuorumView> = (value): value is QuorumView =>
         ...{ id: isNumber, name: isText, address: orNull(isText) },
         ...{ votes: isNumber, isLocal: isBoolean },
       }),
+    ),
+  });
+
+export const isJoinInfo: Check<JoinInfo> = (value): value is JoinInfo =>
+  has(value, {
+    ...{ cluster: isText, name: isText, configVersion: orNull(isNumber), quorate: isBoolean },
+    ...{ version: isText, date: isText, encryption: isText, fingerprint: isText },
+    nodeId: isNumber,
+    nodes: listOf((node) =>
+      has(node, {
+        ...{ id: isNumber, name: isText, address: isText, isHeard: isBoolean },
+        ports: (ports) => has(ports, { gossip: isNumber, overlay: isNumber, api: isNumber }),
+        links: listOf((link) =>
+          has(link, { number: isNumber, address: isText, priority: isNumber }),
+        ),
+      }),
+    ),
+  });
+
+export const isJoinChecked: Check<JoinChecked> = (value): value is JoinChecked =>
+  has(value, {
+    address: isText,
+    paths: listOf((path) =>
+      has(path, { direction: isText, protocol: isText, port: isNumber, isOpen: isBoolean }),
     ),
   });

@@ -16,6 +16,7 @@ import type {
 } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
+import type { JoinCheck, JoinChecked, JoinInfo } from "../api/join-info-schemas.ts";
 import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import { nodePath } from "../api/node-path.ts";
 import type { QuorumView } from "../api/quorum-schemas.ts";
@@ -56,7 +57,7 @@ import {
   isVersion,
 } from "./answer-check.ts";
 import type { ClientStream } from "./client-stream.ts";
-import { isQuorumView } from "./cluster-checks.ts";
+import { isJoinChecked, isJoinInfo, isQuorumView } from "./cluster-checks.ts";
 import { type Door, unixDoor } from "./door.ts";
 import { events, type Place } from "./events.ts";
 import { type Exchange, exchange } from "./exchange.ts";
@@ -92,6 +93,9 @@ export interface NodeClient {
   inspect(): Promise<Inspection>;
   store(): Promise<StoreView>;
   quorum(): Promise<QuorumView>;
+  joinInfo(): Promise<JoinInfo>;
+  /** Takes up to 4 s. */
+  checkJoiner(request: JoinCheck): Promise<JoinChecked>;
   createStore(name: string): Promise<StoreView>;
   vote(request: GiveVote): Promise<StoreView>;
   configGet(key: string): Promise<ConfigEntry>;
@@ -189,6 +193,11 @@ export function apiClient(door: Door, node?: string): NodeClient {
     },
     store: async () => checked(await get("/v1/store"), isStoreView, "the store"),
     quorum: async () => checked(await get("/v1/quorum"), isQuorumView, "the quorum"),
+    joinInfo: async () => checked(await get("/v1/join/info"), isJoinInfo, "the cluster"),
+    checkJoiner: async (body) => {
+      const answer = await call({ method: "POST", path: "/v1/join/check", body });
+      return checked(answer, isJoinChecked, "the check");
+    },
     createStore: async (name) => {
       const answer = await call({ method: "POST", path: "/v1/store", body: { name } });
       return checked(answer, isStoreView, "the store");

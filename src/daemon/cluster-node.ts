@@ -13,6 +13,7 @@ import { StreamServer } from "../api/stream-server.ts";
 import { BUILD } from "../api/version.ts";
 import { HttpEngine } from "../docker/engine-http.ts";
 import { systemClock } from "../host/clock.ts";
+import { systemCommand } from "../host/command.ts";
 import type { Logger } from "../host/logger.ts";
 import { type Identity, identityKeys } from "../identity/identity.ts";
 import { saveIdentity } from "../identity/identity-file.ts";
@@ -42,6 +43,7 @@ import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
 import type { Envelope } from "./envelope.ts";
 import { JoinDesk } from "./join-desk.ts";
+import { JoinerCheck } from "./joiner-check.ts";
 import { MembershipLoop } from "./membership-loop.ts";
 import { NameLoop } from "./name-loop.ts";
 import { NodeAnswers } from "./node-answers.ts";
@@ -341,6 +343,10 @@ export class ClusterNode {
         store: this.#storeAnswers,
         cluster: new ClusterAnswers({
           ...{ node, store: this.#storeAnswers, membership: this.#membership, nowMs: Date.now },
+          ...{
+            controlPlane: this.#controlPlane,
+            joiners: new JoinerCheck(systemCommand, node.ports),
+          },
         }),
         storeLoop: this.#store,
       },

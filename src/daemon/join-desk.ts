@@ -56,6 +56,7 @@ const CHOOSE_MS = 5_000;
 /** What a node that chooses says for all: another one would say the same. */
 const FINAL: readonly ErrorCode[] = [
   "NODE_NAME_TAKEN",
+  "NODE_ID_TAKEN",
   "NODE_DEPARTED",
   "IPAM_ID_OUTSIDE_SUBNET",
   "JOINS_MANY",
@@ -75,14 +76,17 @@ export class JoinDesk {
 
   /** Gives the asker its place. Throws USAGE, and as `choosePlace`. */
   async admit(request: JoinRequest): Promise<Joined> {
-    const { name, nodeKey, oneTimeKey, proof } = request;
+    const { name, nodeKey, oneTimeKey, proof, id: wished } = request;
     if (!isNodeKeyProven(nodeKey, oneTimeKey, name, proof)) {
       throw new HansaError("USAGE", "the request to join is not signed with the node key it names");
     }
     this.#requireMembership();
     const { identity, node, logger } = this.#options;
     const key = fingerprint(nodeKey);
-    const { id, name: given } = await this.#place({ name, fingerprint: key });
+    const { id, name: given } = await this.#place({
+      ...{ name, fingerprint: key },
+      ...(wished !== undefined && { id: wished }),
+    });
     // The audit log says who asked for it; this, who was let in.
     logger.info("a host was let in", { id, name: given, key });
     const { roots, token } = identity;
@@ -98,7 +102,7 @@ export class JoinDesk {
   }
 
   /**
-   * Chooses for another node, by what this one knows and what the asking one promised. Throws NODE_DEPARTED, NODE_NAME_TAKEN, NODE_TWIN, JOINS_MANY and
+   * Chooses for another node, by what this one knows and what the asking one promised. Throws NODE_DEPARTED, NODE_NAME_TAKEN, NODE_ID_TAKEN, NODE_TWIN, JOINS_MANY and
    * IPAM_ID_OUTSIDE_SUBNET.
    */
   choosePlace({ promised, ...wish }: PlaceRequest): PlaceGiven {

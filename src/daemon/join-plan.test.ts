@@ -36,6 +36,15 @@ test("a name is refused in any case of letters, naming who has it; a promised on
   assert.match(late.text, /promised to another host just now, and is free again in 42 s/);
 });
 
+test("an id that is asked for is given, or refused when anybody has it or owns addresses by it", () => {
+  const wish = { name: "new", fingerprint: "aaaaaaaa" };
+  assert.deepEqual(placeOf({ ...wish, id: 9 }, cluster), { ok: true, id: 9, name: "new" });
+  for (const id of [4, ...cluster.owners]) {
+    const taken = placeOf({ ...wish, id }, cluster);
+    assert.ok(!taken.ok && taken.code === "NODE_ID_TAKEN", `${id}`);
+  }
+});
+
 test("a key that left for good is let in no more, and a full subnet lets nobody in", () => {
   const wish = { name: "new", fingerprint: "aaaaaaaa" };
   const gone = placeOf(wish, { ...cluster, departed: new Set(["aaaaaaaa"]) });

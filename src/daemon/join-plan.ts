@@ -20,6 +20,8 @@ export interface Placed {
 export interface Wish {
   readonly name: string;
   readonly fingerprint: string;
+  /** The id that it is to be; else the lowest free one. */
+  readonly id?: NodeId | undefined;
 }
 
 export interface Cluster {
@@ -54,9 +56,16 @@ export function placeOf(wish: Wish, { placed, owners, departed, maxId }: Cluster
     return { ok: false, code: "NODE_NAME_TAKEN", text };
   }
   const taken = new Set([...placed.map(({ id }) => id), ...owners]);
-  let id = 1;
+  if (wish.id !== undefined && taken.has(wish.id)) {
+    return { ok: false, code: "NODE_ID_TAKEN", text: `the id ${wish.id} is taken in the cluster` };
+  }
+  let id = wish.id ?? 1;
   while (taken.has(id)) id += 1;
   if (id <= maxId) return { ok: true, id, name: wish.name };
+  if (wish.id !== undefined) {
+    const outside = `the subnet has node addresses for ids up to ${maxId}, not for ${wish.id}`;
+    return { ok: false, code: "IPAM_ID_OUTSIDE_SUBNET", text: outside };
+  }
   const text = `the cluster has no id left: its subnet has node addresses for ${maxId}`;
   return { ok: false, code: "IPAM_ID_OUTSIDE_SUBNET", text };
 }

@@ -5,7 +5,7 @@ import { isErrno } from "../errors.ts";
 import { playgroundDir } from "./layout.ts";
 
 /**
- * Puts `binary` as `hansa`, with the link `overnode`, into a folder that hosts have below their /usr/local/bin; its path there, or "" for
+ * Puts `binary` as `hansa`, with the links `overnode` and `pvecm`, into a folder that hosts have below their /usr/local/bin; its path there, or "" for
  * none. A hard link where that is possible, so that it costs no time and all share its memory.
  */
 export async function placeExecutable(name: string, binary: string): Promise<string> {
@@ -20,6 +20,6 @@ export async function placeExecutable(name: string, binary: string): Promise<str
     if (!["EXDEV", "EPERM", "EMLINK"].some((errno) => isErrno(error, errno))) throw error;
     await copyFile(binary, path);
   }
-  await symlink("hansa", join(folder, "overnode"));
+  for (const name of ["overnode", "pvecm"]) await symlink("hansa", join(folder, name));
   return path;
 }

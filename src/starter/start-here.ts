@@ -135,23 +135,36 @@ async function joinCluster(
   requireTools(neededTools("none", host.kernelHasWireguard), host.folders);
   await checkPlace({ ports: { ...DEFAULT_PORTS, ...request.ports }, links }, host);
   await dockerNetworks(host.dockerHost);
+  return await takePlace({ ...wishes(request), name: trial.name }, host, asker, memory);
+}
+
+/**
+ * Has the cluster give this host its place, and launches it there. What can be held against the host was checked before. Throws as `launch` does, and whatever
+ * `admit` rejects with.
+ */
+export async function takePlace(
+  wished: Omit<NodeRequest, "id" | "targets"> & { readonly name: string },
+  host: ThisHost,
+  { progress, admit }: Pick<Asker, "progress" | "admit">,
+  memory: JoinMemory = {},
+): Promise<NodeFile> {
   const left = await loadIdentity(host.paths.stateDir);
   const nodeKey = left?.nodeKey ?? memory.nodeKey ?? createNodeKey();
   memory.nodeKey = nodeKey;
   const oneTime = createOneTimeKey();
-  asker.progress("asking the cluster to take this host in");
-  const proof = proveNodeKey(nodeKey, oneTime.publicKey, trial.name);
-  const admission = await asker.admit({
-    ...{ name: trial.name, nodeKey: nodeKey.publicKey, oneTimeKey: oneTime.publicKey, proof },
+  progress("asking the cluster to take this host in");
+  const proof = proveNodeKey(nodeKey, oneTime.publicKey, wished.name);
+  const admission = await admit({
+    ...{ name: wished.name, nodeKey: nodeKey.publicKey, oneTimeKey: oneTime.publicKey, proof },
   });
   const { id, sealed, cluster, subnet, encryption, targets } = admission;
   const joiner = { nodeKey: nodeKey.publicKey, oneTimeKey: oneTime.publicKey, id };
   const secrets = openRoots(sealed, joiner, oneTime);
   const place = { id, name: admission.name, cluster, subnet, encryption, targets };
-  const node = requestedNode({ ...wishes(request), ...place }, hostname());
+  const node = requestedNode({ ...wished, ...place }, hostname());
   const wireguard = left?.wireguard ?? createWireguardKey();
   const identity: Identity = { ...secrets, nodeKey, wireguard, binding: left?.binding ?? 0 };
-  await launchFirst(node, async () => identity, host, asker.progress);
+  await launchFirst(node, async () => identity, host, progress);
   delete memory.nodeKey;
   return node;
 }

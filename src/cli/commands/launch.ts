@@ -1,17 +1,28 @@
 /** `hansa launch`: checks what was typed, then hands over to processes/launch. */
-import { readFileSync, statSync } from "node:fs";
-import { HansaError, isErrno } from "../../errors.ts";
+import { HansaError } from "../../errors.ts";
 import { parseCidr } from "../../values/cidr.ts";
 import { isDnsName } from "../../values/dns-name.ts";
 import { parseTarget } from "../../values/endpoint.ts";
 import { MAX_NODE_ID, parseNodeId } from "../../values/node-id.ts";
 import type { NodeLink } from "../../values/node-link.ts";
-import type { Command, Context, Words } from "../command.ts";
+import type { Command, Context, OptionSpec, Words } from "../command.ts";
 import { LINK_OPTIONS, linksOf } from "../link-options.ts";
 import { withProgress } from "../output/progress.ts";
+import { readToken } from "../read-token.ts";
 import { requireRoot } from "../require-root.ts";
 
-const MAX_TOKEN_BYTES = 4096;
+/** Of all commands that make a node. */
+export const PORT_OPTIONS: readonly OptionSpec[] = [
+  { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
+  { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
+  { name: "api-port", value: "PORT", summary: "TCP, for other machines' commands, default 1443" },
+  {
+    name: "raft-port",
+    value: "PORT",
+    summary: "TCP, between votes of the store, inside the overlay, default 9212",
+  },
+  { name: "store-port", value: "PORT", summary: "TCP, the store on loopback, default 2379" },
+];
 
 export const launch: Command = {
   name: "launch",
@@ -49,15 +60,7 @@ A token on the command line is visible to other users of the host for a moment: 
       summary:
         "containers' traffic crosses the network between hosts in clear; for all nodes alike",
     },
-    { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
-    { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
-    { name: "api-port", value: "PORT", summary: "TCP, for other machines' commands, default 1443" },
-    {
-      name: "raft-port",
-      value: "PORT",
-      summary: "TCP, between votes of the store, inside the overlay, default 9212",
-    },
-    { name: "store-port", value: "PORT", summary: "TCP, the store on loopback, default 2379" },
+    ...PORT_OPTIONS,
   ],
   examples: [
     "launch --id 1 --token-file /root/token host1 host2 host3 host4",
@@ -155,38 +158,7 @@ export function launchPorts(values: ReadonlyMap<string, string>): LaunchRequest[
 async function tokenOf({ values }: Words, context: Context): Promise<string> {
   const given = values.get("token");
   const file = given === "-" ? "-" : values.get("token-file");
-  if (file === undefined) return given || missing("token");
-  const text = file === "-" ? await context.readStdin(MAX_TOKEN_BYTES) : readTokenFile(file);
-  const token = text.replace(/\r?\n$/, "");
-  const where = file === "-" ? "standard input" : file;
-  if (token === "") throw new HansaError("USAGE", `there is no token in ${where}`);
-  if (/[\r\n]/.test(token)) {
-    throw new HansaError("USAGE", `the token in ${where} has more than one line`);
-  }
-  return token;
-}
-
-function readTokenFile(path: string): string {
-  try {
-    const { size } = statSync(path);
-    if (size <= MAX_TOKEN_BYTES) return readFileSync(path, "utf8");
-  } catch (cause) {
-    const known: readonly (readonly [string, string])[] = [
-      ["ENOENT", "there is no such file"],
-      ["EACCES", "permission denied"],
-      ["EISDIR", "it is a directory"],
-    ];
-    const why = known.find(([errno]) => isErrno(cause, errno))?.[1];
-    if (why === undefined) throw cause;
-    throw new HansaError("USAGE", `cannot read the token from ${path}: ${why}`, {
-      hint: "make one with openssl rand -base64 24 > FILE, the same on all nodes",
-      cause,
-    });
-  }
-  throw new HansaError(
-    "USAGE",
-    `${path} is longer than ${MAX_TOKEN_BYTES} bytes: that is no token`,
-  );
+  return file === undefined ? given || missing("token") : await readToken(file, context);
 }
 
 async function warnOfWeakToken(token: string, context: Context): Promise<void> {
