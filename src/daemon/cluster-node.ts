@@ -3,13 +3,9 @@
  *
  * Wiring only. What is decided is decided in the cores; what is done is done in the loops.
  */
-import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import type { Caller } from "../api/caller.ts";
-import { nodePath } from "../api/node-path.ts";
 import type { NodePort } from "../api/node-port.ts";
-import { StreamServer } from "../api/stream-server.ts";
 import { BUILD } from "../api/version.ts";
 import { HttpEngine } from "../docker/engine-http.ts";
 import { systemClock } from "../host/clock.ts";
@@ -18,9 +14,8 @@ import type { Logger } from "../host/logger.ts";
 import { type Identity, identityKeys } from "../identity/identity.ts";
 import { saveIdentity } from "../identity/identity-file.ts";
 import { type AddressPlan, addressPlan, nodeAddress } from "../ipam/address-plan.ts";
-import { decodeIpamMessage, encodeIpamMessage } from "../ipam/message-codec.ts";
+import { encodeIpamMessage } from "../ipam/message-codec.ts";
 import type { RingEntry } from "../ipam/step.ts";
-import { formatMemberName } from "../membership/member-name.ts";
 import { dockerNetwork } from "../overlay/docker-network.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { Paths } from "../processes/paths.ts";
@@ -28,7 +23,6 @@ import { searchPath } from "../processes/start-process.ts";
 import { storePorts } from "../processes/store-process.ts";
 import { wasNotTaken } from "../store/etcd/etcd-error.ts";
 import { NodeStore } from "../store/node-store.ts";
-import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { AddressLoop } from "./address-loop.ts";
@@ -36,12 +30,12 @@ import { AuditLog } from "./audit-log.ts";
 import { CertificateBook } from "./certificate-book.ts";
 import { ClusterAnswers } from "./cluster-answers.ts";
 import { ClusterContainers } from "./cluster-containers.ts";
-import { ContainerFinder, namedContainers } from "./container-finder.ts";
+import { ContainerStreams } from "./container-streams.ts";
 import { ContainerWatch } from "./container-watch.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
-import type { Envelope } from "./envelope.ts";
+import { IncomingPost } from "./incoming-post.ts";
 import { JoinDesk } from "./join-desk.ts";
 import { JoinerCheck } from "./joiner-check.ts";
 import { MembershipLoop } from "./membership-loop.ts";
@@ -50,7 +44,6 @@ import { NodeAnswers } from "./node-answers.ts";
 import { NodeDoctor } from "./node-doctor.ts";
 import { NodeForwarding } from "./node-forwarding.ts";
 import { PeerRequests } from "./peer-requests.ts";
-import { ReachIn } from "./reach-in.ts";
 import { RingRecords } from "./ring-records.ts";
 import { heardPeers } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
@@ -88,7 +81,7 @@ export class ClusterNode {
   #forwarding!: NodeForwarding;
   #joins!: JoinDesk;
   #book!: CertificateBook;
-  #reach!: ReachIn;
+  #streams!: ContainerStreams;
   #store!: StoreLoop;
   #nodeStore!: NodeStore;
   #storeAnswers!: StoreAnswers;
@@ -163,6 +156,15 @@ export class ClusterNode {
       ...{ paths, identity, name: keys.memberName(node.id), ports: storePorts(node.ports) },
       ...{ folders: searchPath(process.env), ip: this.#insideOf(node.id) },
     });
+    const incoming = new IncomingPost({
+      ...{ plan: this.#plan, records: this.#records, logger },
+      membership: () => this.#membership,
+      addresses: () => this.#addresses,
+      strays: () => this.#strays,
+      doctor: () => this.#doctor,
+      dataPath: () => this.#dataPath,
+      heard: (entries) => this.#answers?.heard(entries),
+    });
     this.#membership = await MembershipLoop.start({
       node,
       identity,
@@ -172,10 +174,10 @@ export class ClusterNode {
       path: join(paths.stateDir, "membership.json"),
       logger: logger.child({ part: "membership" }),
       rings: () => this.#records.encode(this.#addresses.entries()),
-      takeRings: (bytes) => this.#takeRings(bytes),
+      takeRings: (bytes) => incoming.takeRings(bytes),
       certificates: () => this.#book.encoded(),
       takeCertificates: (bytes) => this.#book.take(bytes),
-      receive: (envelope, from, via) => this.#receive(envelope, from, via),
+      receive: (envelope, from, via) => incoming.receive(envelope, from, via),
       changed: () => this.#changed(),
       settled: () => this.#addresses.input({ type: "settled" }),
       roundabout: (id, by) => this.#dataPath.roundabout(id, by),
@@ -229,13 +231,11 @@ export class ClusterNode {
       nowMs: () => performance.now(),
     });
     this.#forwarding = new NodeForwarding({ self: node, peers: this.#peers });
-    const finder = new ContainerFinder({
-      ...{ self: node, engine },
-      running: () => this.#names.containers(),
-      all: async () => namedContainers(await this.answers.containers()),
-      nodes: () => [node, ...this.#peers.nodes()],
+    this.#streams = new ContainerStreams({
+      ...{ self: node, engine, names: this.#names, peers: this.#peers, logger },
+      ...{ forwarding: this.#forwarding, audit: this.audit },
+      containers: () => this.answers.containers(),
     });
-    this.#reach = new ReachIn(engine, finder);
     this.#containers = new ClusterContainers({
       self: { id: node.id, name: node.name },
       watch: () => this.#watch,
@@ -243,7 +243,7 @@ export class ClusterNode {
     });
     this.#controlPlane = new ControlPlane({
       routing: (callerOf) => this.#forwarding.routing(callerOf),
-      streams: (callerOf, admit) => this.streams(callerOf, admit),
+      streams: (callerOf, admit) => this.#streams.server(callerOf, admit),
       tunnels: (callerOf) =>
         new TunnelServer({
           ...{ callerOf, dial: () => place.dial() },
@@ -307,22 +307,8 @@ export class ClusterNode {
     return this.#forwarding;
   }
 
-  /** What serves streams into containers, on one door of the API; `admit` throws for who is kept out. */
-  streams(
-    callerOf: (request: IncomingMessage) => Caller | undefined,
-    admit: (caller: Caller, request: IncomingMessage) => void = () => undefined,
-  ): StreamServer {
-    const { logger } = this.#options;
-    const routing = this.#forwarding.routing(callerOf);
-    return new StreamServer({
-      ...{ reach: this.#reach, callerOf, admit },
-      audit: (entry) => this.audit.note(entry),
-      onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),
-      passOn: (request, socket, head, id) => {
-        request.url = nodePath(id, request.url ?? "");
-        if (!routing.takesUpgrade(request, socket, head)) socket.destroy();
-      },
-    });
+  get streams(): ContainerStreams {
+    return this.#streams;
   }
 
   #makeAnswers(): NodeAnswers {
@@ -401,41 +387,9 @@ export class ClusterNode {
     return isOut || this.#membership.rival?.hasYielded === true;
   }
 
-  #takeRings(bytes: Uint8Array): void {
-    const decoded = this.#records.decode(bytes);
-    if (decoded.ok) {
-      this.#addresses.input({ type: "entries", entries: decoded.entries });
-      this.#answers?.heard(decoded.entries);
-    } else {
-      this.#options.logger.warn("address records of another kind were not taken", {
-        reason: decoded.reason,
-      });
-    }
-  }
-
   #broadcastRing(entries: readonly RingEntry[]): void {
     for (const { key, bytes } of this.#records.messages(entries)) {
       this.#membership.post.broadcast(key, "ring", bytes);
-    }
-  }
-
-  #receive(envelope: Envelope, from: Endpoint, via: "packet" | "stream"): void {
-    if (envelope.kind === "stray") {
-      this.#strays.receive(envelope.body);
-    } else if (envelope.kind === "ipam") {
-      const { peers, foreign } = this.#membership.roster();
-      const name = formatMemberName({ id: envelope.sender, keyFingerprint: envelope.fingerprint });
-      if (foreign.some((member) => member.name === name)) return;
-      if (this.#membership.hasDeparted(name)) return;
-      const sender = peers.find(({ metadata }) => metadata.id === envelope.sender);
-      // A twin that lost its id speaks for nobody.
-      if (sender && sender.metadata.keyFingerprint !== envelope.fingerprint) return;
-      const message = decodeIpamMessage(this.#plan, envelope.body);
-      if (message) this.#addresses.input({ type: "message", from: envelope.sender, message });
-    } else if (envelope.kind === "doctor") {
-      this.#doctor.receive(envelope, from, via);
-    } else {
-      this.#dataPath.receive(envelope, from.ip);
     }
   }
 }

@@ -36,7 +36,7 @@ export async function runDaemon(): Promise<number> {
     {
       path: paths.apiSocket,
       routing: clusterNode.forwarding.routing(() => LOCAL_CALLER),
-      streams: clusterNode.streams(() => LOCAL_CALLER),
+      streams: clusterNode.streams.server(() => LOCAL_CALLER),
     },
   );
   logger.info("the node runs", { id: node.id, cluster: node.cluster });
