@@ -9,9 +9,9 @@ import { askYes } from "../ask-yes.ts";
 import type { Command, Context, Words } from "../command.ts";
 import { LINK_OPTIONS, linksOf } from "../link-options.ts";
 import { usage } from "../parse-words.ts";
+import { PORT_OPTIONS, portsOf } from "../port-options.ts";
 import { readToken } from "../read-token.ts";
 import { requireRoot } from "../require-root.ts";
-import { launchPorts, PORT_OPTIONS } from "./launch.ts";
 
 const API_PORT = 1443;
 
@@ -91,7 +91,7 @@ export function joinRequest(words: Words): JoinRequest {
   return {
     peer: { host: target.host, port: target.port || API_PORT },
     hostName: hostname(),
-    ...{ id, fingerprint, links: linksOf(words, "add"), ports: launchPorts(values) },
+    ...{ id, fingerprint, links: linksOf(words, "add"), ports: portsOf(values, "add") },
     force: flags.has("force"),
   };
 }

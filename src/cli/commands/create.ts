@@ -7,8 +7,8 @@ import { LINK_OPTIONS, linksOf } from "../link-options.ts";
 import { formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
 import { withProgress } from "../output/progress.ts";
 import { usage } from "../parse-words.ts";
+import { PORT_OPTIONS, portsOf } from "../port-options.ts";
 import { requireRoot } from "../require-root.ts";
-import { launchPorts, PORT_OPTIONS } from "./launch.ts";
 import { showStore } from "./store.ts";
 
 export const create: Command = {
@@ -73,7 +73,7 @@ function requestOf(words: Words): Request {
   }
   if (id > 4)
     throw usage(create, `node ${id} has no vote by itself: the store is made on node 1, 2, 3 or 4`);
-  return { id, links: linksOf(words, "create"), ports: launchPorts(values) };
+  return { id, links: linksOf(words, "create"), ports: portsOf(values, "create") };
 }
 
 /** True where nothing but this host can be meant, and it is no node. */

@@ -5,24 +5,14 @@ import { isDnsName } from "../../values/dns-name.ts";
 import { parseTarget } from "../../values/endpoint.ts";
 import { MAX_NODE_ID, parseNodeId } from "../../values/node-id.ts";
 import type { NodeLink } from "../../values/node-link.ts";
-import type { Command, Context, OptionSpec, Words } from "../command.ts";
+import type { Command, Context, Words } from "../command.ts";
 import { LINK_OPTIONS, linksOf } from "../link-options.ts";
 import { withProgress } from "../output/progress.ts";
+import { type GivenPorts, PORT_OPTIONS, portsOf } from "../port-options.ts";
 import { readToken } from "../read-token.ts";
 import { requireRoot } from "../require-root.ts";
 
 /** Of all commands that make a node. */
-export const PORT_OPTIONS: readonly OptionSpec[] = [
-  { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
-  { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
-  { name: "api-port", value: "PORT", summary: "TCP, for other machines' commands, default 1443" },
-  {
-    name: "raft-port",
-    value: "PORT",
-    summary: "TCP, between votes of the store, inside the overlay, default 9212",
-  },
-  { name: "store-port", value: "PORT", summary: "TCP, the store on loopback, default 2379" },
-];
 
 export const launch: Command = {
   name: "launch",
@@ -92,9 +82,6 @@ A token on the command line is visible to other users of the host for a moment: 
   },
 };
 
-const PORT_NAMES = ["gossip", "overlay", "api", "raft", "store"] as const;
-type PortName = (typeof PORT_NAMES)[number];
-
 export interface LaunchRequest {
   readonly id: number;
   readonly cluster: string | undefined;
@@ -102,7 +89,7 @@ export interface LaunchRequest {
   readonly name: string | undefined;
   readonly domain: string | undefined;
   readonly links: readonly NodeLink[] | undefined;
-  readonly ports: Partial<Record<PortName, number>>;
+  readonly ports: GivenPorts;
   readonly encryption: "none" | undefined;
   readonly targets: readonly string[];
 }
@@ -137,22 +124,9 @@ export function launchRequest(words: Words): LaunchRequest {
     domain,
     links: linksOf(words, "launch"),
     encryption: flags.has("no-encryption") ? "none" : undefined,
-    ports: launchPorts(values),
+    ports: portsOf(values, "launch"),
     targets: operands,
   };
-}
-
-/** The ports given by --gossip-port and its like. Throws USAGE. */
-export function launchPorts(values: ReadonlyMap<string, string>): LaunchRequest["ports"] {
-  const ports: Partial<Record<PortName, number>> = {};
-  for (const which of PORT_NAMES) {
-    const name = `${which}-port`;
-    const text = values.get(name);
-    if (text === undefined) continue;
-    if (!/^[1-9]\d{0,4}$/.test(text) || Number(text) > 65535) bad(name, "number [1-65535]", text);
-    ports[which] = Number(text);
-  }
-  return ports;
 }
 
 async function tokenOf({ values }: Words, context: Context): Promise<string> {

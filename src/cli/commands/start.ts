@@ -10,7 +10,7 @@ import { LINK_OPTIONS, linksOf } from "../link-options.ts";
 import { alignColumns } from "../output/align-columns.ts";
 import { withProgress } from "../output/progress.ts";
 import { usage } from "../parse-words.ts";
-import { launchPorts } from "./launch.ts";
+import { PORT_OPTIONS, portsOf } from "../port-options.ts";
 
 /** How long a node that joined is waited for to be heard by another. */
 const CONNECTED_MS = 20_000;
@@ -63,15 +63,7 @@ On a host that is a node already it starts that node again.`,
       summary: "without -j: addresses for containers, default 10.32.0.0/12",
     },
     ...LINK_OPTIONS,
-    { name: "gossip-port", value: "PORT", summary: "TCP and UDP, default 6783" },
-    { name: "overlay-port", value: "PORT", summary: "UDP, and TCP for relays, default 6784" },
-    { name: "api-port", value: "PORT", summary: "TCP, for other machines' commands, default 1443" },
-    {
-      name: "raft-port",
-      value: "PORT",
-      summary: "TCP, between votes of the store, inside the overlay, default 9212",
-    },
-    { name: "store-port", value: "PORT", summary: "TCP, the store on loopback, default 2379" },
+    ...PORT_OPTIONS,
     ...FOREIGN,
   ],
   examples: [
@@ -118,7 +110,7 @@ export function startRequest(words: Words): StartRequest {
   if (domain !== undefined && !isDnsName(domain)) bad("domain", "a DNS name", domain);
   const address = values.get("address");
   if (address !== undefined && isIP(address) === 0) bad("address", "an IP address", address);
-  const ports = launchPorts(values);
+  const ports = portsOf(values, "start");
   const wished = {
     name: values.get("name"),
     domain,
