@@ -644,6 +644,22 @@ export const ERRORS = {
     exit: 1,
     status: 409,
   },
+  STORE_OUTLIVED: {
+    title: "the store was made anew elsewhere",
+    cause:
+      "this node had a vote in the store when it was made anew on another node (hansa expected, hansa restore), or in a store that yielded to another one",
+    hint: "what it had lies in the file that is named; hansa backup on the others shows what was taken over",
+    exit: 1,
+    status: 409,
+  },
+  STORE_QUORATE: {
+    title: "a majority of the store's votes is there",
+    cause:
+      "the store is made anew only where no majority can be reached, because two stores of one cluster would come of it",
+    hint: "hansa store shows the votes; where one is heard and does not answer, mend or reset that node, or take its vote away: hansa vote take NODE",
+    exit: 1,
+    status: 409,
+  },
   STORE_REFUSED: {
     title: "the store refused",
     cause: "what was asked is beyond the store's bounds, or its program refused it",

@@ -8,7 +8,11 @@ import type {
   ConfigPrefix,
   ConfigPut,
   ConfigWritten,
+  CopiesInReach,
+  CopyPart,
   GiveVote,
+  OwnCopies,
+  Refounded,
   StoreView,
   Voter,
 } from "./store-schemas.ts";
@@ -50,6 +54,29 @@ export class FakeStore implements StorePort {
     const wanted = view.wanted.filter((each) => each !== id);
     this.current = { ...view, wanted: vote ? [...wanted, id] : wanted };
     return this.current;
+  }
+
+  async copies(): Promise<OwnCopies> {
+    return { copies: [], isQuorate: true, isBroken: false };
+  }
+
+  async copyPart(): Promise<CopyPart> {
+    return { sum: "0".repeat(64), length: 3, data: "SFND", source: "majority", takenAtMs: 0 };
+  }
+
+  async inReach(): Promise<CopiesInReach> {
+    return { copies: [], silent: [], refused: null };
+  }
+
+  async expect(): Promise<Refounded> {
+    this.#mayFail();
+    const { name, id } = await this.view();
+    const store = { id: `${id}aaaaaaaa`, name, generation: 2 };
+    return { store, from: null, revision: "7", takenAtMs: 1_700_000_000_000, entries: 3 };
+  }
+
+  restore(): Promise<Refounded> {
+    return this.expect();
   }
 
   async get({ key }: ConfigKey): Promise<ConfigEntry> {

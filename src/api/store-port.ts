@@ -6,8 +6,15 @@ import type {
   ConfigPrefix,
   ConfigPut,
   ConfigWritten,
+  CopiesInReach,
+  CopyPart,
+  CopyPartRequest,
   EndVoter,
+  Expected,
   GiveVote,
+  OwnCopies,
+  Refounded,
+  Restore,
   StartVoter,
   StoreView,
   Voter,
@@ -23,6 +30,13 @@ export interface StorePort {
   end(request: EndVoter): Promise<Record<string, never>>;
   /** The change is written when it resolves; whoever leads carries it out within seconds. */
   vote(request: GiveVote): Promise<StoreView>;
+  copies(): Promise<OwnCopies>;
+  copyPart(request: CopyPartRequest): Promise<CopyPart>;
+  /** Up to 5 s: asks all nodes in reach. */
+  inReach(request: Expected): Promise<CopiesInReach>;
+  /** Makes the store anew; takes seconds. */
+  expect(request: Expected): Promise<Refounded>;
+  restore(request: Restore): Promise<Refounded>;
   get(request: ConfigKey): Promise<ConfigEntry>;
   list(request: ConfigPrefix): Promise<ConfigEntries>;
   put(request: ConfigPut): Promise<ConfigWritten>;

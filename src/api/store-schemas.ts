@@ -84,6 +84,81 @@ export const giveVoteSchema = z.strictObject({
   vote: z.boolean().describe("true: it is to have one; false: it is to have none"),
 });
 
+const sourceSchema = z
+  .enum(["voter", "mirror"])
+  .describe("voter: what its etcd has; mirror: what it last saw of the store");
+
+const copySchema = z.object({
+  source: sourceSchema,
+  store: z.object({ id: z.string(), name: z.string(), generation: z.number().int() }),
+  revision: z.string().regex(/^\d{1,19}$/),
+  takenAtMs: z.number().describe("milliseconds since 1970: when the store was last known to be so"),
+  entries: z.number().int(),
+  voters: z.array(z.string()).describe("the members with a vote, by their names in gossip"),
+});
+
+/** What a node says of its copies to another one. */
+export const ownCopiesSchema = z.object({
+  copies: z.array(copySchema),
+  isQuorate: z.boolean().describe("a majority answers by way of its etcd"),
+  isBroken: z.boolean().describe("its etcd cannot be read"),
+});
+
+export const copyPartRequestSchema = z.strictObject({
+  source: z
+    .enum([...sourceSchema.options, "best"])
+    .describe("best: as a majority has it, else what it last saw of the store"),
+  sum: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable()
+    .describe("of the whole, as the first part told it; null for the first part"),
+  offset: z
+    .number()
+    .int()
+    .min(0)
+    .max(1024 ** 3),
+});
+
+export const copyPartSchema = z.object({
+  sum: z.string().describe("SHA-256 of the whole"),
+  length: z.number().int().describe("of the whole"),
+  data: z.string().describe("base64; at most 512 KiB"),
+  source: z.enum(["majority", ...sourceSchema.options]),
+  takenAtMs: z.number().describe("milliseconds since 1970"),
+});
+
+export const expectedSchema = z.strictObject({
+  votes: z.number().int().min(1).max(64).describe("how many are expected afterwards"),
+});
+
+export const copiesInReachSchema = z.object({
+  copies: z.array(
+    copySchema.extend({
+      node: z.object({ id: z.number().int(), name: z.string() }),
+      isChosen: z.boolean(),
+    }),
+  ),
+  silent: z.array(z.string()).describe("nodes that are heard and could not be asked, and why"),
+  refused: z
+    .object({ code: z.string(), message: z.string(), hint: z.string().nullable() })
+    .nullable()
+    .describe("why the store would not be made anew"),
+});
+
+export const restoreSchema = z.strictObject({
+  force: z.boolean().describe("also from another cluster's store"),
+});
+
+/** A store that was made anew, and from what. */
+export const refoundedSchema = z.object({
+  store: z.object({ id: z.string(), name: z.string(), generation: z.number().int() }),
+  from: z.object({ id: z.number().int(), name: z.string() }).nullable(),
+  revision: z.string(),
+  takenAtMs: z.number(),
+  entries: z.number().int(),
+});
+
 const keySchema = z
   .string()
   .min(1)
@@ -113,6 +188,13 @@ export const configWrittenSchema = z.object({
 export type CreateStore = z.infer<typeof createStoreSchema>;
 export type StoreView = z.infer<typeof storeSchema>;
 export type Voter = z.infer<typeof voterSchema>;
+export type OwnCopies = z.infer<typeof ownCopiesSchema>;
+export type CopyPartRequest = z.infer<typeof copyPartRequestSchema>;
+export type CopyPart = z.infer<typeof copyPartSchema>;
+export type Expected = z.infer<typeof expectedSchema>;
+export type CopiesInReach = z.infer<typeof copiesInReachSchema>;
+export type Restore = z.infer<typeof restoreSchema>;
+export type Refounded = z.infer<typeof refoundedSchema>;
 export type EndVoter = z.infer<typeof endVoterSchema>;
 export type GiveVote = z.infer<typeof giveVoteSchema>;
 export type StartVoter = z.infer<typeof startVoterSchema>;

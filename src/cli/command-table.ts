@@ -1,6 +1,7 @@
 /** All commands, in the order of help. Their heavy parts are imported when they run. */
 import type { Command } from "./command.ts";
 import { add } from "./commands/add.ts";
+import { backup, restore } from "./commands/backup.ts";
 import { config } from "./commands/config.ts";
 import { connect } from "./commands/connect.ts";
 import { agent, contextCommand } from "./commands/context.ts";
@@ -9,6 +10,7 @@ import { create } from "./commands/create.ts";
 import { doctor } from "./commands/doctor.ts";
 import { events } from "./commands/events.ts";
 import { exec } from "./commands/exec.ts";
+import { expected } from "./commands/expected.ts";
 import { forget } from "./commands/forget.ts";
 import { inspect } from "./commands/inspect.ts";
 import { install } from "./commands/install.ts";
@@ -62,6 +64,9 @@ export const COMMANDS: readonly Command[] = [
   store,
   nodes,
   vote,
+  expected,
+  backup,
+  restore,
   config,
   contextCommand,
   agent,

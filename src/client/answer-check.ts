@@ -17,6 +17,10 @@ import type {
   ConfigEntries,
   ConfigEntry,
   ConfigWritten,
+  CopiesInReach,
+  CopyPart,
+  OwnCopies,
+  Refounded,
   StoreView,
   Voter,
 } from "../api/store-schemas.ts";
@@ -344,6 +348,35 @@ export const isVoter: Check<Voter> = (value): value is Voter =>
   has(value, {
     ...{ member: isHex, leader: orNull(isHex), isLearner: isBoolean },
     applied: (applied) => isText(applied) && /^\d{1,20}$/.test(applied),
+  });
+
+const isCopy = (value: unknown): boolean =>
+  has(value, {
+    ...{ source: (source) => source === "voter" || source === "mirror", store: isNamedStore },
+    revision: (revision) => isText(revision) && /^\d{1,19}$/.test(revision),
+    ...{ takenAtMs: isNumber, entries: isNumber, voters: listOf(isText) },
+  });
+
+const isNamedStore = (value: unknown): boolean =>
+  has(value, { id: isText, name: isText, generation: isNumber });
+
+export const isOwnCopies: Check<OwnCopies> = (value): value is OwnCopies =>
+  has(value, { copies: listOf(isCopy), isQuorate: isBoolean, isBroken: isBoolean });
+
+export const isCopyPart: Check<CopyPart> = (value): value is CopyPart =>
+  has(value, { sum: isText, length: isNumber, data: isText, source: isText, takenAtMs: isNumber });
+
+export const isCopiesInReach: Check<CopiesInReach> = (value): value is CopiesInReach =>
+  has(value, {
+    copies: listOf((copy) => isCopy(copy) && has(copy, { node: isNodeRef, isChosen: isBoolean })),
+    silent: listOf(isText),
+    refused: orNull((refused) => has(refused, { code: isText, message: isText })),
+  });
+
+export const isRefounded: Check<Refounded> = (value): value is Refounded =>
+  has(value, {
+    ...{ store: isNamedStore, from: orNull(isNodeRef), revision: isText },
+    ...{ takenAtMs: isNumber, entries: isNumber },
   });
 
 const isHex = (value: unknown): boolean => isText(value) && /^[0-9a-f]{1,16}$/.test(value);

@@ -27,7 +27,11 @@ import type {
   ConfigEntry,
   ConfigPut,
   ConfigWritten,
+  CopiesInReach,
+  CopyPart,
+  CopyPartRequest,
   GiveVote,
+  Refounded,
   StoreView,
 } from "../api/store-schemas.ts";
 import { BUILD, type Version } from "../api/version.ts";
@@ -41,6 +45,8 @@ import {
   isConfigWritten,
   isContainerEvent,
   isContainers,
+  isCopiesInReach,
+  isCopyPart,
   isDoctorReport,
   isFailure,
   isHostReport,
@@ -49,6 +55,7 @@ import {
   isJoined,
   isLeft,
   isPrimed,
+  isRefounded,
   isRevoked,
   isStatus,
   isStoreView,
@@ -98,6 +105,11 @@ export interface NodeClient {
   checkJoiner(request: JoinCheck): Promise<JoinChecked>;
   createStore(name: string): Promise<StoreView>;
   vote(request: GiveVote): Promise<StoreView>;
+  copiesInReach(votes: number): Promise<CopiesInReach>;
+  copyPart(request: CopyPartRequest): Promise<CopyPart>;
+  /** Takes seconds. */
+  expectVotes(votes: number): Promise<Refounded>;
+  restore(force: boolean): Promise<Refounded>;
   configGet(key: string): Promise<ConfigEntry>;
   configList(prefix: string): Promise<ConfigEntries>;
   configPut(request: ConfigPut): Promise<ConfigWritten>;
@@ -205,6 +217,22 @@ export function apiClient(door: Door, node?: string): NodeClient {
     vote: async (body) => {
       const answer = await call({ method: "POST", path: "/v1/store/vote", body });
       return checked(answer, isStoreView, "the store");
+    },
+    copiesInReach: async (votes) => {
+      const answer = await call({ method: "POST", path: "/v1/store/copies", body: { votes } });
+      return checked(answer, isCopiesInReach, "copies of the store");
+    },
+    copyPart: async (body) => {
+      const answer = await call({ method: "POST", path: "/v1/store/copies/part", body });
+      return checked(answer, isCopyPart, "a copy of the store");
+    },
+    expectVotes: async (votes) => {
+      const request = { method: "POST", path: "/v1/store/expected", body: { votes } } as const;
+      return checked(await call(request, false), isRefounded, "the store");
+    },
+    restore: async (force) => {
+      const request = { method: "POST", path: "/v1/store/restore", body: { force } } as const;
+      return checked(await call(request, false), isRefounded, "the store");
     },
     configGet: async (key) => {
       const answer = await call({ method: "POST", path: "/v1/config/get", body: { key } });

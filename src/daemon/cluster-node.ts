@@ -33,6 +33,7 @@ import { ClusterContainers } from "./cluster-containers.ts";
 import { ContainerStreams } from "./container-streams.ts";
 import { ContainerWatch } from "./container-watch.ts";
 import { ControlPlane } from "./control-plane.ts";
+import { CopyDesk } from "./copy-desk.ts";
 import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
 import { IncomingPost } from "./incoming-post.ts";
@@ -48,7 +49,9 @@ import { RingRecords } from "./ring-records.ts";
 import { heardPeers } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { StoreAnswers } from "./store-answers.ts";
+import { StoreBackups } from "./store-backups.ts";
 import { StoreLoop } from "./store-loop.ts";
+import { StoreRecovery } from "./store-recovery.ts";
 import { TunnelServer } from "./store-tunnel.ts";
 import { storeWays } from "./store-ways.ts";
 import { StrayLoop } from "./stray-loop.ts";
@@ -271,6 +274,7 @@ export class ClusterNode {
       ...{ inside: (id) => this.#insideOf(id), nowMs: () => performance.now() },
     });
     this.#store = new StoreLoop({
+      backups: new StoreBackups(paths.stateDir),
       ...{ self: node, place, lead, membership: this.#membership, clock: systemClock },
       ...{ changed: () => this.#changed(), logger: storeLogger },
     });
@@ -282,7 +286,16 @@ export class ClusterNode {
           known: () => undefined,
         }),
     });
+    const desk = new CopyDesk({
+      ...{ self: node, place, peers: this.#peers, clock: systemClock },
+      ...{ store: this.#nodeStore, mirror: () => undefined },
+    });
+    const recovery = new StoreRecovery({
+      ...{ self: node, desk, loop: this.#store, membership: this.#membership },
+      stateDir: paths.stateDir,
+    });
     this.#storeAnswers = new StoreAnswers({
+      ...{ desk, recovery },
       ...{ loop: this.#store, lead, store: this.#nodeStore, membership: this.#membership },
     });
     this.#answers = this.#makeAnswers();
@@ -368,6 +381,7 @@ export class ClusterNode {
     const fenced = this.#isFenced;
     // Only who met others knows that nobody else has the id: until then a fence from before stands.
     if (fenced || this.#membership.isCertain) this.#addresses.input({ type: "fenced", fenced });
+    this.#store.changed();
     this.#strays.update();
     this.#addresses.input({ type: "reachable", nodes: heard });
     this.#dataPath.setPeers(heard);

@@ -10,8 +10,15 @@ import type {
   ConfigPrefix,
   ConfigPut,
   ConfigWritten,
+  CopiesInReach,
+  CopyPart,
+  CopyPartRequest,
   EndVoter,
+  Expected,
   GiveVote,
+  OwnCopies,
+  Refounded,
+  Restore,
   StartVoter,
   StoreView,
   Voter,
@@ -22,13 +29,17 @@ import type { NodeStore, Reached } from "../store/node-store.ts";
 import type { Entry, Found, Store, Write } from "../store/store.ts";
 import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
 import { WANTED_KEY, wantedIn } from "../store/votes.ts";
+import type { CopyDesk } from "./copy-desk.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { StoreLoop } from "./store-loop.ts";
+import type { StoreRecovery } from "./store-recovery.ts";
 import { VoteDesk } from "./vote-desk.ts";
 import type { VoterLead } from "./voter-lead.ts";
 
 export interface StoreAnswersOptions {
   readonly loop: StoreLoop;
+  readonly desk: CopyDesk;
+  readonly recovery: StoreRecovery;
   readonly lead: VoterLead;
   readonly store: Pick<NodeStore, "get" | "list" | "commit" | "read">;
   readonly membership: Pick<MembershipLoop, "roster">;
@@ -67,6 +78,26 @@ export class StoreAnswers {
   vote(request: GiveVote): Promise<StoreView> {
     const desk = new VoteDesk(this.#options.membership);
     return this.#use((store) => desk.change(store, request, () => this.view()));
+  }
+
+  copies(): Promise<OwnCopies> {
+    return this.#options.desk.answer();
+  }
+
+  copyPart(request: CopyPartRequest): Promise<CopyPart> {
+    return this.#options.desk.part(request);
+  }
+
+  inReach({ votes }: Expected): Promise<CopiesInReach> {
+    return this.#options.recovery.inReach(votes);
+  }
+
+  expect({ votes }: Expected): Promise<Refounded> {
+    return this.#options.recovery.expect(votes);
+  }
+
+  restore({ force }: Restore): Promise<Refounded> {
+    return this.#options.recovery.restore(force);
   }
 
   voter(): Promise<Voter> {

@@ -5,6 +5,7 @@ import { ManualClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
 import { memberOf, rosterWith } from "./status-facts.ts";
+import type { StoreBackups } from "./store-backups.ts";
 import { StoreLoop } from "./store-loop.ts";
 import type { VoterLead } from "./voter-lead.ts";
 import type { VoterPlace } from "./voter-place.ts";
@@ -28,6 +29,7 @@ function loopOf(record: VoterRecord | undefined, stores: readonly (string | unde
     place: place as unknown as VoterPlace,
     lead: {} as VoterLead,
     membership: { roster: () => roster, setStore: () => undefined },
+    backups: {} as StoreBackups,
     clock: new ManualClock(),
     changed: () => undefined,
     logger: silentLogger,

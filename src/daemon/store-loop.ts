@@ -5,13 +5,13 @@
  * to another store.
  */
 import { randomBytes } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
 import type { EndVoter, StartVoter, Voter } from "../api/store-schemas.ts";
 import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { firstCommit } from "../store/node-registry.ts";
-import { isSameStore } from "../store/store-mark.ts";
+import type { NamedStore, StoreCopy } from "../store/store-copy.ts";
+import { isOutlived, isSameStore } from "../store/store-mark.ts";
 import { requireStoreName } from "../store/store-name.ts";
 import { FIRST_VOTERS } from "../store/voter-plan.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
@@ -19,25 +19,28 @@ import type { NodeId } from "../values/node-id.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { isHeard } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
+import type { StoreBackups } from "./store-backups.ts";
+import { untilLed } from "./until-led.ts";
 import type { VoterLead } from "./voter-lead.ts";
-import type { VoterLink, VoterPlace } from "./voter-place.ts";
+import type { VoterPlace } from "./voter-place.ts";
 
 export interface StoreLoopOptions {
   readonly self: { readonly id: NodeId; readonly name: string };
   readonly place: VoterPlace;
   readonly lead: VoterLead;
   readonly membership: Pick<MembershipLoop, "roster" | "setStore">;
+  readonly backups: StoreBackups;
   readonly clock: Clock;
   /** There may be another problem. */
   readonly changed: () => void;
   readonly logger: Logger;
 }
 
-/** A store of one leads itself within an election. */
-const BEGIN_MS = 20_000;
 const LOOK_MS = 500;
 /** Starts and elections are no trouble. */
 const TROUBLE_MS = 5000;
+/** How long status tells where a former store was put. */
+const SAID_MS = 24 * 3_600_000;
 const NO_LEADER =
   "STORE_NO_QUORUM: no majority of the store's votes reaches this node: the configuration cannot be changed (hansa store)";
 /** After a step, or while a learner catches up. */
@@ -50,6 +53,8 @@ export class StoreLoop {
   #cancel = (): void => undefined;
   #closed = false;
   #said: string | undefined;
+  /** Where a former store was put, and since when. */
+  #outlived: { readonly sinceMs: number; readonly sentence: string } | undefined;
   #told: string | undefined;
   /** Since when its etcd does not serve, or knows of no leader, by the monotonic clock; and which of both. */
   #trouble: { readonly sinceMs: number; readonly sentence: string } | undefined;
@@ -64,7 +69,11 @@ export class StoreLoop {
   /** Takes up what this node had; with a vote it looks every half second from now on. */
   begin(): void {
     const { place } = this.#options;
-    if (place.record) this.#changes.add(() => place.renew());
+    if (place.record) {
+      this.#changes.add(() => place.renew());
+      this.#changes.add(() => place.mend());
+    }
+    this.changed();
     this.#lookIn(0);
   }
 
@@ -73,6 +82,40 @@ export class StoreLoop {
     this.#cancel();
     await this.#changes.drained();
     await this.#options.place.close();
+  }
+
+  /** Who is heard may be others: where one holds to a later generation of the store, ours is served to nobody from this moment on. */
+  changed(): void {
+    const { place, membership } = this.#options;
+    const own = place.record?.store;
+    if (own === undefined || place.isFenced) return;
+    const newer = membership
+      .roster()
+      .peers.find(
+        (peer) => isHeard(peer) && peer.metadata.store && isOutlived(own, peer.metadata.store),
+      );
+    if (newer === undefined) return;
+    place.isFenced = true;
+    const { id, name, store } = newer.metadata;
+    this.#options.logger.warn("the store was made anew elsewhere", {
+      ...{ by: id, name, generation: store?.generation },
+    });
+    this.#lookIn(0);
+  }
+
+  /** Makes the store anew, as `store`, with this node's vote alone and what `copy` has. Throws as `VoterPlace.refound`. */
+  refound(store: NamedStore, copy: StoreCopy): Promise<void> {
+    return this.#inTurn(async () => {
+      const { place, membership, logger } = this.#options;
+      const data = await this.#backUp(false);
+      await place.refound(store, copy, data);
+      membership.setStore({ id: store.id, generation: store.generation });
+      logger.warn("the store was made anew from a copy", {
+        ...{ name: store.name, id: store.id, generation: store.generation },
+        ...{ from: `${copy.store.id} ${copy.store.generation}`, revision: `${copy.revision}` },
+      });
+      this.#lookIn(0);
+    });
   }
 
   /** Makes the cluster's store, with this node's vote alone. Throws USAGE, STORE_EXISTS, STORE_REFUSED, and as `VoterPlace.begin`. */
@@ -142,6 +185,8 @@ export class StoreLoop {
       const { id, name } = other.metadata;
       return `STORE_OTHER: node ${id} (${name}) has a vote in another store than ${own === undefined ? "others" : "this node"}`;
     }
+    const outlived = this.#outlived;
+    if (outlived && clock.monotonicMs() - outlived.sinceMs < SAID_MS) return outlived.sentence;
     const trouble = this.#trouble;
     const isLasting = trouble && clock.monotonicMs() - trouble.sinceMs > TROUBLE_MS;
     return isLasting ? trouble.sentence : undefined;
@@ -172,7 +217,7 @@ export class StoreLoop {
     try {
       const link = await place.link();
       if (link === undefined) throw this.noStore();
-      await this.#untilLed(link);
+      await untilLed(link.store);
       await link.store.commit(firstCommit(name, { ...self, member: roster }));
     } catch (error) {
       await place.end();
@@ -200,11 +245,11 @@ export class StoreLoop {
   async #start({ store, member, members }: StartVoter): Promise<void> {
     const { place, membership, logger } = this.#options;
     const { record } = place;
-    if (record && record.store.id !== store.id) {
+    if (record && !isSameStore(record.store, store)) {
       const text = `this node has a vote in the store ${record.store.name} (${record.store.id})`;
       throw new HansaError("STORE_OTHER", text);
     }
-    if (record?.member === member) return place.keep();
+    if (record?.member === member && !place.isUnbegun) return place.keep();
     const next: VoterRecord = { version: 1, store, member };
     // Who leads may take this node for the one that had its id before; etcd must find its own name at its own place.
     const name = membership.roster().self.member.name;
@@ -215,23 +260,6 @@ export class StoreLoop {
     membership.setStore({ id: store.id, generation: store.generation });
     logger.info("this node takes part in the store", { name: store.name, member });
     this.#lookIn(0);
-  }
-
-  async #untilLed({ store }: VoterLink): Promise<void> {
-    const endMs = this.#options.clock.monotonicMs() + BEGIN_MS;
-    for (;;) {
-      try {
-        if ((await store.status()).leader !== undefined) return;
-      } catch (error) {
-        if (!isHansaError(error, "STORE_UNREACHABLE") || this.#isPast(endMs)) throw error;
-      }
-      if (this.#isPast(endMs)) throw new HansaError("STORE_UNREACHABLE", "the store does not lead");
-      await setTimeout(BUSY_LOOK_MS);
-    }
-  }
-
-  #isPast(endMs: number): boolean {
-    return this.#options.clock.monotonicMs() > endMs;
   }
 
   #lookIn(ms: number): void {
@@ -256,6 +284,8 @@ export class StoreLoop {
     const { place, lead, logger } = this.#options;
     if (place.record === undefined) return false;
     try {
+      if (place.isFenced) return await this.#putAway();
+      if (place.record.filling) return await this.#fill();
       if (place.isLost) return await this.#giveUp();
       await place.keep();
       const link = await place.link();
@@ -287,6 +317,53 @@ export class StoreLoop {
     const known = this.#trouble;
     const sinceMs = known?.sinceMs ?? this.#options.clock.monotonicMs();
     this.#trouble = sentence === undefined ? undefined : { sinceMs, sentence };
+  }
+
+  /** The store was made anew from a copy, and the daemon died before that was done. */
+  async #fill(): Promise<boolean> {
+    const { place, membership } = this.#options;
+    await place.fill();
+    const { record } = place;
+    if (record) membership.setStore({ id: record.store.id, generation: record.store.generation });
+    return true;
+  }
+
+  /** What it has goes into a file; then it is as a node that never had a vote. */
+  async #putAway(): Promise<boolean> {
+    const { place, membership, logger, clock } = this.#options;
+    const own = place.record?.store;
+    await place.fence();
+    const path = await this.#backUp();
+    await place.end();
+    membership.setStore(undefined);
+    if (own && path !== undefined) {
+      const text = `what this node had of the store ${own.name}, generation ${own.generation}, was put into ${path}`;
+      this.#outlived = { sentence: `STORE_OUTLIVED: ${text}`, sinceMs: clock.monotonicMs() };
+      logger.warn("the former store was put away", { path, generation: own.generation });
+    }
+    return false;
+  }
+
+  /** Into a file what its etcd has, and where that does not answer, its data as it lies. Returns the path; without `isMoved`
+   * only that to which the data is still to be moved. Undefined where there is nothing. */
+  async #backUp(isMoved = true): Promise<string | undefined> {
+    const { place, backups, clock, logger } = this.#options;
+    const nowMs = clock.wallMs();
+    const own = place.record?.store;
+    if (own === undefined || place.record?.filling) return undefined;
+    try {
+      const copy = await place.copy(nowMs);
+      const path = copy && (await backups.write(copy, nowMs));
+      return isMoved ? path : undefined;
+    } catch (error) {
+      if (!isHansaError(error) || isHansaError(error, "STATE_UNWRITABLE")) throw error;
+      const path = await backups.place(own, nowMs, "etcd");
+      if (isMoved) await place.moveData(path);
+      logger.warn("etcd does not answer: its data is kept as it lies", {
+        ...{ why: codedSentence(error), path },
+      });
+      return path;
+    }
   }
 
   /** This voter's data is gone: who leads takes its vote away and lets it begin anew, because the node names no store any more. */

@@ -5,10 +5,10 @@
  * the one that is to run is gone before it starts. The process outlives this object.
  */
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HansaError, isHansaError } from "../errors.ts";
-import { atomicWrite, ensureDir } from "../host/files.ts";
+import { atomicWrite, ensureDir, readIfExists } from "../host/files.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Paths } from "../processes/paths.ts";
 import { type StoreFiles, type StorePorts, storeFiles } from "../processes/store-process.ts";
@@ -22,10 +22,23 @@ import { dialEtcd, type EtcdChannel, openEtcd } from "../store/etcd/etcd-channel
 import { DEFAULT_TIMING, etcdConfig, peerUrl } from "../store/etcd/etcd-config.ts";
 import { EtcdStore } from "../store/etcd/etcd-store.ts";
 import { EtcdVoters } from "../store/etcd/etcd-voters.ts";
+import {
+  decodeStoreCopy,
+  encodeStoreCopy,
+  type NamedStore,
+  type StoreCopy,
+} from "../store/store-copy.ts";
 import { revisionBase } from "../store/store-mark.ts";
 import { type StoreTls, storeTls } from "../store/store-tls.ts";
-import { loadVoterRecord, saveVoterRecord, type VoterRecord } from "../store/voter-record.ts";
+import {
+  FIRST_DATA,
+  loadVoterRecord,
+  saveVoterRecord,
+  type VoterRecord,
+} from "../store/voter-record.ts";
+import { writeCopy } from "../store/write-copy.ts";
 import type { TunnelEnd } from "./store-tunnel.ts";
+import { untilLed } from "./until-led.ts";
 
 export interface VoterPlaceOptions {
   readonly paths: Paths;
@@ -58,6 +71,8 @@ export class VoterPlace {
   readonly #options: VoterPlaceOptions;
   readonly #files: StoreFiles;
   #record: VoterRecord | undefined;
+  /** The store was made anew elsewhere: this part of it serves nobody any more, and is about to be put away. */
+  isFenced = false;
   #tls: Promise<StoreTls> | undefined;
   #link: Promise<VoterLink & { readonly channel: EtcdChannel }> | undefined;
 
@@ -65,6 +80,7 @@ export class VoterPlace {
   static async load(options: VoterPlaceOptions): Promise<VoterPlace> {
     const place = new VoterPlace(options);
     place.#record = await loadVoterRecord(place.#files.record);
+    place.isFenced = place.#record?.outlived === true;
     return place;
   }
 
@@ -75,6 +91,15 @@ export class VoterPlace {
 
   get record(): VoterRecord | undefined {
     return this.#record;
+  }
+
+  /** Of this node's data. */
+  get #data(): string {
+    return this.#dataOf(this.#record);
+  }
+
+  #dataOf(record: VoterRecord | undefined): string {
+    return join(this.#files.dir, record?.data ?? FIRST_DATA);
   }
 
   get peerUrl(): string {
@@ -109,18 +134,123 @@ export class VoterPlace {
    * voter would make a store anew under the same id. Written once.
    */
   async settle(): Promise<void> {
-    if (this.#record === undefined || this.#record.settled === true) return;
+    if (this.#record === undefined || this.#record.settled === true || this.#record.filling) return;
     const settled = { ...this.#record, settled: true };
-    // Alone in its list of members etcd finds nobody to begin with; where there is data, the list is not read.
-    const alone = { name: this.#options.name, peerUrl: this.peerUrl };
-    await this.#writeConfig(settled, { begins: "existing", members: [alone] });
+    await this.#writeSettled(settled);
     await saveVoterRecord(this.#files.record, settled);
     this.#record = settled;
   }
 
   /** Its etcd had begun, and its log is gone. */
   get isLost(): boolean {
-    return this.#record?.settled === true && !existsSync(join(this.#files.data, "member/wal"));
+    return this.#record?.settled === true && !existsSync(join(this.#data, "member/wal"));
+  }
+
+  /** Its etcd was never told how to run: the daemon died just before. */
+  get isUnbegun(): boolean {
+    return this.#record !== undefined && !existsSync(this.#files.config);
+  }
+
+  /** Where the daemon died while it took its etcd from one store to another, the one that the record names goes on. */
+  async mend(): Promise<void> {
+    const record = this.#record;
+    if (record?.settled === true && this.isUnbegun) await this.#writeSettled(record);
+  }
+
+  /**
+   * Makes the store of `copy` anew, with this node's vote alone, as the next generation that `store` is. Its own former data is there until all is done, and
+   * then moved to `keep`, if that is given. Throws as `begin` does, and as a store: then the former part is what it was.
+   */
+  async refound(store: NamedStore, copy: StoreCopy, keep?: string): Promise<void> {
+    const former = this.#record;
+    await ensureDir(this.#files.dir, 0o700);
+    await atomicWrite(this.#files.copy, encodeStoreCopy(copy), 0o600);
+    await this.close();
+    await endStoreProcess(this.#options.paths, { wipe: false });
+    const data = `${FIRST_DATA}-${store.generation}-${store.id.slice(-8)}`;
+    // From here on it is the new one, whatever happens.
+    await this.#keepRecord({ version: 1, store, data, filling: true });
+    try {
+      await this.fill(keep === undefined ? undefined : { from: this.#dataOf(former), to: keep });
+    } catch (error) {
+      await this.#goBack(former);
+      throw error;
+    }
+  }
+
+  /** Takes up the making of the store anew, from its beginning. Nothing where there is none to take up. */
+  async fill(kept?: { readonly from: string; readonly to: string }): Promise<void> {
+    const record = this.#record;
+    if (record?.filling !== true) return;
+    const { paths, folders, ports, ip } = this.#options;
+    const decoded = decodeStoreCopy((await readIfExists(this.#files.copy)) ?? new Uint8Array());
+    if (!decoded.ok) {
+      throw new HansaError("STATE_DAMAGED", `${this.#files.copy} ${decoded.reason}`);
+    }
+    await this.close();
+    await endStoreProcess(paths, { wipe: false });
+    await rm(this.#data, { recursive: true, force: true });
+    await requireFreeStorePorts(ports, ip);
+    await this.#writeCertificates();
+    const alone = { name: this.#options.name, peerUrl: this.peerUrl };
+    await this.#writeConfig(record, { begins: "new", members: [alone] });
+    await startStoreProcess(paths, folders);
+    const { store } = await this.#connected();
+    await untilLed(store);
+    await writeCopy(store, decoded.copy);
+    const { filling: _, ...whole } = record;
+    const settled = { ...whole, settled: true };
+    await this.#writeSettled(settled);
+    await this.#keepRecord(settled);
+    if (kept && existsSync(kept.from)) await rename(kept.from, kept.to);
+    await this.#tidy();
+  }
+
+  /** What this node's etcd has, without asking others. Throws as a store does; undefined on a node without. */
+  async copy(nowMs: number): Promise<StoreCopy | undefined> {
+    const record = this.#record;
+    if (record === undefined || record.filling) return undefined;
+    const { store } = await this.#connected();
+    const { entries, revision } = await store.list("", { consistency: "local" });
+    return { store: record.store, revision, takenAtMs: nowMs, entries };
+  }
+
+  /** Moves its data, which cannot be read any more, out of the way: to `path`. */
+  async moveData(path: string): Promise<void> {
+    await this.close();
+    await endStoreProcess(this.#options.paths, { wipe: false });
+    if (existsSync(this.#data)) await rename(this.#data, path);
+  }
+
+  async #goBack(former: VoterRecord | undefined): Promise<void> {
+    if (former === undefined) return this.#forget();
+    await this.close();
+    await endStoreProcess(this.#options.paths, { wipe: false });
+    await this.#keepRecord(former);
+    await this.mend();
+    await this.#tidy();
+    await this.keep();
+  }
+
+  async #keepRecord(record: VoterRecord): Promise<void> {
+    await saveVoterRecord(this.#files.record, record);
+    this.#record = record;
+  }
+
+  /** Takes away what another generation left. */
+  async #tidy(): Promise<void> {
+    const own = this.#record?.data ?? FIRST_DATA;
+    await rm(this.#files.copy, { force: true });
+    for (const name of await readdir(this.#files.dir)) {
+      if (!name.startsWith(FIRST_DATA) || name === own) continue;
+      await rm(join(this.#files.dir, name), { recursive: true, force: true });
+    }
+  }
+
+  /** Alone in its list of members etcd finds nobody to begin with; where there is data, the list is not read. */
+  async #writeSettled(record: VoterRecord): Promise<void> {
+    const alone = { name: this.#options.name, peerUrl: this.peerUrl };
+    await this.#writeConfig(record, { begins: "existing", members: [alone] });
   }
 
   /** Starts the process where it was found dead. */
@@ -136,9 +266,13 @@ export class VoterPlace {
     await this.#forget();
   }
 
-  /** Connects at the first call; undefined on a node without a vote. */
+  /** Connects at the first call; undefined on a node without a vote, or one that is fenced. */
   async link(): Promise<VoterLink | undefined> {
-    if (this.#record === undefined) return undefined;
+    if (this.#record === undefined || this.#record.filling || this.isFenced) return undefined;
+    return await this.#connected();
+  }
+
+  async #connected(): Promise<VoterLink> {
     this.#link ??= this.#connect();
     try {
       return await this.#link;
@@ -155,13 +289,20 @@ export class VoterPlace {
       const place = { host: "127.0.0.1", port: this.#options.ports.store, tls };
       const socket = await dialEtcd(place, DIAL_MS);
       const record = this.#record;
-      if (record !== undefined) return { mark: record.store, socket };
+      const serves = record !== undefined && !record.filling && !this.isFenced;
+      if (serves) return { mark: record.store, socket };
       socket.destroy();
     } catch (error) {
       const text = `the store does not answer on this host: ${error instanceof Error ? error.message : error}`;
       throw new HansaError("STORE_UNREACHABLE", text, { cause: error });
     }
     throw new HansaError("STORE_UNREACHABLE", "this node has no vote");
+  }
+
+  /** From now on it serves nobody, also after another start of the daemon. Throws STATE_UNWRITABLE. */
+  async fence(): Promise<void> {
+    this.isFenced = true;
+    if (this.#record !== undefined) await this.#keepRecord({ ...this.#record, outlived: true });
   }
 
   /** The daemon ends; the process goes on. */
@@ -178,6 +319,7 @@ export class VoterPlace {
 
   async #forget(): Promise<void> {
     await this.close();
+    this.isFenced = false;
     if (this.#record === undefined) return;
     this.#record = undefined;
     await endStoreProcess(this.#options.paths, { wipe: true });
@@ -197,10 +339,16 @@ export class VoterPlace {
 
   async #writeConfig(record: VoterRecord, beginning: Beginning): Promise<void> {
     const { ports, ip, name } = this.#options;
-    const { data: dataDir, leaf, ca, config } = this.#files;
+    const { leaf, ca, config } = this.#files;
+    const dataDir = this.#dataOf(record);
     const text = etcdConfig({
       ...{ name, dataDir, clientPort: ports.store, peer: { ip, port: ports.raft } },
-      ...{ tlsFiles: { leaf, ca }, ...beginning, token: record.store.id, timing: DEFAULT_TIMING },
+      ...{
+        tlsFiles: { leaf, ca },
+        ...beginning,
+        token: `${record.store.id}-${record.store.generation}`,
+        timing: DEFAULT_TIMING,
+      },
     });
     await atomicWrite(config, text, 0o600);
   }

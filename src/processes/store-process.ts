@@ -36,7 +36,10 @@ export interface StoreFiles {
   /** What the daemon knows of the store. */
   readonly record: string;
   readonly config: string;
+  /** Of the store's first generation; later ones' lie beside it. */
   readonly data: string;
+  /** From which a store is being made anew. */
+  readonly copy: string;
   /** Key and certificate in one file, so that etcd, which reads it at each handshake, never sees halves of two. */
   readonly leaf: string;
   readonly ca: string;
@@ -50,6 +53,7 @@ export function storeFiles({ stateDir }: Pick<Paths, "stateDir">): StoreFiles {
     record: at("store.json"),
     config: at("etcd.json"),
     data: at("data"),
+    copy: at("store.copy"),
     leaf: at("voter.pem"),
     ca: at("ca.pem"),
   };

@@ -10,7 +10,16 @@ export interface VoterRecord {
   readonly member?: string | undefined;
   /** Its etcd has begun: without its log it has lost its data, and must not begin again as the same member. */
   readonly settled?: boolean;
+  /** The folder of its data, when that is not "data": a store that is made anew begins beside the former one's. */
+  readonly data?: string;
+  /** The store is being made anew from the copy that lies beside this file; until that is done it serves nobody. */
+  readonly filling?: boolean;
+  /** The store was made anew elsewhere: it is to be put away, and serves nobody. */
+  readonly outlived?: boolean;
 }
+
+export const FIRST_DATA = "data";
+const DATA = /^data(-[0-9a-z]{1,32})*$/;
 
 /** Undefined on a node without. Throws STATE_DAMAGED. */
 export async function loadVoterRecord(path: string): Promise<VoterRecord | undefined> {
@@ -27,7 +36,10 @@ export async function saveVoterRecord(path: string, record: VoterRecord): Promis
 
 function isRecord(value: unknown): value is VoterRecord {
   if (typeof value !== "object" || value === null) return false;
-  const { version, store, member, settled } = value as Record<string, unknown>;
+  const { version, store, member, settled, data, filling, outlived } = value as Record<
+    string,
+    unknown
+  >;
   if (version !== 1 || typeof store !== "object" || store === null) return false;
   const { id, name, generation } = store as Record<string, unknown>;
   return (
@@ -35,7 +47,8 @@ function isRecord(value: unknown): value is VoterRecord {
     /^[0-9a-f]{1,32}$/.test(id) &&
     typeof name === "string" &&
     Number.isInteger(generation) &&
-    (settled === undefined || typeof settled === "boolean") &&
+    [settled, filling, outlived].every((flag) => flag === undefined || typeof flag === "boolean") &&
+    (data === undefined || (typeof data === "string" && DATA.test(data))) &&
     (member === undefined || (typeof member === "string" && /^[0-9a-f]{1,16}$/.test(member)))
   );
 }
