@@ -621,6 +621,14 @@ export const ERRORS = {
     exit: 1,
     status: 507,
   },
+  STORE_LAST_VOTE: {
+    title: "the store would end with this node",
+    cause:
+      "this node has the only vote of the store that holds the cluster's configuration, and is about to be taken away",
+    hint: "give another node a vote first: hansa vote give NODE. With --force the store ends; hansa expected 1 on another node then makes it anew from what that one saw of it",
+    exit: 1,
+    status: 409,
+  },
   STORE_NO_QUORUM: {
     title: "no majority of the store's votes",
     cause:

@@ -52,8 +52,8 @@ test("expected is refused while a majority is there, with exit status 1 and noth
 
 test("two of three votes gone for ever: expected 1 makes the store anew from the third", async () => {
   await must(one, "hansa", "config", "put", "motd", "before");
-  await must(one, "hansa", "backup", "/root/prod.hansa");
-  assert.equal(await must(one, "stat", "-c", "%a", "/root/prod.hansa"), "600");
+  await must(one, "hansa", "backup", "/var/lib/hansa/prod.hansa");
+  assert.equal(await must(one, "stat", "-c", "%a", "/var/lib/hansa/prod.hansa"), "600");
   await Promise.all([two.kill(), three.kill()]);
   await alone(one);
   const many = await hansa(one, "expected", "3", "--yes");
@@ -103,12 +103,12 @@ test("the two return: they serve nothing of the former generation, keep it in a 
 });
 
 test("a backup is restored on one host, and the others follow", async () => {
-  await must(one, "sh", "-c", "head -c 100 /root/prod.hansa > /root/short.hansa");
-  const short = await hansa(one, "restore", "/root/short.hansa", "--yes");
+  await must(one, "sh", "-c", "head -c 100 /var/lib/hansa/prod.hansa > /var/lib/hansa/short.hansa");
+  const short = await hansa(one, "restore", "/var/lib/hansa/short.hansa", "--yes");
   assert.equal(short.status, 1);
   assert.match(short.stderr, /Error: the file is cut short or damaged/);
   assert.match(
-    await must(one, "hansa", "restore", "/root/prod.hansa", "--yes"),
+    await must(one, "hansa", "restore", "/var/lib/hansa/prod.hansa", "--yes"),
     /^Store prod made anew: generation 3, from revision/,
   );
   await settled(one, 3, 3);
