@@ -99,6 +99,20 @@ export function exampleStatus(): Status {
         error: "cannot connect to ourself",
       },
     ],
+    links: [
+      {
+        ...{ link: 0, own: "192.168.48.11", peer: host2, address: "192.168.48.12", priority: 1 },
+        ...{ state: "down", rttMs: 0.42, inUse: false },
+      },
+      {
+        ...{ link: 1, own: "192.168.49.11", peer: host2, address: "192.168.49.12", priority: 1 },
+        ...{ state: "up", rttMs: 0.37, inUse: true },
+      },
+      {
+        ...{ link: 0, own: "192.168.48.11", peer: { id: 13, name: "host13" } },
+        ...{ address: "192.168.48.13", priority: 1, state: "unknown", rttMs: null, inUse: true },
+      },
+    ],
     dns: {
       domain: "hansa",
       address: "10.32.0.1",

@@ -54,6 +54,28 @@ export const peerConnectionSchema = z
   })
   .describe("a connection as the peer itself reports it");
 
+export const LINK_STATES = ["up", "down", "unknown"] as const;
+
+export const linkSchema = z
+  .object({
+    link: z.number().int().min(0).max(7).describe("its number, the same network on all nodes"),
+    own: z.string().describe("this node's address on it"),
+    peer: nodeRef,
+    address: z.string().describe("the peer's address on it"),
+    priority: z
+      .number()
+      .int()
+      .min(0)
+      .max(255)
+      .describe("the higher of both ends' counts; the highest that is up is used"),
+    state: z
+      .enum(LINK_STATES)
+      .describe("up: probes pass both ways; unknown: there is no other link, so nothing is probed"),
+    rttMs: z.number().min(0).nullable(),
+    inUse: z.boolean().describe("gossip and tunnel to this peer go this way"),
+  })
+  .describe("a link that this node has in common with a peer");
+
 export const PEER_STATES = ["alive", "suspect", "dead", "left", "foreign", "twin"] as const;
 
 export const peerSchema = z.object({
@@ -99,6 +121,7 @@ export const statusSchema = z.object({
   targets: z.array(z.string()).describe("exactly as they were given, sorted"),
   peers: z.array(peerSchema).describe("all known nodes, this one first"),
   connections: z.array(connectionSchema),
+  links: z.array(linkSchema).describe("links in common with each peer, as this node sees them"),
   ipam: z.object({
     subnet: z.string(),
     range: z.string().describe("the dynamic part of the subnet"),
@@ -118,6 +141,8 @@ export const statusSchema = z.object({
 export type Status = z.infer<typeof statusSchema>;
 export type Connection = z.infer<typeof connectionSchema>;
 export type ConnectionState = (typeof CONNECTION_STATES)[number];
+export type Link = z.infer<typeof linkSchema>;
+export type LinkState = (typeof LINK_STATES)[number];
 export type Peer = z.infer<typeof peerSchema>;
 export type PeerConnection = z.infer<typeof peerConnectionSchema>;
 export type PeerState = (typeof PEER_STATES)[number];

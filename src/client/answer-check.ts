@@ -99,6 +99,18 @@ const isDnsEntry = (value: unknown): boolean =>
     node: isNodeRef,
   });
 
+const isLink = (value: unknown): boolean =>
+  has(value, {
+    link: isNumber,
+    own: isText,
+    peer: isNodeRef,
+    address: isText,
+    priority: isNumber,
+    state: isText,
+    rttMs: orNull(isNumber),
+    inUse: isBoolean,
+  });
+
 export const isStatus: Check<Status> = (value): value is Status =>
   has(value, {
     cluster: (cluster) => has(cluster, { name: isText, subnet: isText, encryption: isText }),
@@ -113,6 +125,7 @@ export const isStatus: Check<Status> = (value): value is Status =>
     targets: listOf(isText),
     peers: listOf(isPeer),
     connections: listOf(isConnection),
+    links: listOf(isLink),
     ipam: (ipam) =>
       has(ipam, {
         subnet: isText,

@@ -54,6 +54,11 @@ export class Announcement {
     return this.#metadata.binding;
   }
 
+  /** Our links, as announced. */
+  get links(): readonly NodeLink[] {
+    return this.#metadata.links;
+  }
+
   /** Where others reach our gossip; loopback on a host that never had an address. */
   get endpoint(): Endpoint {
     const [first] = this.#metadata.links;

@@ -183,6 +183,10 @@ export class ClusterNode {
       receive: (envelope, from, via) => incoming.receive(envelope, from, via),
       changed: () => this.#changed(),
       settled: () => this.#addresses.input({ type: "settled" }),
+      moved: (peers) => {
+        this.#dataPath.steer(peers);
+        this.#changed();
+      },
       roundabout: (id, by) => this.#dataPath.roundabout(id, by),
       rebound: (binding) =>
         this.#writes.add(() => saveIdentity(paths.stateDir, { ...identity, binding })),
@@ -229,6 +233,7 @@ export class ClusterNode {
       roster: () => this.#membership.roster(),
       remembered: () => this.#membership.remembered,
       inside: (id) => this.#dataPath.inside(id)?.ip,
+      reachedAt: (id) => this.#membership.links.addressOf(id),
       roundabout: (id) => this.#dataPath.roundabout(id, "stream")?.ip,
       secureContext: () => this.#controlPlane.secureContext(),
       nowMs: () => performance.now(),

@@ -22,6 +22,7 @@ import type { Endpoint } from "../values/endpoint.ts";
 import { formatIpv4, type Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { ChecksumTrial } from "./checksum-trial.ts";
+import { DelayedCalls } from "./delayed-calls.ts";
 import { dockerMemory, factsOf } from "./docker-memory.ts";
 import type { Envelope } from "./envelope.ts";
 import { LinkMtu } from "./link-mtu.ts";
@@ -35,6 +36,9 @@ import { heardPeers, isHeard } from "./roster.ts";
 import { TunnelLoop } from "./tunnel-loop.ts";
 import type { TunnelView } from "./tunnel-proof.ts";
 import { isInSubnet, overlayBlock } from "./underlay.ts";
+
+/** Both ends notice a dead link within this of each other. */
+const STEER_AGAIN_MS = 400;
 
 export interface DataPathOptions {
   readonly node: NodeFile;
@@ -57,6 +61,12 @@ export class DataPath {
   readonly #link: LinkMtu;
   readonly #tunnels: TunnelLoop;
   readonly #checksums = new ChecksumTrial();
+  /** Peers to steer once more: what one sent before it moved as well has led WireGuard back meanwhile. */
+  readonly #steered = new Set<NodeId>();
+  readonly #steerAgain = new DelayedCalls(systemClock, STEER_AGAIN_MS, () => {
+    this.#overlay.steer([...this.#steered]);
+    this.#steered.clear();
+  });
   #overlay!: OverlayLoop;
   /** None in a cluster without encryption: who stands between would read what it passes on. */
   #relay: RelayLoop | undefined;
@@ -138,7 +148,8 @@ export class DataPath {
 
   /** That of the link that carries the tunnels, in bytes. */
   get linkMtu(): number {
-    return this.#link.of(this.#options.membership().endpoint.ip);
+    const { endpoint, links } = this.#options.membership();
+    return this.#link.of(endpoint.ip, ...links.own.map(({ address }) => address));
   }
 
   /** What keeps traffic from going as wanted, one sentence each. */
@@ -188,6 +199,11 @@ export class DataPath {
       ...{ node, plan, docker, underlay: membership().endpoint.ip, linkMtu: this.linkMtu },
       segments: segments(),
       remembered: membership().remembered,
+      hasSeveralLinks: membership().links.own.length > 1,
+      linksOf: (id) =>
+        membership()
+          .links.view(id)
+          .map(({ theirs }) => theirs),
       hasYielded: membership().rival?.hasYielded === true,
       softwareChecksums: this.#checksums.isSoftware,
       isLost: (id) => this.#tunnels.view(id).isLost,
@@ -216,12 +232,21 @@ export class DataPath {
     this.#relay?.changed();
   }
 
+  /** Other links are used to these peers: their tunnels follow before anything else is looked at. Nothing before `begin`. */
+  steer(peers: readonly NodeId[]): void {
+    if (!this.#overlay) return;
+    this.#overlay.steer(peers);
+    for (const peer of peers) this.#steered.add(peer);
+    this.#steerAgain.request();
+  }
+
   /** The host's network may have lost something: it is looked at soon. Nothing before `begin`. */
   repair(): void {
     this.#overlay?.repair();
   }
 
   async close(): Promise<void> {
+    this.#steerAgain.close();
     this.#tunnels.close();
     await this.#relay?.close();
     await this.#overlay.close();

@@ -19,6 +19,7 @@ const KINDS = {
   stray: 8,
   doctor: 9,
   certificates: 12,
+  "link-probe": 16,
 } as const;
 
 export type EnvelopeKind = keyof typeof KINDS;

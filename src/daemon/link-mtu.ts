@@ -31,9 +31,11 @@ export class LinkMtu {
     this.#logger = logger;
   }
 
-  /** In bytes, of the interface that has `address` now; while none but loopback has, that of the one seen last. */
-  of(address: string): number {
-    return this.#memory.value(this.#now(address))?.mtu ?? ETHERNET_MTU;
+  /** In bytes, the smallest of the interfaces that have `addresses` now; while none but loopback has, what was seen last. */
+  of(...addresses: readonly string[]): number {
+    const found = addresses.flatMap((address) => this.#now(address)?.mtu ?? []);
+    const now = found.length === 0 ? undefined : { mtu: Math.min(...found) };
+    return this.#memory.value(now)?.mtu ?? ETHERNET_MTU;
   }
 
   #now(address: string): Link | undefined {

@@ -10,6 +10,7 @@ import type { KnownPeer } from "../membership/dialer-state.ts";
 import type { MemberView } from "../membership/machine.ts";
 import { decodeMetadata } from "../membership/metadata.ts";
 import type { NodeFile } from "../processes/node-file.ts";
+import type { NodeId } from "../values/node-id.ts";
 import { DialLoop } from "./dial-loop.ts";
 import { ownAddresses } from "./underlay.ts";
 
@@ -24,6 +25,9 @@ export interface MemberSearchOptions {
   /** A dial ended, whatever way. */
   readonly changed: () => void;
 }
+
+/** The address at which a node is reached now, where it has several. */
+type ReachedAt = (id: NodeId) => string | undefined;
 
 export class MemberSearch {
   readonly #options: MemberSearchOptions;
@@ -102,8 +106,8 @@ export class MemberSearch {
   }
 
   /** Takes in who is a member now. */
-  setMembers(members: readonly MemberView[]): void {
-    this.#dialer.setMembers(this.#others(members), performance.now(), Date.now());
+  setMembers(members: readonly MemberView[], reachedAt: ReachedAt): void {
+    this.#dialer.setMembers(this.#others(members, reachedAt), performance.now(), Date.now());
   }
 
   /** Dials what is due. */
@@ -112,9 +116,9 @@ export class MemberSearch {
   }
 
   /** Gives up peers that were away for too long, and forgets contacts of hosts long gone. */
-  keepHouse(members: readonly MemberView[]): void {
+  keepHouse(members: readonly MemberView[], reachedAt: ReachedAt): void {
     // Also when nothing happened for days: the 72 h of a known peer count from when it was last alive.
-    this.setMembers(members);
+    this.setMembers(members, reachedAt);
     this.#dialer.expire(Date.now());
     const places = new Set(members.map(({ endpoint }) => endpoint.ip));
     for (const ip of this.#dialled) if (!places.has(ip)) this.#dialled.delete(ip);
@@ -124,15 +128,20 @@ export class MemberSearch {
     this.#dials?.close();
   }
 
-  /** All other members, each at every address that it announces. */
-  #others(members: readonly MemberView[]): DialerMember[] {
+  /** All other members, each at every address that it announces, the one where it is reached first. */
+  #others(members: readonly MemberView[], reachedAt: ReachedAt): DialerMember[] {
     const { name: ownName, hasDeparted } = this.#options;
     return members
       .filter(({ name }) => name !== ownName)
-      .map((member) => ({
-        ...member,
-        links: decodeMetadata(member.meta)?.links.map(({ address }) => address) ?? [],
-        departed: hasDeparted(member.name),
-      }));
+      .map((member) => {
+        const node = decodeMetadata(member.meta);
+        const first = node && reachedAt(node.id);
+        const links = node?.links.map(({ address }) => address) ?? [];
+        return {
+          ...member,
+          links: first === undefined ? links : [...new Set([first, ...links])],
+          departed: hasDeparted(member.name),
+        };
+      });
   }
 }

@@ -19,6 +19,10 @@ export interface RememberedNode {
   readonly wireguardKey: string;
   /** Where its tunnel listens. */
   readonly endpoint: Endpoint;
+  /** The number of the link on which it was reached last; absent where there is no choice. */
+  readonly link?: number;
+  /** Its address there; absent: that of the endpoint. */
+  readonly linkAddress?: string;
 }
 
 export interface MembershipFile {
@@ -66,6 +70,8 @@ function isNode(value: unknown): value is RememberedNode {
     typeof node.name === "string" &&
     typeof node.keyFingerprint === "string" &&
     typeof node.wireguardKey === "string" &&
+    (node.link === undefined || Number.isInteger(node.link)) &&
+    (node.linkAddress === undefined || typeof node.linkAddress === "string") &&
     typeof endpoint?.ip === "string" &&
     Number.isInteger(endpoint.port)
   );

@@ -47,6 +47,7 @@ class Stage implements AsyncDisposable {
       settled: () => undefined,
       rebound: () => undefined,
       roundabout: () => undefined,
+      moved: () => undefined,
     });
     this.loops.push(loop);
     return loop;

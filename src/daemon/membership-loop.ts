@@ -7,6 +7,7 @@
 import { randomInt } from "node:crypto";
 import { Gossip } from "../gossip/gossip.ts";
 import type { GossipDelegate, MemberEvent } from "../gossip/gossip-delegate.ts";
+import { systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Identity, IdentityKeys } from "../identity/identity.ts";
 import type { HolderState } from "../ipam/strays.ts";
@@ -15,9 +16,12 @@ import { formatMemberName, parseMemberName } from "../membership/member-name.ts"
 import { decodeMetadata, type NodeMetadata } from "../membership/metadata.ts";
 import type { NodeFile } from "../processes/node-file.ts";
 import type { Endpoint } from "../values/endpoint.ts";
+import type { NodeId } from "../values/node-id.ts";
 import { Announcement } from "./announcement.ts";
 import { Arrival } from "./arrival.ts";
+import { DelayedCalls } from "./delayed-calls.ts";
 import { decodeEnvelope, type Envelope } from "./envelope.ts";
+import { LinkLoop } from "./link-loop.ts";
 import { MemberSearch } from "./member-search.ts";
 import { loadMembershipFile, type MembershipFile, type RememberedNode } from "./membership-file.ts";
 import { MetNodes } from "./met-nodes.ts";
@@ -30,6 +34,9 @@ import { SharedKnowledge } from "./shared-knowledge.ts";
 const HOUSEKEEPING_MS = 10_000;
 /** How often the host's addresses are looked at: others send into the void until they hear of a new one. */
 const ADDRESSES_MS = 2_000;
+
+/** A daemon that starts anew goes on with the links of before. */
+const LINKS_SAVED_MS = 1_000;
 
 export interface MembershipLoopOptions {
   readonly node: NodeFile;
@@ -50,6 +57,8 @@ export interface MembershipLoopOptions {
   readonly receive: (envelope: Envelope, from: Endpoint, via: "packet" | "stream") => void;
   /** Members, targets or rows changed. */
   readonly changed: () => void;
+  /** Other links are used: tunnels are to follow at once. */
+  readonly moved: (peers: readonly NodeId[]) => void;
   /** First contact made, or given up waiting for it. Called once. */
   readonly settled: () => void;
   /** See `Post`. */
@@ -67,6 +76,9 @@ export class MembershipLoop {
   readonly #knowledge: SharedKnowledge;
   readonly #rejections = new Rejections();
   readonly #met: MetNodes;
+  readonly #links: LinkLoop;
+  /** A network that goes takes the links to all peers, one after another. */
+  readonly #saveSoon = new DelayedCalls(systemClock, LINKS_SAVED_MS, () => this.#save());
   #gossip!: Gossip;
   #post!: Post;
   #roster: Roster | undefined;
@@ -98,6 +110,10 @@ export class MembershipLoop {
       depart: (departures) => this.#depart(departures),
       broadcast: (key, kind, body) => this.#post.broadcast(key, kind, body),
       changed,
+    });
+    this.#links = new LinkLoop({
+      send: (to, body) => this.#post?.sendPacket(to, "link-probe", body),
+      moved: (peers) => this.#moved(peers),
     });
     this.#search = new MemberSearch({
       node,
@@ -160,6 +176,11 @@ export class MembershipLoop {
   /** Whom we look for. Targets that are added are the caller's to write down. */
   get search(): Pick<MemberSearch, "targets" | "knownPeers" | "hasDialled" | "connect"> {
     return this.#search;
+  }
+
+  /** Which of its addresses each peer is reached at. */
+  get links(): Pick<LinkLoop, "own" | "addressOf" | "used" | "view"> {
+    return this.#links;
   }
 
   /** What parts of the daemon say to other nodes goes through here; what nodes say to them is handed on. */
@@ -258,8 +279,10 @@ export class MembershipLoop {
   }
 
   #stop(): void {
+    this.#saveSoon.close();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#arrival.close();
+    this.#links.close();
     this.#search.close();
   }
 
@@ -291,6 +314,10 @@ export class MembershipLoop {
   #take(payload: Uint8Array, from: Endpoint, via: "packet" | "stream"): void {
     const envelope = decodeEnvelope(payload);
     if (!envelope || this.#knowledge.take(envelope)) return;
+    if (envelope.kind === "link-probe") {
+      this.#links.receive(envelope);
+      return;
+    }
     this.#options.receive(envelope, from, via);
   }
 
@@ -327,12 +354,24 @@ export class MembershipLoop {
   #refresh(): void {
     if (!this.#gossip) return;
     this.#roster = undefined;
-    this.#search.setMembers(this.#gossip.members());
     const roster = this.roster();
-    this.#met.take(roster);
+    this.#links.setPeers(this.#announcement.links, roster.peers, (id) => this.#met.linkTo(id));
+    this.#gossip.setRoutes(this.#links.routes());
+    this.#met.take(roster, this.#links);
+    this.#search.setMembers(this.#gossip.members(), (id) => this.#links.addressOf(id));
     this.#knowledge.reach(new Set(roster.peers.filter(isHeard).map(({ member }) => member.name)));
     this.#save();
     this.#options.changed();
+  }
+
+  /** Gossip goes another way at once. */
+  #moved(peers: readonly NodeId[]): void {
+    const to = peers.map((id) => `${id} by link ${this.#links.used(id)?.number}`);
+    this.#options.logger.info("links", { to });
+    this.#gossip.setRoutes(this.#links.routes());
+    this.#met.take(this.roster(), this.#links);
+    this.#saveSoon.request();
+    this.#options.moved(peers);
   }
 
   #save(): void {
@@ -345,7 +384,7 @@ export class MembershipLoop {
   }
 
   #keepHouse(): void {
-    this.#search.keepHouse(this.#gossip.members());
+    this.#search.keepHouse(this.#gossip.members(), (id) => this.#links.addressOf(id));
     this.#save();
     this.#knowledge.dropStrangers();
     // A twin with our key may be gone, which no event tells.

@@ -8,6 +8,8 @@ import type { Logger } from "../host/logger.ts";
 import { type Departure, Departures } from "../membership/departures.ts";
 import type { KnownPeer } from "../membership/dialer-state.ts";
 import { formatMemberName } from "../membership/member-name.ts";
+import type { NodeId } from "../values/node-id.ts";
+import type { LinkLoop } from "./link-loop.ts";
 import { type MembershipFile, type RememberedNode, saveMembershipFile } from "./membership-file.ts";
 import type { Roster, RosterNode } from "./roster.ts";
 
@@ -35,6 +37,11 @@ export class MetNodes {
     return this.#nodes;
   }
 
+  /** The link on which that node was reached last. */
+  linkTo(id: NodeId): number | undefined {
+    return this.#nodes.find((node) => node.id === id)?.link;
+  }
+
   get departures(): Pick<Departures, "get" | "list"> {
     return this.#departures;
   }
@@ -53,8 +60,8 @@ export class MetNodes {
   }
 
   /** Takes in who is there now. */
-  take({ peers }: Roster): void {
-    const met = peers.map(rememberedNode);
+  take({ peers }: Roster, links: Pick<LinkLoop, "used" | "addressOf">): void {
+    const met = peers.map((peer) => rememberedNode(peer, links));
     const others = this.#nodes.filter(({ id }) => !met.some((node) => node.id === id));
     this.#nodes = [...met, ...others].sort((a, b) => a.id - b.id);
   }
@@ -91,13 +98,20 @@ export class MetNodes {
   }
 }
 
-function rememberedNode({ member, metadata }: RosterNode): RememberedNode {
+function rememberedNode(
+  { member, metadata }: RosterNode,
+  links: Pick<LinkLoop, "used" | "addressOf">,
+): RememberedNode {
   const { id, name, keyFingerprint, wireguardKey, ports } = metadata;
+  const used = links.used(id);
+  const linkAddress = links.addressOf(id);
   return {
     id,
     name,
     keyFingerprint,
     wireguardKey: Buffer.from(wireguardKey).toString("base64"),
     endpoint: { ip: member.endpoint.ip, port: ports.overlay },
+    ...(used && { link: used.number }),
+    ...(linkAddress !== undefined && { linkAddress }),
   };
 }

@@ -151,6 +151,7 @@ export class NodeAnswers implements NodePort {
       rejections: membership.rejections(),
       rows: membership.knowledge.rows,
       addresses: view,
+      links: (id) => membership.links.view(id),
       mtu: dataPath.mtu,
       dns: names.view(),
       tunnel: (id) => dataPath.tunnel(id),

@@ -27,7 +27,7 @@ import { DoctorExchange, type DoctorPeer } from "./doctor-exchange.ts";
 import { decodeDoctorMessage } from "./doctor-message.ts";
 import type { Envelope } from "./envelope.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
-import { isHeard } from "./roster.ts";
+import { isHeard, type RosterNode } from "./roster.ts";
 import { tryConnect } from "./try-connect.ts";
 import { interfaceOf } from "./underlay.ts";
 
@@ -81,9 +81,11 @@ export class NodeDoctor {
     if (peerOf(sender)?.metadata.keyFingerprint !== fingerprint) return;
     if (message.to !== this.#options.node.id) {
       const addressee = peerOf(message.to);
-      const isDirect = from.ip === peerOf(sender)?.member.endpoint.ip;
+      const asker = peerOf(sender);
+      const places = asker?.metadata.links.map(({ address }) => address) ?? [];
+      const isDirect = [asker?.member.endpoint.ip, ...places].includes(from.ip);
       if (addressee && isDirect && via === "packet") {
-        this.#options.membership().post.passOn(addressee.member.endpoint, envelope);
+        this.#options.membership().post.passOn(this.#reached(addressee), envelope);
       }
       return;
     }
@@ -118,13 +120,19 @@ export class NodeDoctor {
             name,
             ports,
             version,
-            endpoint: peer.member.endpoint,
+            endpoint: this.#reached(peer),
             inside: dataPath.inside(id),
           },
           isHeard: isHeard(peer),
           tunnelProved: dataPath.tunnel(id).proved,
         };
       });
+  }
+
+  /** The address that is in use now, of those that a peer has. */
+  #reached({ member, metadata }: RosterNode): Endpoint {
+    const ip = this.#options.membership().links.addressOf(metadata.id) ?? member.endpoint.ip;
+    return { ip, port: member.endpoint.port };
   }
 
   async #nodeFacts(): Promise<NodeFacts> {

@@ -88,6 +88,7 @@ async function member(id: number): Promise<Member> {
     remembered: () => [],
     inside: () => undefined,
     roundabout: () => undefined,
+    reachedAt: () => undefined,
     secureContext: () => plane.secureContext(),
     nowMs: () => 130_000,
   });

@@ -16,6 +16,8 @@ const FACTS: OverlayFacts = {
   docker: { version: "29.0.0", firewallBackend: "iptables" },
   underlay: "192.168.48.11",
   linkMtu: 1500,
+  hasSeveralLinks: false,
+  linksOf: () => [],
   segments: {
     fixed: [{ start: 1, end: 2, owner: 1 }],
     dynamic: [{ start: 5, end: 9, owner: 2 }],
@@ -51,4 +53,20 @@ test("every remembered node is a peer, with its own way, and both rings are told
 
 test("a host whose key another one keeps has no tunnels", () => {
   assert.deepEqual(overlayInput({ ...FACTS, hasYielded: true }).peers, []);
+});
+
+test("a peer with several addresses has its tunnel at the one in use, and may send from the others", () => {
+  const remembered = FACTS.remembered.map((node) =>
+    node.id === 2 ? { ...node, link: 1, linkAddress: "192.168.49.12" } : node,
+  );
+  const linksOf = (id: number) => (id === 2 ? ["192.168.48.12", "192.168.49.12"] : []);
+  const { peers, self } = overlayInput({ ...FACTS, remembered, linksOf, hasSeveralLinks: true });
+  assert.equal(self.hasSeveralLinks, true);
+  assert.deepEqual(
+    peers.map(({ endpoint, otherAddresses }) => [endpoint?.ip, otherAddresses]),
+    [
+      ["192.168.49.12", ["192.168.48.12"]],
+      ["192.168.48.13", undefined],
+    ],
+  );
 });

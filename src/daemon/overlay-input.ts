@@ -24,6 +24,10 @@ export interface OverlayFacts {
   readonly linkMtu: number;
   readonly segments: AddressesView["segments"];
   readonly remembered: readonly RememberedNode[];
+  /** We have several addresses: what we send comes from the one that the way takes. */
+  readonly hasSeveralLinks: boolean;
+  /** All addresses at which a peer may be reached by us. */
+  readonly linksOf: (peer: NodeId) => readonly string[];
   /** Another host runs with our very key, and ours has yielded. */
   readonly hasYielded: boolean;
   readonly softwareChecksums: boolean;
@@ -40,20 +44,26 @@ export function overlayInput(facts: OverlayFacts): OverlayInput {
       address: nodeAddress(plan, node.id),
       listenPort: node.ports.overlay,
       underlay,
+      ...(facts.hasSeveralLinks && { hasSeveralLinks: true as const }),
     },
     backend: backendOf(node.encryption),
     subnet: overlayBlock(node.subnet),
     bridge: BRIDGE,
     linkMtu,
     // Another host runs with our very key: our tunnel would take its sessions from it.
-    peers: (facts.hasYielded ? [] : facts.remembered).map(({ id, wireguardKey, endpoint }) => ({
-      id,
-      address: nodeAddress(plan, id),
-      publicKey: wireguardKey,
-      endpoint,
-      isLost: facts.isLost(id),
-      relay: facts.relay(id, wireguardKey),
-    })),
+    peers: (facts.hasYielded ? [] : facts.remembered).map((peer) => {
+      const { id, wireguardKey, endpoint, linkAddress = endpoint.ip } = peer;
+      const others = facts.linksOf(id).filter((ip) => ip !== linkAddress);
+      return {
+        id,
+        address: nodeAddress(plan, id),
+        publicKey: wireguardKey,
+        endpoint: { ip: linkAddress, port: endpoint.port },
+        ...(others.length > 0 && { otherAddresses: others }),
+        isLost: facts.isLost(id),
+        relay: facts.relay(id, wireguardKey),
+      };
+    }),
     segments: [...segments.fixed, ...segments.dynamic],
     softwareChecksums,
     docker,

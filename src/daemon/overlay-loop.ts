@@ -7,6 +7,8 @@ import type { Logger } from "../host/logger.ts";
 import { desiredOverlay } from "../overlay/desired-overlay.ts";
 import type { Overlay, OverlayObservation } from "../overlay/overlay.ts";
 import type { OverlayConfig, OverlayInput, OverlaySecrets } from "../overlay/overlay-config.ts";
+import { steeredTunnel } from "../overlay/steered-tunnel.ts";
+import type { NodeId } from "../values/node-id.ts";
 import { Debounced } from "./debounced.ts";
 
 /** Changes come in bursts (a join brings member, ring and row): one set for all of a burst. */
@@ -30,6 +32,7 @@ export class OverlayLoop {
   readonly #unwatch: () => void;
   /** The config last set, as text. */
   #set = "";
+  #config: OverlayConfig | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #problems: readonly string[] = [];
   #mtu = 1280;
@@ -49,6 +52,19 @@ export class OverlayLoop {
   /** Something that the desired state is made of may have changed. */
   changed(): void {
     this.#runs.request();
+  }
+
+  /** These peers are reached elsewhere: their tunnels follow at once, all else soon. */
+  steer(peers: readonly NodeId[]): void {
+    this.#runs.request();
+    const input = this.#options.input();
+    const known = this.#config;
+    if (!input || !known) return;
+    const tunnel = steeredTunnel(known.tunnel, desiredOverlay(input).tunnel, new Set(peers));
+    const config = { ...known, tunnel };
+    this.#options.overlay
+      .steer(config, this.#secretsFor(config))
+      .catch((error) => this.#failed(error));
   }
 
   /** The host's network may have lost something, whatever is desired: it is looked at soon. */
@@ -89,6 +105,7 @@ export class OverlayLoop {
     this.#lookedAtMs = nowMs;
     const report = await this.#options.overlay.set(config, this.#secretsFor(config));
     this.#set = text;
+    this.#config = config;
     this.#mtu = config.mtu;
     this.#problems = report.problems;
     if (report.changed.length > 0) {

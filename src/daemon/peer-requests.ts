@@ -40,6 +40,8 @@ export interface PeerRequestsOptions {
   readonly remembered: () => readonly RememberedNode[];
   /** Where a node is reached inside of the overlay, and when it must be. */
   readonly inside: (id: NodeId) => string | undefined;
+  /** The one of its addresses at which it answers now; undefined where it has only one. */
+  readonly reachedAt: (id: NodeId) => string | undefined;
   readonly roundabout: (id: NodeId) => string | undefined;
   readonly secureContext: () => Promise<SecureContextOptions>;
   readonly nowMs: () => number;
@@ -216,10 +218,10 @@ export class PeerRequests {
 
   /** Where gossip has it, and its address inside of the overlay, which may be reached where the other is not. */
   #places(id: NodeId): Endpoint[] {
-    const { inside, roundabout } = this.#options;
+    const { inside, reachedAt, roundabout } = this.#options;
     const peer = this.#peer(id);
     if (!peer) return [];
-    const ips = [roundabout(id), peer.member.endpoint.ip, inside(id)];
+    const ips = [roundabout(id), reachedAt(id), peer.member.endpoint.ip, inside(id)];
     const { api: port } = peer.metadata.ports;
     return [...new Set(ips)].flatMap((ip) => (ip === undefined ? [] : [{ ip, port }]));
   }

@@ -20,6 +20,7 @@ function stage(ids: readonly number[]) {
         return payload.length;
       },
       broadcast: () => undefined,
+      routed: (to) => to,
       join: async (to) => {
         joined.push(to);
         return { ok: true, members: [] };

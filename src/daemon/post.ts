@@ -11,7 +11,7 @@ import { isHeard, type RosterNode } from "./roster.ts";
 const EXCHANGES_AT_ONCE = 16;
 
 export interface PostOptions {
-  readonly gossip: Pick<Gossip, "sendStream" | "sendPacket" | "broadcast" | "join">;
+  readonly gossip: Pick<Gossip, "sendStream" | "sendPacket" | "broadcast" | "join" | "routed">;
   readonly self: NodeId;
   /** 8 hex digits. */
   readonly fingerprint: string;
@@ -82,7 +82,9 @@ export class Post {
   }
 
   #endpointOf({ member, metadata }: RosterNode, by: "packet" | "stream"): Endpoint {
-    return this.#options.roundabout(metadata.id, by) ?? member.endpoint;
+    return (
+      this.#options.roundabout(metadata.id, by) ?? this.#options.gossip.routed(member.endpoint)
+    );
   }
 
   #wrap(kind: EnvelopeKind, body: Uint8Array): Uint8Array {

@@ -104,6 +104,7 @@ export function factsWith(different: Partial<StatusFacts>): StatusFacts {
       segments: { dynamic: [], fixed: [] },
     },
     dns: { domain: "hansa", address: "10.32.0.1", ttl: 1, ready: true, entries: [] },
+    links: () => [],
     mtu: 1420,
     tunnel: () => NO_TUNNEL,
     path: () => ({ kind: "direct" }),

@@ -1,10 +1,12 @@
 /**
  * What the node knows, as the document of `GET /v1/status`. Pure: all facts come in, with the time that they hold for.
  */
-import type { IpamEntry, Peer, PeerConnection, Status } from "../api/status-schema.ts";
+import type { IpamEntry, Link, Peer, PeerConnection, Status } from "../api/status-schema.ts";
 import type { AddressesView } from "../ipam/addresses.ts";
+import type { LinkView } from "../links/link-paths.ts";
 import { type ConnectionRow, mesh } from "../membership/connection-rows.ts";
 import { type Endpoint, formatEndpoint } from "../values/endpoint.ts";
+import type { NodeId } from "../values/node-id.ts";
 import {
   type ConnectionFacts,
   connectionsOf,
@@ -13,7 +15,7 @@ import {
   unheardNodes,
 } from "./connection-view.ts";
 import type { RememberedNode } from "./membership-file.ts";
-import { isHeard } from "./roster.ts";
+import { isHeard, type RosterNode } from "./roster.ts";
 
 export interface StatusFacts extends ConnectionFacts {
   readonly version: string;
@@ -22,6 +24,8 @@ export interface StatusFacts extends ConnectionFacts {
   readonly remembered: readonly RememberedNode[];
   readonly rows: ReadonlyMap<string, ConnectionRow>;
   readonly addresses: AddressesView;
+  /** The links in common with a peer. */
+  readonly links: (peer: NodeId) => readonly LinkView[];
   readonly dns: Status["dns"];
   readonly warnings: Status["warnings"];
 }
@@ -40,6 +44,9 @@ export function statusOf(facts: StatusFacts): Status {
     targets: facts.targets.map(({ target }) => target),
     peers: peersOf(facts),
     connections: connectionsOf(facts),
+    links: facts.roster.peers.flatMap((peer) =>
+      facts.links(peer.metadata.id).map((link) => linkOf(peer, link)),
+    ),
     ipam: {
       subnet: addresses.subnet,
       range: addresses.range,
@@ -116,6 +123,17 @@ function peersOf(facts: StatusFacts): Peer[] {
     }),
   );
   return [...listed, ...unheard, ...twins, ...foreign];
+}
+
+function linkOf(
+  peer: RosterNode,
+  { number, own, theirs, priority, state, rttMs, inUse }: LinkView,
+): Link {
+  const rtt = rttMs === undefined ? null : Math.round(rttMs * 100) / 100;
+  return {
+    ...{ link: number, own, peer: reference(peer), address: theirs, priority },
+    ...{ state, rttMs: rtt, inUse },
+  };
 }
 
 function entryOf(facts: StatusFacts, entry: AddressesView["entries"][number]): IpamEntry {

@@ -23,6 +23,7 @@ import type { Endpoint } from "../values/endpoint.ts";
 import { Counters } from "./counters.ts";
 import type { GossipDelegate, GossipOptions, JoinResult, MemberView } from "./gossip-delegate.ts";
 import { NonceSource } from "./nonce-source.ts";
+import { PacketRoutes } from "./packet-routes.ts";
 import { PacketSocket } from "./packet-socket.ts";
 import { StreamConversations } from "./stream-conversations.ts";
 import type { ExchangeOptions } from "./stream-dialler.ts";
@@ -56,6 +57,7 @@ export class Gossip {
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #whenQuiet: (() => void) | undefined;
+  readonly #routes = new PacketRoutes();
 
   private constructor(options: GossipOptions) {
     this.#delegate = options.delegate;
@@ -118,6 +120,20 @@ export class Gossip {
   /** One member by name, ourselves included. */
   member(name: string): MemberView | undefined {
     return this.#machine.member(name);
+  }
+
+  /**
+   * Where nodes with several addresses are reached now: the address that another says, for each that differs. Questions of the last moment
+   * that went to one whose place is another now are asked again there.
+   */
+  setRoutes(routes: ReadonlyMap<string, string>): void {
+    for (const { to, messages } of this.#routes.set(routes, performance.now()))
+      this.#sendMessages(this.routed(to), messages);
+  }
+
+  /** Where the node at `to` is reached now. */
+  routed(to: Endpoint): Endpoint {
+    return this.#routes.of(to);
   }
 
   /** Spreads `payload` through the cluster; one still queued under `key` is replaced. Throws RangeError above a packet's room. */
@@ -257,11 +273,12 @@ export class Gossip {
   #carryOut(output: MembershipOutput): void {
     switch (output.type) {
       case "packet":
-        this.#sendMessages(output.to, output.messages);
+        this.#routes.note(output, performance.now());
+        this.#sendMessages(this.routed(output.to), output.messages);
         return;
       case "sync":
       case "stream-ping":
-        this.#streams.wish(output);
+        this.#streams.wish({ ...output, to: this.routed(output.to) });
         return;
       case "user":
         this.#delegate.userMessage(output.payload, output.from, "packet");

@@ -5,6 +5,8 @@ export interface KnownPeer {
   /** The member's name. */
   readonly name: string;
   readonly endpoint: Endpoint;
+  /** All its addresses where it has several, tried in turn from the first. */
+  readonly links?: readonly string[];
   /** When it was last alive, in milliseconds of the wall clock. */
   readonly lastAliveMs: number;
 }
@@ -30,8 +32,10 @@ export function readDialerState(value: unknown): DialerState {
 
 function isKnownPeer(value: unknown): value is KnownPeer {
   if (!isObject(value)) return false;
-  const { name, endpoint, lastAliveMs } = value as Record<keyof KnownPeer, unknown>;
+  const { name, endpoint, links, lastAliveMs } = value as Record<keyof KnownPeer, unknown>;
   if (typeof name !== "string" || !Number.isFinite(lastAliveMs) || !isObject(endpoint))
+    return false;
+  if (links !== undefined && !asArray(links).every((link) => typeof link === "string"))
     return false;
   const { ip, port } = endpoint as Record<keyof Endpoint, unknown>;
   return typeof ip === "string" && Number.isInteger(port);

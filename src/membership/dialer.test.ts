@@ -238,3 +238,25 @@ test("another node at a known peer's address is no contact", () => {
   machine.outcome(dial.key, { result: "contact", member: "9-bbbbbbbb" }, 0);
   assert.equal(machine.peers()[0]?.state, "retrying");
 });
+
+test("a known peer is dialled at its links in turn, the one of before first, and not where a target leads", () => {
+  const links = ["10.0.1.2", "10.0.0.2"];
+  const peer = { name: "2-00c0ffee", endpoint: { ip: "10.0.0.2", port: 6783 }, links };
+  const file = { peers: [{ ...peer, lastAliveMs: 0 }], targets: [] };
+  assert.deepEqual(readDialerState(JSON.parse(JSON.stringify(file))), file);
+  const machine = dialer(file);
+  let nowMs = 0;
+  const dialled = Array.from({ length: 4 }, () => {
+    nowMs += 20_000;
+    const [dial] = machine.due(nowMs);
+    assert.ok(dial);
+    machine.outcome(dial.key, failed, nowMs);
+    return dial.host;
+  });
+  assert.deepEqual(dialled, ["10.0.1.2", "10.0.0.2", "10.0.1.2", "10.0.0.2"]);
+  machine.connect(["10.0.1.2"], nowMs);
+  const hosts = machine.due(nowMs + 20_000).map(({ host }) => host);
+  assert.deepEqual(hosts, ["10.0.1.2", "10.0.0.2"], "the target's own dial, and the other link");
+  machine.setMembers([{ ...member("2-00c0ffee", "10.0.0.2", "dead"), links }], nowMs, 5);
+  assert.deepEqual(machine.state().peers[0]?.links, links);
+});

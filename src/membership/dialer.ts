@@ -36,7 +36,7 @@ export type DialOutcome =
 export interface DialerMember {
   readonly name: string;
   readonly endpoint: Endpoint;
-  /** Its further addresses. */
+  /** Its addresses, the one to try first before the others. */
   readonly links?: readonly string[];
   readonly state: MemberState;
   /** Gone for good and heard all the same: not dialled while it is alive, and no known peer afterwards. */
@@ -181,7 +181,8 @@ export class Dialer {
       }
       if (this.#forgotten.has(name)) continue;
       const lastAliveMs = isAlive ? wallMs : (entry?.peer.lastAliveMs ?? wallMs);
-      const peer = { name, endpoint, lastAliveMs };
+      const { links = [] } = member;
+      const peer = { name, endpoint, lastAliveMs, ...(links.length > 1 && { links }) };
       if (entry === undefined) this.#peers.set(name, { peer, attempts: new DialAttempts(nowMs) });
       else entry.peer = peer;
       if (entry !== undefined && before.has(name) && !isAlive) entry.attempts.reset(nowMs);
@@ -227,9 +228,10 @@ export class Dialer {
     }
     const targeted = this.#targetedPlaces();
     for (const [name, { peer, attempts }] of this.#peers) {
-      const { ip: host, port } = peer.endpoint;
       if (this.#alive.has(name) || !attempts.isDue(nowMs)) continue;
-      if (targeted.has(placeOf(peer.endpoint))) continue;
+      const host = nextPlace(peer, attempts, targeted);
+      if (host === undefined) continue;
+      const { port } = peer.endpoint;
       if (underWay++ >= MAX_DIALS) return dials;
       attempts.begin(nowMs);
       dials.push({ type: "dial", key: { kind: "peer", name }, host, port });
@@ -267,7 +269,7 @@ export class Dialer {
     const targeted = this.#targetedPlaces();
     for (const [name, { peer, attempts }] of this.#peers) {
       if (this.#alive.has(name) || attempts.isDialling) continue;
-      if (!targeted.has(placeOf(peer.endpoint))) next = Math.min(next, attempts.nextMs);
+      if (nextPlace(peer, attempts, targeted) !== undefined) next = Math.min(next, attempts.nextMs);
     }
     return next;
   }
@@ -355,6 +357,17 @@ export class Dialer {
     for (const { attempts } of this.#peers.values()) count += attempts.isDialling ? 1 : 0;
     return count;
   }
+}
+
+/** The address of a known peer that its next dial is for, its links in turn; undefined when targets lead to all of them. */
+function nextPlace(
+  { endpoint, links = [endpoint.ip] }: KnownPeer,
+  { attempts }: DialAttempts,
+  targeted: ReadonlySet<string>,
+): string | undefined {
+  const { port } = endpoint;
+  const places = links.filter((ip) => !targeted.has(placeOf({ ip, port })));
+  return places[attempts % places.length];
 }
 
 /** One text for one place: IPv6 has many spellings. */

@@ -53,6 +53,13 @@ export class LinuxOverlay implements Overlay {
     return this.#serially(() => this.#set(config, secrets));
   }
 
+  steer(config: OverlayConfig, secrets: OverlaySecrets): Promise<void> {
+    return this.#serially(async () => {
+      const setTunnel = await this.#prepareTunnel(config, secrets);
+      await setTunnel();
+    });
+  }
+
   cleanUp(): Promise<void> {
     return this.#serially(() => this.#cleanUp());
   }

@@ -10,6 +10,8 @@ export class MemoryOverlay implements Overlay {
   /** How often `set` was called, and how often it changed anything. */
   sets = 0;
   changes = 0;
+  /** How often `steer` was called. */
+  steers = 0;
   /** Traffic that `observe` reports for a peer, by public key. */
   readonly traffic = new Map<string, Omit<PeerTraffic, "publicKey">>();
   #missing = false;
@@ -24,6 +26,12 @@ export class MemoryOverlay implements Overlay {
     if (JSON.stringify([config, secrets]) === before) return { changed: [], problems: [] };
     this.changes += 1;
     return { changed: ["all"], problems: [] };
+  }
+
+  async steer(config: OverlayConfig): Promise<void> {
+    this.#needTunnel();
+    this.steers += 1;
+    this.config = config;
   }
 
   async observe(): Promise<OverlayObservation> {

@@ -25,6 +25,8 @@ export interface OverlayPeer {
   readonly publicKey: string;
   /** Where its tunnel listens; undefined while unknown: by WireGuard it may then still reach us, by VXLAN it has no tunnel. */
   readonly endpoint: Endpoint | undefined;
+  /** Further addresses from which its datagrams may come. */
+  readonly otherAddresses?: readonly string[];
   /** True while gossip hears the peer and nothing comes back through its tunnel: then where it roamed to is not trusted. */
   readonly isLost?: boolean;
   /** Set while a relay carries this peer's datagrams. */
@@ -58,6 +60,8 @@ export interface OverlayInput {
     readonly listenPort: number;
     /** Our announced address between the hosts, the only one under which peers let VXLAN in. */
     readonly underlay: string;
+    /** Peers let in several addresses of ours, and the way decides which one we send from. */
+    readonly hasSeveralLinks?: true;
   };
   readonly backend: Backend;
   readonly subnet: Cidr;

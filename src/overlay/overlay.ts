@@ -38,6 +38,11 @@ export interface Overlay {
    * OVERLAY_REFUSED with the program's words when the host refuses a setting.
    */
   set(config: OverlayConfig, secrets: OverlaySecrets): Promise<OverlayReport>;
+  /**
+   * Only the tunnel's part of a config that was set before and differs from it by where peers are: quick, because nothing else is looked at.
+   * Throws as `set`.
+   */
+  steer(config: OverlayConfig, secrets: OverlaySecrets): Promise<void>;
   /** Traffic of each peer of the tunnel. Throws OVERLAY_TUNNEL_MISSING. */
   observe(): Promise<OverlayObservation>;
   /**

@@ -146,9 +146,10 @@ function mustBeNew(wanted: VxlanTunnel, seen: SeenVxlan): boolean {
 
 function making({ device, vni, port, mac, local }: VxlanTunnel, mtu: number): string[] {
   // A zero outer checksum is allowed where the inner packet has its own; peers over IPv6 must be told to take it.
+  const from = local === "" ? "" : ` local ${local}`;
   const checksum = isIP(local) === 6 ? "udp6zerocsumrx" : "noudpcsum";
   return [
-    `link add dev ${device} address ${mac} mtu ${mtu} type vxlan id ${vni} local ${local} dstport ${port} nolearning ttl 64 ${checksum}`,
+    `link add dev ${device} address ${mac} mtu ${mtu} type vxlan id ${vni}${from} dstport ${port} nolearning ttl 64 ${checksum}`,
     // The tunnel carries no IPv6, so it needs no link-local address announcing itself.
     `link set dev ${device} addrgenmode none`,
     `link set dev ${device} up`,

@@ -53,13 +53,18 @@ export const vxlanPlan: BackendPlan = {
     vni: VNI,
     port: input.self.listenPort,
     mac: vxlanMac(input.self.id),
-    local: input.self.underlay,
+    local: localOf(input),
     checksums: input.softwareChecksums ? "software" : "offloaded",
     peers: peers.flatMap(vxlanPeer),
   }),
   firewall: vxlanFirewall,
   fastPath: vxlanFastPath,
 };
+
+/** The route decides on a host with several addresses; a device without any speaks IPv4. */
+function localOf({ self }: OverlayInput): string {
+  return self.hasSeveralLinks && isIP(self.underlay) === 4 ? "" : self.underlay;
+}
 
 function vxlanPeer({ id, address, endpoint }: OverlayPeer): VxlanPeer[] {
   if (endpoint === undefined) return [];
@@ -69,7 +74,12 @@ function vxlanPeer({ id, address, endpoint }: OverlayPeer): VxlanPeer[] {
 
 function vxlanFirewall(input: OverlayInput, peers: readonly OverlayPeer[]): TunnelFirewall {
   const [ip, type] = isIP(input.self.underlay) === 6 ? ["ip6", "ipv6_addr"] : ["ip", "ipv4_addr"];
-  const places = peers.flatMap(({ endpoint }) => endpoint ?? []);
+  const family = isIP(input.self.underlay);
+  const places = peers.flatMap(({ endpoint, otherAddresses = [] }) => {
+    if (endpoint === undefined) return [];
+    const others = otherAddresses.filter((address) => isIP(address) === family);
+    return [endpoint.ip, ...others].map((address) => ({ ip: address, port: endpoint.port }));
+  });
   const hosts = [...new Set(places.map((place) => place.ip))].toSorted(byAddress);
   const ends = [...new Set(places.map((place) => `${place.ip} . ${place.port}`))].toSorted();
   return {

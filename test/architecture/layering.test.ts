@@ -45,6 +45,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   overlay: ["host", "ipam"],
   store: ["host", "identity"],
   identity: ["host"],
+  links: [],
   docker: ["host"],
   streams: [],
   host: [],
@@ -55,7 +56,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
 };
 
 /** Folders whose every file is pure; `node:crypto` is allowed for its deterministic functions. */
-const PURE = ["membership", "ipam", "certificates", "values"];
+const PURE = ["membership", "ipam", "links", "certificates", "values"];
 
 /** Pure files in folders that also hold adapters. */
 const PURE_FILES = [

@@ -23,6 +23,7 @@ import {
   ringToRows,
 } from "../../src/ipam/ring-codec.ts";
 import { decodeStrays, encodeStrays } from "../../src/ipam/strays.ts";
+import { decodeLinkProbe, encodeLinkProbe } from "../../src/links/link-probe.ts";
 import { decodeRow, encodeRow, MAX_CONNECTIONS } from "../../src/membership/connection-rows.ts";
 import { decodeDepartures, encodeDepartures } from "../../src/membership/departures.ts";
 import { readDialerState } from "../../src/membership/dialer-state.ts";
@@ -277,6 +278,16 @@ export const DECODERS: readonly Decoder[] = [
       }),
     ],
     decode: decodeStoreCopy,
+  },
+  {
+    name: "links/link-probe.ts decodeLinkProbe",
+    seeds: [
+      encodeLinkProbe({
+        ...{ link: 7, nonce: 2 ** 32 - 1, wantsAnswer: true, inUse: true },
+        ...{ echo: { nonce: 2, heldMs: 3 }, everyMs: 250 },
+      }),
+    ],
+    decode: decodeLinkProbe,
   },
   {
     name: "daemon/tunnel-probe.ts decodeProbe",

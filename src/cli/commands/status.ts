@@ -10,7 +10,9 @@ import { quorumText } from "../output/quorum-text.ts";
 import {
   connectionsText,
   dnsText,
+  hasSeveralLinks,
   ipamText,
+  linksText,
   nodeText,
   peersText,
   targetsText,
@@ -20,10 +22,12 @@ import { usage } from "../parse-words.ts";
 import type { WatchView } from "../watch-documents.ts";
 
 interface Section {
-  readonly flag: "targets" | "peers" | "connections" | "dns" | "ipam";
+  readonly flag: "targets" | "peers" | "connections" | "links" | "dns" | "ipam";
   readonly title: string;
   readonly summary: string;
   readonly text: (status: Status, view: View) => string;
+  /** False where the whole status is as well without it. */
+  readonly isWorth?: (status: Status) => boolean;
 }
 
 /** In the order in which they are printed. */
@@ -35,6 +39,13 @@ const SECTIONS: readonly Section[] = [
     title: "Connections",
     summary: "this node's connections and attempts",
     text: connectionsText,
+  },
+  {
+    flag: "links",
+    title: "Links",
+    summary: "the addresses of this node and each peer, and which are used",
+    text: linksText,
+    isWorth: hasSeveralLinks,
   },
   { flag: "dns", title: "DNS", summary: "names of nodes and containers", text: dnsText },
   { flag: "ipam", title: "IPAM", summary: "who owns how many addresses", text: ipamText },
@@ -58,6 +69,7 @@ document more for each change, in json one on each line. Ctrl-C ends it; a daemo
   examples: [
     "status",
     "status --connections",
+    "status --links",
     "status --node host2",
     "status --quorum",
     "status -o json",
@@ -141,7 +153,11 @@ function* partsOf(
   const part = (title: string, text: string) => ({ notes: [`${title} status:`], text });
   // Called by the name of the predecessor that documents a status we print what it shows, and nothing before it.
   if (asked.length === 0 && context.program !== "overnode") yield part("Node", nodeText(found));
-  for (const { title, text } of asked.length > 0 ? asked : SECTIONS) {
+  // What a predecessor documents has no links.
+  const worthy = SECTIONS.filter(
+    ({ isWorth }) => isWorth === undefined || (isWorth(found) && context.program !== "overnode"),
+  );
+  for (const { title, text } of asked.length > 0 ? asked : worthy) {
     yield part(title, text(found, view));
   }
   for (const { message, hint } of found.warnings) {

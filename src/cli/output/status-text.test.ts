@@ -10,7 +10,9 @@ import { coloured, plain } from "./paint.ts";
 import {
   connectionsText,
   dnsText,
+  hasSeveralLinks,
   ipamText,
+  linksText,
   nodeText,
   peersText,
   targetsText,
@@ -40,9 +42,18 @@ test("the sections of an example cluster", () => {
   golden("targets", targetsText(status));
   golden("peers", peersText(status, view));
   golden("connections", connectionsText(status, view));
+  golden("links", linksText(status, view));
   golden("dns", dnsText(status));
   golden("ipam", ipamText(status, view));
   golden("connections-coloured", connectionsText(status, { paint: coloured, nowMs: NOW }));
+});
+
+test("links are worth telling where there is a choice", () => {
+  const status = example();
+  const [first, , other] = status.links;
+  assert.ok(first && other);
+  assert.equal(hasSeveralLinks(status), true);
+  assert.equal(hasSeveralLinks({ ...status, links: [first, other] }), false);
 });
 
 test("a cluster without encryption says so in capitals", () => {

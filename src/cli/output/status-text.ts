@@ -3,6 +3,7 @@ import type {
   Connection,
   ConnectionState,
   IpamEntry,
+  LinkState,
   Peer,
   PeerConnection,
   PeerState,
@@ -23,6 +24,12 @@ const CONNECTION_COLOURS: Readonly<Record<ConnectionState, Colour>> = {
   connecting: "yellow",
   retrying: "yellow",
   failed: "red",
+};
+
+const LINK_COLOURS: Readonly<Record<LinkState, Colour>> = {
+  up: "green",
+  down: "red",
+  unknown: "dim",
 };
 
 const PEER_COLOURS: Readonly<Record<PeerState, Colour>> = {
@@ -71,6 +78,30 @@ export function connectionsText({ connections }: Status, view: View): string {
     row.error === null || row.state === "established" ? goodInfo(row, widths) : badInfo(row, view),
   ]);
   return alignColumns(rows, { least: [2, ADDRESS, STATE], gap: " " });
+}
+
+/** True where this node has a choice of links to any peer. */
+export function hasSeveralLinks({ links }: Status): boolean {
+  return links.some(({ link, peer }) =>
+    links.some((other) => other.peer.id === peer.id && other.link !== link),
+  );
+}
+
+export function linksText({ links }: Status, { paint }: View): string {
+  const rows = links.map((row) => [
+    `link${row.link}`,
+    row.own,
+    "->",
+    row.address,
+    label(row.peer),
+    `priority=${row.priority}`,
+    paint(LINK_COLOURS[row.state], row.state),
+    [
+      ...(row.rttMs === null ? [] : [`rtt=${duration(row.rttMs)}`]),
+      ...(row.inUse ? ["in use"] : []),
+    ].join(" "),
+  ]);
+  return alignColumns(rows, { least: [5, 15, 2, 15], gap: " " });
 }
 
 export function peersText({ peers }: Status, { paint }: View): string {

@@ -1,0 +1,261 @@
+/**
+ * Hosts with two networks: a link or a whole network is lost, both ways or one way, and nobody but the traffic's way notices; priorities,
+ * the way back, and a daemon that starts while its first network is away.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow } from "../fair-time.ts";
+import {
+  eventually,
+  fullMesh,
+  hosts,
+  must,
+  type Served,
+  served,
+  status,
+  TOKEN,
+} from "./cluster.ts";
+
+/** From the cut until packets pass again. */
+const MOVED_WITHIN_MS = 1_000;
+/** TCP itself sends again 0.2, 0.6 and 1.4 s after a loss: a way that is back at 0.65 s is used at 1.4 s. */
+const STREAM_WITHIN_MS = 2_400;
+/** 5 s of rest, twice that after a second failure, and some for looking. */
+const BACK_WITHIN_MS = 45_000;
+
+interface Link {
+  readonly link: number;
+  readonly own: string;
+  readonly address: string;
+  readonly peer: { readonly id: number };
+  readonly priority: number;
+  readonly state: "up" | "down" | "unknown";
+  readonly rttMs: number | null;
+  readonly inUse: boolean;
+}
+
+let playground: Playground;
+let members: readonly Host[];
+const containers: Served[] = [];
+
+const PAGE = `#!/bin/sh
+printf 'Content-Type: text/plain\\r\\n\\r\\n'
+while echo on; do usleep 40000; done
+`;
+
+before(async () => {
+  playground = await hosts("e2etwo", 3, 2);
+  members = playground.hosts();
+  await Promise.all(members.map((host) => launchWith(host, [1, 1])));
+  await fullMesh(members, 30_000);
+  for (const host of members) {
+    await must(host, "hansa", "prime");
+    const container = await served(host, `c${host.number}`);
+    const write = `mkdir -p /cgi-bin; printf '%s' "$0" > /cgi-bin/on; chmod +x /cgi-bin/on`;
+    await must(host, "docker", "exec", container.name, "sh", "-c", write, PAGE);
+    containers.push(container);
+  }
+});
+after(() => playground?.down());
+
+async function launchWith(host: Host, priorities: readonly number[]): Promise<void> {
+  const links = priorities.flatMap((priority, link) => [
+    `--link${link}`,
+    `address=${host.ip(link)}${priority === 1 ? "" : `,priority=${priority}`}`,
+  ]);
+  const words = ["--id", `${host.number}`, "--token", TOKEN, ...links, playground.host(1).ip(0)];
+  await must(host, "hansa", "launch", ...words);
+}
+
+async function linksOf(host: Host): Promise<readonly Link[]> {
+  const text = await must(host, "hansa", "status", "--links", "-o", "json");
+  return (JSON.parse(text) as { links: readonly Link[] }).links;
+}
+
+/** The link that `from` uses to `to`. */
+async function usedBy(from: number, to: number): Promise<number | undefined> {
+  const links = await linksOf(playground.host(from));
+  return links.find(({ peer, inUse }) => peer.id === to && inUse)?.link;
+}
+
+async function allUse(link: number, deadlineMs: number, ids = [1, 2, 3]): Promise<void> {
+  await eventually(`all of ${ids} use link ${link}`, deadlineMs, async () => {
+    for (const from of ids) {
+      for (const to of ids.filter((id) => id !== from)) {
+        const used = await usedBy(from, to);
+        if (used !== link) throw new Error(`host${from} uses ${used} to host${to}`);
+      }
+    }
+    return true;
+  });
+}
+
+/** Members that anybody suspected or held dead so far. */
+async function doubts(): Promise<number> {
+  let count = 0;
+  for (const host of members) {
+    const log = await must(host, "cat", "/var/lib/hansa/log/daemon.log");
+    count += log.split("\n").filter((line) => /"kind":"(suspect|dead|left)"/.test(line)).length;
+  }
+  return count;
+}
+
+function containerOn(id: number): Served {
+  const found = containers[id - 1];
+  assert.ok(found);
+  return found;
+}
+
+/** Something that prints a line for each sign of life, and the longest it was silent. */
+class Pulse {
+  #last = fairNow();
+  #longest = 0;
+  #count = 0;
+  #ended = false;
+  readonly #process: Awaited<ReturnType<Host["spawn"]>>;
+
+  static async start(from: Served, ...argv: readonly string[]): Promise<Pulse> {
+    const pulse = new Pulse(await from.host.spawn(["docker", "exec", from.name, ...argv]));
+    await pulse.beats();
+    return pulse;
+  }
+
+  private constructor(process: Awaited<ReturnType<Host["spawn"]>>) {
+    this.#process = process;
+    process.stdout.on("data", () => {
+      const now = fairNow();
+      this.#longest = Math.max(this.#longest, now - this.#last);
+      this.#last = now;
+      this.#count += 1;
+    });
+    process.on("exit", () => {
+      this.#ended = true;
+    });
+  }
+
+  async beats(): Promise<void> {
+    const seen = this.#count;
+    await eventually("packets pass", 20_000, async () => {
+      assert.ok(!this.#ended, "the connection broke");
+      return this.#count > seen + 10 ? true : undefined;
+    });
+  }
+
+  measure(): void {
+    this.#longest = 0;
+  }
+
+  async longest(): Promise<number> {
+    await this.beats();
+    return this.#longest;
+  }
+
+  stop(): void {
+    this.#process.kill("SIGKILL");
+  }
+}
+
+/** Packets and one HTTP answer without end from a container on `a` to one on `b`, while `change` is done. */
+async function goesOn(
+  what: string,
+  a: number,
+  b: number,
+  change: () => Promise<void>,
+): Promise<void> {
+  const [from, to] = [containerOn(a), containerOn(b)];
+  const packets = await Pulse.start(from, "ping", "-i", "0.05", to.address);
+  const stream = await Pulse.start(from, "wget", "-qO-", `http://${to.address}/cgi-bin/on`);
+  try {
+    packets.measure();
+    stream.measure();
+    await change();
+    const [gap, pause] = [await packets.longest(), await stream.longest()];
+    const line = `${what}: packets ${Math.round(gap)} ms, stream ${Math.round(pause)} ms\n`;
+    process.stdout.write(line);
+    assert.ok(gap < MOVED_WITHIN_MS, line);
+    assert.ok(pause < STREAM_WITHIN_MS, line);
+  } finally {
+    packets.stop();
+    stream.stop();
+  }
+}
+
+test("links of equal priority are both up, and the first is in use", async () => {
+  await allUse(0, BACK_WITHIN_MS);
+  await eventually("all links are up", 10_000, async () => {
+    for (const host of members) {
+      const links = await linksOf(host);
+      assert.equal(links.length, 4);
+      assert.ok(links.every(({ state, rttMs }) => state === "up" && rttMs !== null));
+    }
+    return true;
+  });
+  const [first] = await linksOf(playground.host(1));
+  assert.equal(first?.own, playground.host(1).ip(0));
+  assert.equal(first?.address, playground.host(2).ip(0));
+  const table = await must(playground.host(1), "hansa", "status", "--links");
+  assert.match(
+    table,
+    /^link0 +192\.168\.48\.11 +-> 192\.168\.48\.12 +2\(host2\) priority=1 up +rtt=\S+ in use$/m,
+  );
+});
+
+test("a host loses its first link: traffic goes on by the second, and nobody is suspected", async () => {
+  const before = await doubts();
+  await goesOn("link 0 of host2 cut", 1, 2, async () => {
+    await playground.cut(2, 0);
+    await eventually("both ends use link 1", 10_000, async () =>
+      (await usedBy(1, 2)) === 1 && (await usedBy(2, 1)) === 1 ? true : undefined,
+    );
+  });
+  assert.equal(await usedBy(1, 3), 0, "others stay");
+  await goesOn("link 0 of host2 mended", 1, 2, async () => {
+    await playground.mend(2, 0);
+    await allUse(0, BACK_WITHIN_MS);
+  });
+  assert.equal(await doubts(), before);
+});
+
+test("a whole network is lost: nobody is suspected, and a daemon that starts then finds its peers", async () => {
+  const before = await doubts();
+  await goesOn("network 0 cut", 3, 1, async () => {
+    await Promise.all(members.map(({ number }) => playground.cut(number, 0)));
+    await allUse(1, 10_000);
+  });
+  assert.equal(await doubts(), before);
+  const { connections, peers } = await status(playground.host(1));
+  assert.ok(connections.every(({ state }) => state === "established" || state === "failed"));
+  assert.ok(peers.every(({ state }) => state === "alive"));
+  const host = playground.host(2);
+  await goesOn("daemon of host2 killed", 1, 2, async () => {
+    await must(host, "sh", "-c", "read pid rest < /run/hansa/daemon.pid; kill -9 $pid");
+    await eventually("the daemon is back and hears all", 60_000, async () => {
+      const found = await status(host);
+      return found.peers.length === 3 && found.peers.every(({ state }) => state === "alive")
+        ? true
+        : undefined;
+    });
+    await fullMesh(members, 30_000);
+    await allUse(1, 10_000);
+  });
+  await Promise.all(members.map(({ number }) => playground.mend(number, 0)));
+  await allUse(0, BACK_WITHIN_MS);
+});
+
+test("a link that is cut one way is left by both ends", async () => {
+  const before = await doubts();
+  const deaf = playground.host(3);
+  const table =
+    "add table inet e2e\nadd chain inet e2e in { type filter hook prerouting priority -450; }\n";
+  const rule = `add rule inet e2e in iifname "eth0" ip saddr ${playground.host(1).ip(0)} drop\n`;
+  await goesOn("one way from host1 to host3 cut", 1, 3, async () => {
+    await must(deaf, "sh", "-c", `printf '%s' "$0" | nft -f -`, table + rule);
+    await eventually("both ends use link 1", 10_000, async () =>
+      (await usedBy(1, 3)) === 1 && (await usedBy(3, 1)) === 1 ? true : undefined,
+    );
+  });
+  await must(deaf, "nft", "delete", "table", "inet", "e2e");
+  await allUse(0, BACK_WITHIN_MS * 2);
+  assert.equal(await doubts(), before);
+});
