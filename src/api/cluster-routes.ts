@@ -1,6 +1,7 @@
 /** The routes of the cluster as a whole. */
 import { joinCheckedSchema, joinCheckSchema, joinInfoSchema } from "./join-info-schemas.ts";
 import { quorumSchema } from "./quorum-schemas.ts";
+import { nodeRemovedSchema, removeNodeSchema } from "./remove-schemas.ts";
 import { BODY_ERRORS, type Route, route } from "./route.ts";
 
 export const CLUSTER_ROUTES: readonly Route[] = [
@@ -33,5 +34,29 @@ export const CLUSTER_ROUTES: readonly Route[] = [
     response: joinCheckedSchema,
     errors: [...BODY_ERRORS, "JOINS_MANY"],
     handle: (node, request, _signal, caller) => node.cluster.checkJoiner(request, caller.from),
+  }),
+  route({
+    method: "post",
+    path: "/v1/cluster/remove",
+    operation: "removeNode",
+    role: "admin",
+    summary:
+      "Takes a node out of the cluster for good: has it leave, or takes it over when it is gone; may take a minute",
+    request: removeNodeSchema,
+    response: nodeRemovedSchema,
+    errors: [
+      ...BODY_ERRORS,
+      "NETWORK_IN_USE",
+      "NODE_DEPARTED",
+      "NODE_NOT_FOUND",
+      "NODE_TWIN",
+      "NODE_UNREACHABLE",
+      "STORE_NONE",
+      "STORE_NO_QUORUM",
+      "STORE_UNREACHABLE",
+      "TAKE_OVER_REFUSED",
+      "TAKE_OVER_UNCONFIRMED",
+    ],
+    handle: (node, { node: wanted, confirmed }) => node.cluster.removeNode(wanted, confirmed),
   }),
 ];

@@ -3,6 +3,7 @@ import { HansaError } from "../errors.ts";
 import type { ClusterPort } from "./cluster-port.ts";
 import type { JoinCheck, JoinChecked, JoinInfo } from "./join-info-schemas.ts";
 import type { QuorumView } from "./quorum-schemas.ts";
+import type { NodeRemoved } from "./remove-schemas.ts";
 
 export class FakeCluster implements ClusterPort {
   current: QuorumView | undefined;
@@ -15,6 +16,19 @@ export class FakeCluster implements ClusterPort {
   async joinInfo(): Promise<JoinInfo> {
     if (!this.current) throw new HansaError("STORE_NONE", "node 1 (host1) knows of no store");
     return exampleJoinInfo();
+  }
+
+  async removeNode(node: string, confirmed: boolean): Promise<NodeRemoved> {
+    const { members = [] } = this.current ?? {};
+    const found = members.find(({ name }) => name === node);
+    if (!found) throw new HansaError("NODE_NOT_FOUND", `${node} is not known`);
+    if (!confirmed) throw new HansaError("TAKE_OVER_UNCONFIRMED", `${node} is not heard`);
+    if (this.current) {
+      const version = (this.current.configVersion ?? 0) + 1;
+      const left = members.filter((member) => member !== found);
+      this.current = { ...this.current, members: left, configVersion: version };
+    }
+    return { id: found.id, name: node, wasHeard: false, addresses: 7, problem: null };
   }
 
   async checkJoiner({ ports }: JoinCheck, from: string): Promise<JoinChecked> {

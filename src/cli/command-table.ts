@@ -7,6 +7,7 @@ import { connect } from "./commands/connect.ts";
 import { agent, contextCommand } from "./commands/context.ts";
 import { cp } from "./commands/cp.ts";
 import { create } from "./commands/create.ts";
+import { delnode } from "./commands/delnode.ts";
 import { doctor } from "./commands/doctor.ts";
 import { events } from "./commands/events.ts";
 import { exec } from "./commands/exec.ts";
@@ -61,6 +62,7 @@ export const COMMANDS: readonly Command[] = [
   create,
   add,
   joinInfo,
+  delnode,
   store,
   nodes,
   vote,

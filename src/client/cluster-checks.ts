@@ -1,6 +1,7 @@
 /** Light checks of answers about the cluster as a whole: see answer-check.ts. */
 import type { JoinChecked, JoinInfo } from "../api/join-info-schemas.ts";
 import type { QuorumView } from "../api/quorum-schemas.ts";
+import type { NodeRemoved } from "../api/remove-schemas.ts";
 import { type Check, has, isBoolean, isNumber, isText, listOf, orNull } from "./answer-check.ts";
 
 export const isQuorumView: Check<QuorumView> = (value): value is QuorumView =>
@@ -40,4 +41,10 @@ export const isJoinChecked: Check<JoinChecked> = (value): value is JoinChecked =
     paths: listOf((path) =>
       has(path, { direction: isText, protocol: isText, port: isNumber, isOpen: isBoolean }),
     ),
+  });
+
+export const isNodeRemoved: Check<NodeRemoved> = (value): value is NodeRemoved =>
+  has(value, {
+    ...{ id: isNumber, name: isText, wasHeard: isBoolean },
+    ...{ addresses: isNumber, problem: orNull(isText) },
   });

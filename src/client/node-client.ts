@@ -20,6 +20,7 @@ import type { JoinCheck, JoinChecked, JoinInfo } from "../api/join-info-schemas.
 import type { Joined, JoinRequest } from "../api/join-schemas.ts";
 import { nodePath } from "../api/node-path.ts";
 import type { QuorumView } from "../api/quorum-schemas.ts";
+import type { NodeRemoved } from "../api/remove-schemas.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
 import type {
@@ -64,7 +65,7 @@ import {
   isVersion,
 } from "./answer-check.ts";
 import type { ClientStream } from "./client-stream.ts";
-import { isJoinChecked, isJoinInfo, isQuorumView } from "./cluster-checks.ts";
+import { isJoinChecked, isJoinInfo, isNodeRemoved, isQuorumView } from "./cluster-checks.ts";
 import { type Door, unixDoor } from "./door.ts";
 import { events, type Place } from "./events.ts";
 import { type Exchange, exchange } from "./exchange.ts";
@@ -103,6 +104,8 @@ export interface NodeClient {
   joinInfo(): Promise<JoinInfo>;
   /** Takes up to 4 s. */
   checkJoiner(request: JoinCheck): Promise<JoinChecked>;
+  /** Waits without limit: the node may have to hand over much. */
+  removeNode(node: string, confirmed: boolean): Promise<NodeRemoved>;
   createStore(name: string): Promise<StoreView>;
   vote(request: GiveVote): Promise<StoreView>;
   copiesInReach(votes: number): Promise<CopiesInReach>;
@@ -209,6 +212,11 @@ export function apiClient(door: Door, node?: string): NodeClient {
     checkJoiner: async (body) => {
       const answer = await call({ method: "POST", path: "/v1/join/check", body });
       return checked(answer, isJoinChecked, "the check");
+    },
+    removeNode: async (node, confirmed) => {
+      const body = { node, confirmed };
+      const answer = await call({ method: "POST", path: "/v1/cluster/remove", body }, false);
+      return checked(answer, isNodeRemoved, "the removal");
     },
     createStore: async (name) => {
       const answer = await call({ method: "POST", path: "/v1/store", body: { name } });

@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import type { ClusterPort } from "../api/cluster-port.ts";
 import type { JoinCheck, JoinChecked, JoinInfo } from "../api/join-info-schemas.ts";
 import type { QuorumView } from "../api/quorum-schemas.ts";
+import type { NodeRemoved } from "../api/remove-schemas.ts";
 import type { StoreView } from "../api/store-schemas.ts";
 import { VERSION } from "../api/version.ts";
 import { isHansaError } from "../errors.ts";
@@ -11,13 +12,17 @@ import type { ControlPlane } from "./control-plane.ts";
 import type { JoinerCheck } from "./joiner-check.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { quorumViewOf } from "./quorum-view.ts";
+import { type RemoveNodeParts, removeNode } from "./remove-node.ts";
 import { isHeard } from "./roster.ts";
 import type { StoreAnswers } from "./store-answers.ts";
 
 export interface ClusterAnswersOptions {
   readonly node: NodeFile;
   readonly store: Pick<StoreAnswers, "view">;
-  readonly membership: Pick<MembershipLoop, "roster" | "endpoint">;
+  readonly membership: Pick<MembershipLoop, "roster" | "endpoint" | "remembered" | "departures">;
+  readonly peers: RemoveNodeParts["peers"];
+  readonly containers: RemoveNodeParts["containers"];
+  readonly takeOver: RemoveNodeParts["takeOver"];
   readonly controlPlane: Pick<ControlPlane, "secureContext">;
   readonly joiners: JoinerCheck;
   readonly nowMs: () => number;
@@ -63,6 +68,12 @@ export class ClusterAnswers implements ClusterPort {
 
   checkJoiner(request: JoinCheck, from: string): Promise<JoinChecked> {
     return this.#options.joiners.check(request, from);
+  }
+
+  removeNode(node: string, confirmed: boolean): Promise<NodeRemoved> {
+    const { node: self, membership, peers, containers, takeOver } = this.#options;
+    const parts = { self: self.id, membership, peers, containers, takeOver };
+    return removeNode({ ...parts, quorum: () => this.quorum() }, node, confirmed);
   }
 
   /** Undefined where votes are known and none of them answers: such a node is not quorate, which is an answer. */

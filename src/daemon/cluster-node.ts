@@ -347,10 +347,10 @@ export class ClusterNode {
         store: this.#storeAnswers,
         cluster: new ClusterAnswers({
           ...{ node, store: this.#storeAnswers, membership: this.#membership, nowMs: Date.now },
-          ...{
-            controlPlane: this.#controlPlane,
-            joiners: new JoinerCheck(systemCommand, node.ports),
-          },
+          ...{ controlPlane: this.#controlPlane, peers: this.#peers },
+          joiners: new JoinerCheck(systemCommand, node.ports),
+          containers: () => this.answers.containers(),
+          takeOver: (wanted, confirmed) => this.answers.takeOver(wanted, confirmed),
         }),
         storeLoop: this.#store,
       },

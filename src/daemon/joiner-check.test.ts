@@ -26,7 +26,7 @@ class FakeNft implements Command {
   }
 }
 
-const base = 20_000 + (process.pid % 20_000);
+const base = 20_000 + (process.pid % 12_000);
 const ports = { gossip: base, overlay: base + 1, api: base + 2 };
 
 test("a host and two members find every port open both ways over loopback, and what does not arrive is told", async () => {

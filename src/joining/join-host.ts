@@ -5,7 +5,6 @@
  * copied to a file before.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type { QuorumView } from "../api/quorum-schemas.ts";
 import type { NodeClient } from "../client/node-client.ts";
 import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import { systemCommand } from "../host/command.ts";
@@ -36,6 +35,8 @@ export interface JoinRequest {
   readonly links: readonly NodeLink[] | undefined;
   readonly ports: Partial<Ports>;
   readonly fingerprint: string | undefined;
+  /** Undefined: as it comes, by the node's id. */
+  readonly votes: 0 | 1 | undefined;
   readonly force: boolean;
 }
 
@@ -48,7 +49,7 @@ export interface Joiner {
   trusts(met: Met): Promise<boolean>;
   token(met: Met): Promise<string>;
   /** The daemon of this host. */
-  readonly local: Pick<NodeClient, "quorum" | "leave">;
+  readonly local: Pick<NodeClient, "quorum" | "store" | "vote" | "leave">;
   nowMs(): number;
 }
 
@@ -105,7 +106,7 @@ export async function joinHost(
       return { ...joined, targets: [`${own}:${joined.gossipPort}`, ...joined.targets.slice(1)] };
     },
   });
-  await settle(node, joiner);
+  await settle(node, request.votes, joiner);
   return node;
 }
 
@@ -175,30 +176,35 @@ async function makeRoom(name: string, joiner: Joiner, host: ThisHost): Promise<v
 }
 
 /** Until the cluster counts this node, and its vote where it is to have one. */
-async function settle({ id, name }: NodeFile, joiner: Joiner): Promise<void> {
+async function settle(
+  { id, name }: NodeFile,
+  votes: JoinRequest["votes"],
+  joiner: Joiner,
+): Promise<void> {
   joiner.say("waiting for quorum...");
   const end = performance.now() + SETTLED_MS;
-  let seen: QuorumView | undefined;
+  let isAsked = votes === undefined;
+  let state = "no vote is heard yet";
   for (;;) {
     try {
-      seen = await joiner.local.quorum();
-      const votes = seen.members.find((each) => each.id === id)?.votes ?? 0;
-      if (seen.quorate && seen.nodes > 1 && (votes > 0 || !isVoter(id))) break;
+      const { wanted } = isAsked
+        ? await joiner.local.store()
+        : await joiner.local.vote({ node: `${id}`, vote: votes === 1 });
+      isAsked = true;
+      const { quorate, nodes, members } = await joiner.local.quorum();
+      const has = members.find((each) => each.id === id)?.votes === 1;
+      if (quorate && nodes > 1 && has === wanted.includes(id)) break;
+      state = has ? "still has a vote" : "its vote is not given yet";
     } catch (error) {
       // Until it hears of one there is no store for it.
       if (!isHansaError(error)) throw error;
+      state = codedSentence(error);
     }
     if (performance.now() > end) {
-      const state = seen === undefined ? "no vote is heard yet" : "its vote is not given yet";
-      joiner.warn(`Warning: node '${name}' is in the cluster, and ${state}; it goes on trying`);
+      joiner.warn(`Warning: node '${name}' is in the cluster, which goes on by itself: ${state}`);
       return;
     }
     await delay(LOOK_MS);
   }
   joiner.say("waiting for quorum...OK");
-}
-
-/** Who has a vote by itself. */
-function isVoter(id: NodeId): boolean {
-  return id <= 4;
 }

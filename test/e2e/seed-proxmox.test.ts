@@ -276,3 +276,179 @@ test("certificates of a host that joined are issued by the cluster's authority",
     assert.match(issuer, /prod-central/);
   }
 });
+
+function valuesOf(stdout: string, ...labels: string[]): (string | undefined)[] {
+  const { values } = sections(stdout);
+  return labels.map((label) => values.get(label));
+}
+
+test("delnode: not oneself, nobody unknown; a node that is off is gone everywhere, its vote with it", async () => {
+  const four = playground.host(4);
+  const self = await pvecm(hp1, "delnode", "host1");
+  assert.equal(self.status, 1);
+  assert.match(self.stderr, /Cannot delete myself from cluster!/);
+  const unknown = await pvecm(hp1, "delnode", "hp9");
+  assert.equal(unknown.status, 3);
+  assert.match(unknown.stderr, /Node\/IP: hp9 is not a known host of the cluster\./);
+  await four.kill();
+  await eventually("host4 is not listed any more", 30_000, async () => {
+    const { stdout } = await pvecm(hp1, "nodes");
+    return stdout.includes("host4") ? undefined : true;
+  });
+  const before = (await pvecm(hp1, "status")).stdout;
+  assert.deepEqual(valuesOf(before, "Nodes:", "Expected votes:", "Config Version:"), [
+    "3",
+    "4",
+    "4",
+  ]);
+  const asked = await hp1.exec(["hansa", "delnode", "host4"], { timeoutMs: 60_000 });
+  assert.equal(asked.status, 1, "without a terminal hansa wants --yes");
+  await must(hp1, "pvecm", "delnode", "host4");
+  for (const id of [1, 2, 3]) {
+    await eventually(`three nodes on host${id}`, 20_000, async () => {
+      const { stdout } = await pvecm(playground.host(id), "status");
+      const seen = valuesOf(stdout, "Nodes:", "Expected votes:", "Quorum:", "Config Version:");
+      if (seen.join() === "3,3,2,5") return true;
+      throw new Error(stdout);
+    });
+  }
+});
+
+test("a removed node that starts again is not let in with its old state; after hansa reset it is added anew, here without a vote", async () => {
+  const four = playground.host(4);
+  await four.boot();
+  await eventually("it knows that it is out", 60_000, async () => {
+    const { stdout } = await four.exec(["hansa", "status", "-o", "json"]);
+    const warnings: { code: string }[] = JSON.parse(stdout).warnings;
+    return warnings.some(({ code }) => code === "NODE_DEPARTED") ? true : undefined;
+  });
+  const { stdout } = await pvecm(hp1, "status");
+  assert.deepEqual(valuesOf(stdout, "Nodes:", "Expected votes:", "Config Version:"), [
+    "3",
+    "3",
+    "5",
+  ]);
+  await must(four, "hansa", "reset");
+  await must(four, "sh", "-c", `umask 077; echo ${token} > /root/token`);
+  const line = ["add", hp1.ip(), "--token-file", "/root/token", "--nodeid", "4", "--votes", "0"];
+  await must(four, "pvecm", ...line);
+  const seen = await eventually("four nodes", 20_000, async () => {
+    const { stdout: shown } = await pvecm(hp1, "status");
+    return sections(shown).rows.length === 4 ? shown : undefined;
+  });
+  assert.deepEqual(
+    valuesOf(seen, "Nodes:", "Expected votes:", "Config Version:"),
+    ["4", "3", "7"],
+    "a node, and its vote",
+  );
+  assert.equal(sections(seen).rows[3], `0x00000004          0 ${four.ip()}`);
+});
+
+test("a node that is heard leaves by itself, once no container of its is on the network", async () => {
+  const four = playground.host(4);
+  await must(
+    four,
+    "docker",
+    "run",
+    "-d",
+    "--name",
+    "guest",
+    "--network",
+    "hansa",
+    "busybox",
+    "sleep",
+    "1000",
+  );
+  await eventually("the container is known", 20_000, async () =>
+    (await must(hp1, "hansa", "ps")).includes("guest") ? true : undefined,
+  );
+  const busy = await pvecm(hp1, "delnode", "host4");
+  assert.equal(busy.status, 1);
+  assert.match(busy.stderr, /node 4 \(host4\) runs containers on the network hansa: guest/);
+  await must(four, "docker", "rm", "-f", "guest");
+  await eventually("it is removed", 30_000, async () => {
+    const { status, stderr } = await pvecm(hp1, "delnode", "host4");
+    if (status !== 0) throw new Error(stderr);
+    return true;
+  });
+  const { stdout } = await pvecm(hp1, "status");
+  assert.deepEqual(valuesOf(stdout, "Nodes:", "Config Version:"), ["3", "8"]);
+  await must(four, "hansa", "reset");
+});
+
+test("two clusters of one name in one network never mix, whoever is told to connect to whom", async () => {
+  const [five, six] = [playground.host(5), playground.host(6)];
+  await must(five, "pvecm", "create", "prod-central", "--link0", five.ip());
+  const other = await must(five, "hansa", "token", "show");
+  assert.notEqual(other, token);
+  const theirs = { stdin: `${token}\n`, timeoutMs: 120_000 };
+  const wrong = await six.exec(["pvecm", "add", five.ip(), "--link0", six.ip()], theirs);
+  assert.equal(wrong.status, 1);
+  assert.match(wrong.stderr, /\* the token is not that of the cluster at /);
+  const ours = { stdin: `${other}\n`, timeoutMs: 120_000 };
+  const added = await six.exec(["pvecm", "add", five.ip(), "--link0", six.ip()], ours);
+  assert.equal(added.status, 0, added.stdout + added.stderr);
+  await must(five, "hansa", "connect", "host1");
+  await must(hp1, "hansa", "connect", "host6");
+  await eventually("the refusal is seen", 30_000, async () => {
+    const { stdout } = await five.exec(["hansa", "status", "--connections", "-o", "json"]);
+    const rows: { error: string | null; address: string }[] = JSON.parse(stdout).connections;
+    return rows.some(({ error }) => error !== null) ? true : undefined;
+  });
+  const listed = async (host: Host) => sections((await pvecm(host, "nodes")).stdout).rows;
+  assert.deepEqual(await listed(six), [
+    "         1          1 host5",
+    "         2          1 host6 (local)",
+  ]);
+  assert.deepEqual(
+    (await listed(hp1)).map((row) => row.trim().split(/\s+/)[2]),
+    ["host1", "host2", "host3"],
+  );
+});
+
+test("a host that is a node and holds containers is refused; --force copies to a file what it was, and takes it in", async () => {
+  const six = playground.host(6);
+  await must(
+    six,
+    "docker",
+    "run",
+    "-d",
+    "--name",
+    "guest",
+    "--network",
+    "hansa",
+    "busybox",
+    "sleep",
+    "1000",
+  );
+  await must(six, "sh", "-c", `umask 077; echo ${token} > /root/token`);
+  const line = ["add", hp1.ip(), "--token-file", "/root/token"];
+  const refused = await pvecm(six, ...line);
+  assert.equal(refused.status, 1);
+  assert.match(
+    refused.stderr,
+    /\* this host is node 2 \(host6\) of the cluster prod-central already/,
+  );
+  assert.match(refused.stderr, /\* this host already has containers on the network hansa: guest/);
+  assert.ok((await pvecm(six, "nodes")).stdout.includes("host5"), "nothing was changed");
+  const forced = await pvecm(six, ...line, "--force");
+  assert.equal(forced.status, 0, forced.stdout + forced.stderr);
+  const [, file = ""] = /backup of the old node to '(.+)'/.exec(forced.stdout) ?? [];
+  assert.match(await must(six, "tar", "-tzf", file), /^hansa\/identity\.json$/m);
+  assert.equal(await must(six, "stat", "-c", "%a %U", file), "600 root");
+  assert.ok((await pvecm(six, "nodes")).stdout.includes("host1"));
+});
+
+test("a node that is cut off is not quorate: exit 2, Activity blocked, and it removes nobody", async () => {
+  await playground.part([[1], [2, 3, 4, 5, 6]]);
+  const seen = await eventually("host1 is not quorate", 30_000, async () => {
+    const { status, stdout } = await pvecm(hp1, "status");
+    return status === 2 ? stdout : undefined;
+  });
+  assert.match(seen, /^Quorate: {10}No$/m);
+  assert.match(seen, /^Quorum: {11}\d Activity blocked$/m);
+  const refused = await pvecm(hp1, "delnode", "host3");
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /are needed: no node can be removed/);
+  assert.equal((await pvecm(playground.host(2), "status")).status, 0);
+});

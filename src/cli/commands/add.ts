@@ -35,7 +35,7 @@ is already is copied to a file and reset before.`,
     {
       name: "votes",
       value: "0|1",
-      summary: "1: as it comes, nodes 1 to 4 have a vote; 0: none, for a node from 5 on",
+      summary: "in the store; default 1 for nodes 1 to 4, else 0",
     },
     { name: "force", summary: "go on in spite of what can be overridden" },
     {
@@ -75,23 +75,16 @@ export function joinRequest(words: Words): JoinRequest {
   if (fingerprint !== undefined && !/^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/.test(fingerprint)) {
     bad("fingerprint", "32 bytes in hex, as join-info shows them", fingerprint);
   }
-  const votes = values.get("votes") ?? "1";
-  if (votes !== "0" && votes !== "1") {
-    throw usage(
-      add,
-      `a node has 1 vote or none, not ${votes.slice(0, 20)}: votes have no weights here`,
-    );
-  }
-  if (votes === "0" && (id === undefined || id <= 4)) {
-    throw usage(
-      add,
-      "nodes 1 to 4 have a vote by themselves: give a node without one a --nodeid from 5 on",
-    );
+  const votes = values.get("votes");
+  if (votes !== undefined && votes !== "0" && votes !== "1") {
+    const text = `a node has 1 vote or none, not ${votes.slice(0, 20)}: votes have no weights here`;
+    throw usage(add, text);
   }
   return {
     peer: { host: target.host, port: target.port || API_PORT },
     hostName: hostname(),
     ...{ id, fingerprint, links: linksOf(words, "add"), ports: portsOf(values, "add") },
+    votes: votes === undefined ? undefined : votes === "1" ? 1 : 0,
     force: flags.has("force"),
   };
 }

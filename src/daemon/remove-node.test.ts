@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { exampleContainers } from "../api/example-answers.ts";
+import { exampleQuorum } from "../api/fake-cluster.ts";
+import { type HansaError, isHansaError } from "../errors.ts";
+import { findRemovable, type RemoveNodeParts, removeNode } from "./remove-node.ts";
+import { memberOf, rosterWith } from "./status-facts.ts";
+
+const roster = rosterWith(memberOf({ id: 2 }), memberOf({ id: 3 }));
+const gone = {
+  ...{ id: 7, name: "host7", keyFingerprint: "77777777", wireguardKey: "" },
+  endpoint: { ip: "192.0.2.7", port: 6784 },
+};
+
+function parts(changed: Partial<RemoveNodeParts> = {}): RemoveNodeParts & { taken: string[] } {
+  const taken: string[] = [];
+  return {
+    ...{ taken, self: 1 },
+    membership: { roster: () => roster, remembered: [gone], departures: [] },
+    peers: {} as RemoveNodeParts["peers"],
+    quorum: async () => exampleQuorum(),
+    containers: async () => ({ nodes: [], containers: [] }),
+    takeOver: async (node, confirmed) => {
+      taken.push(`${node} ${confirmed}`);
+      return { id: Number(node), name: "host7", addresses: 9, fixedAddresses: 0 };
+    },
+    ...changed,
+  };
+}
+
+const refused = (code: HansaError["code"], text: RegExp) => (error: unknown) => {
+  assert.ok(isHansaError(error, code), `${error}`);
+  assert.match(error.message, text);
+  return true;
+};
+
+test("a node is found by name, id and address; oneself and strangers are refused in the known sentences", () => {
+  for (const wanted of ["host7", "7", "192.0.2.7"]) {
+    assert.equal(findRemovable(wanted, 1, roster, [gone]).id, 7, wanted);
+  }
+  assert.equal(findRemovable("host3", 1, roster, [gone]).isHeard, true);
+  const find = (wanted: string) => () => findRemovable(wanted, 1, roster, [gone]);
+  assert.throws(find("1"), refused("USAGE", /^Cannot delete myself from cluster!$/));
+  assert.throws(
+    find("host9"),
+    refused("NODE_NOT_FOUND", /^Node\/IP: host9 is not a known host of the cluster\.$/),
+  );
+  const twice = () => findRemovable("host7", 1, roster, [gone, { ...gone, id: 8 }]);
+  assert.throws(twice, refused("USAGE", /nodes 7, 8 are all called host7/));
+});
+
+test("a node that is gone is taken over, only where a majority answers", async () => {
+  const quorate = parts();
+  assert.deepEqual(await removeNode(quorate, "host7", true), {
+    ...{ id: 7, name: "host7", wasHeard: false, addresses: 9, problem: null },
+  });
+  assert.deepEqual(quorate.taken, ["7 true"]);
+  const cutOff = parts({ quorum: async () => ({ ...exampleQuorum(), quorate: false }) });
+  await assert.rejects(removeNode(cutOff, "host7", true), refused("STORE_NO_QUORUM", /are needed/));
+  assert.deepEqual(cutOff.taken, []);
+});
+
+test("a node that is heard and runs containers on the network is refused, naming them", async () => {
+  const { containers } = exampleContainers();
+  const [row] = containers;
+  assert.ok(row);
+  const busy = { ...row, node: { id: 3, name: "host3" } };
+  const asked = parts({ containers: async () => ({ nodes: [], containers: [busy] }) });
+  await assert.rejects(
+    removeNode(asked, "host3", true),
+    refused("NETWORK_IN_USE", /node 3 \(host3\) runs containers on the network hansa: shop-web-1/),
+  );
+});
