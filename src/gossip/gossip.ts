@@ -123,8 +123,8 @@ export class Gossip {
   }
 
   /**
-   * Where nodes with several addresses are reached now: the address that another says, for each that differs. Questions of the last moment
-   * that went to one whose place is another now are asked again there.
+   * Where nodes with several addresses are reached now: the address that another says, for each that differs. Pings and acks of
+   * the last moment that went to one whose place is another now are sent again there.
    */
   setRoutes(routes: ReadonlyMap<string, string>): void {
     for (const { to, messages } of this.#routes.set(routes, performance.now()))

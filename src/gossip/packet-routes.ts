@@ -1,5 +1,5 @@
 /**
- * Where nodes with several addresses are reached now, and which questions may have been lost on the way that was left.
+ * Where nodes with several addresses are reached now, and which questions and answers may have been lost on the way that was left.
  *
  * Invariant: nothing is kept while no node has another place than the one it announces.
  */
@@ -10,7 +10,7 @@ import type { Endpoint } from "../values/endpoint.ts";
 const KEPT_MS = 1_000;
 const MAX_KEPT = 256;
 
-export interface Question {
+export interface AwaitedPacket {
   readonly to: Endpoint;
   readonly messages: readonly Message[];
 }
@@ -18,7 +18,7 @@ export interface Question {
 export class PacketRoutes {
   #routes: ReadonlyMap<string, string> = new Map();
   #hasChoice = false;
-  #asked: (Question & { readonly atMs: number; readonly via: string })[] = [];
+  #awaited: (AwaitedPacket & { readonly atMs: number; readonly via: string })[] = [];
 
   /** Where the node at `to` is reached. */
   of(to: Endpoint): Endpoint {
@@ -26,32 +26,33 @@ export class PacketRoutes {
     return ip === undefined ? to : { ip, port: to.port };
   }
 
-  /** A packet goes out: questions in it are kept for a moment. */
-  note({ to, messages }: Question, nowMs: number): void {
-    if (!this.#hasChoice || !messages.some(isQuestion)) return;
-    this.#asked = this.#asked.filter(({ atMs }) => nowMs - atMs < KEPT_MS).slice(-MAX_KEPT);
-    this.#asked.push({
+  /** A packet goes out: questions and answers in it are kept for a moment. */
+  note({ to, messages }: AwaitedPacket, nowMs: number): void {
+    if (!this.#hasChoice || !messages.some(isAwaited)) return;
+    this.#awaited = this.#awaited.filter(({ atMs }) => nowMs - atMs < KEPT_MS).slice(-MAX_KEPT);
+    this.#awaited.push({
       to,
-      messages: messages.filter(isQuestion),
+      messages: messages.filter(isAwaited),
       atMs: nowMs,
       via: this.of(to).ip,
     });
   }
 
-  /** Takes new routes; the questions of the last moment that went another way than they would now. */
-  set(routes: ReadonlyMap<string, string>, nowMs: number): Question[] {
+  /** Takes new routes; what of the last moment went another way than they would now. */
+  set(routes: ReadonlyMap<string, string>, nowMs: number): AwaitedPacket[] {
     this.#routes = routes;
     this.#hasChoice = routes.size > 0;
-    const moved = this.#asked.filter(
+    const moved = this.#awaited.filter(
       ({ to, via, atMs }) => nowMs - atMs < KEPT_MS && via !== this.of(to).ip,
     );
-    this.#asked = this.#asked.map((each) =>
+    this.#awaited = this.#awaited.map((each) =>
       moved.includes(each) ? { ...each, via: this.of(each.to).ip } : each,
     );
     return moved;
   }
 }
 
-function isQuestion({ type }: Message): boolean {
-  return type === "ping" || type === "indirectPing";
+/** Nobody sends these again, and a member is suspected for want of one. The two ends do not move at one time, so an answer may be lost as well. */
+function isAwaited({ type }: Message): boolean {
+  return type === "ping" || type === "indirectPing" || type === "ack" || type === "nack";
 }

@@ -99,7 +99,7 @@ export function requireOwnLinks(
   });
 }
 
-/** Throws LAUNCH_DIFFERS or TOKEN_DIFFERS when what is given differs from what an earlier launch stored. The token is checked elsewhere. */
+/** Throws LAUNCH_DIFFERS or TOKEN_DIFFERS when what is given differs from what an earlier launch stored, links apart: hosts move. The token is checked elsewhere. */
 export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): void {
   if (options.id !== stored.id) {
     const text = `invalid argument: id, required: ${stored.id} (existing), received: ${options.id}`;
@@ -115,7 +115,6 @@ export function refuseOtherLaunch(options: LaunchOptions, stored: NodeFile): voi
     ["subnet", options.subnet, stored.subnet],
     ["name", options.name, stored.name],
     ["domain", options.domain, stored.domain],
-    ["links", options.links && formatNodeLinks(options.links), formatNodeLinks(stored.links)],
     ["gossip port", options.ports?.gossip, stored.ports.gossip],
     ["overlay port", options.ports?.overlay, stored.ports.overlay],
     ["api port", options.ports?.api, stored.ports.api],

@@ -114,6 +114,22 @@ test("the same launch again is idempotent and hands its targets to the daemon; a
   await refused({ ...OPTIONS, encryption: "none" }, "LAUNCH_DIFFERS", clear);
 });
 
+test("a launch with other links keeps them, and starts the daemon anew and nothing else", async () => {
+  await launch(OPTIONS, host);
+  const pids = ["daemon", "ipam-plugin"].map((name) => pidOf(host.paths, name));
+  const strange = { ...OPTIONS, links: plainLinks(["192.0.2.77"]) };
+  await refused(strange, "USAGE", /link0, 192.0.2.77 is no address of this host/);
+  const links = [{ number: 3, address: "127.0.0.1", priority: 9 }];
+  const { already, node } = await launch({ ...OPTIONS, links }, host);
+  assert.deepEqual([already, node.links], [true, links]);
+  assert.deepEqual((await loadNodeFile(host.paths.nodeFile))?.links, links);
+  const now = ["daemon", "ipam-plugin"].map((name) => pidOf(host.paths, name));
+  assert.notEqual(now[0], pids[0]);
+  assert.equal(now[1], pids[1]);
+  await launch({ ...OPTIONS, links }, host);
+  assert.equal(pidOf(host.paths, "daemon"), now[0], "equal links change nothing");
+});
+
 test("a launch onto a stopped node starts it again with the targets added, and repairs the plugin spec", async () => {
   await launch(OPTIONS, host);
   await stopNode(host);

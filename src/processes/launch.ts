@@ -15,7 +15,7 @@ import { createIdentity, type Identity, tokenMatches } from "../identity/identit
 import { loadIdentity, saveIdentity } from "../identity/identity-file.ts";
 import { parseCidr } from "../values/cidr.ts";
 import type { NodeId } from "../values/node-id.ts";
-import type { NodeLink } from "../values/node-link.ts";
+import { formatNodeLinks, type NodeLink } from "../values/node-link.ts";
 import { dockerNetworks } from "./docker-reach.ts";
 import { neededTools, requireTools } from "./host-tools.ts";
 import { refuseOtherLaunch, requestedNode, requireOwnLinks } from "./launch-request.ts";
@@ -31,7 +31,9 @@ import { readPidFile } from "./pid-file.ts";
 import { daemonAnswers } from "./readiness.ts";
 import { startNode } from "./start-node.ts";
 import { makeDirectories } from "./start-process.ts";
+import { endProcess } from "./stop.ts";
 import { requireFreeSubnet, usedByDocker, usedByRoutes } from "./subnet-collision.ts";
+import { hasSystemd, restartUnits } from "./systemd.ts";
 import { requireFreePorts } from "./taken-ports.ts";
 import { type ThisHost, thisHost } from "./this-host.ts";
 
@@ -130,6 +132,7 @@ async function launchAgain(
     throw new HansaError("TOKEN_DIFFERS", text);
   }
   let node = stored;
+  const links = otherLinks(options, stored);
   if (runs) {
     if (options.targets.length > 0) await options.addTargets?.(options.targets);
   } else {
@@ -138,9 +141,38 @@ async function launchAgain(
     node = { ...stored, targets: [...new Set([...stored.targets, ...options.targets])] };
     if (node.targets.length > stored.targets.length) await saveNodeFile(paths.nodeFile, node);
   }
+  if (links !== undefined) node = await changeLinks(links, node, host, options.onProgress);
   await writePluginSpec(host);
   await startNode(node, host, options.onProgress);
   return { already: true, node };
+}
+
+/** The links asked for, where they are not those that the node has. Throws USAGE. */
+function otherLinks(options: LaunchOptions, stored: NodeFile): NodeFile["links"] | undefined {
+  if (options.links === undefined) return undefined;
+  const { links } = requestedNode({ ...options, subnet: stored.subnet }, stored.name);
+  if (formatNodeLinks(links) === formatNodeLinks(stored.links)) return undefined;
+  requireOwnLinks(links, networkInterfaces());
+  return links;
+}
+
+/** The daemon reads its links when it starts; containers and their traffic outlive that. */
+async function changeLinks(
+  links: NodeFile["links"],
+  known: NodeFile,
+  { paths }: ThisHost,
+  onProgress: (text: string) => void = () => undefined,
+): Promise<NodeFile> {
+  // The daemon has written targets meanwhile.
+  const node = { ...((await loadNodeFile(paths.nodeFile)) ?? known), links };
+  await saveNodeFile(paths.nodeFile, node);
+  onProgress("changing the links");
+  if (hasSystemd(paths)) await restartUnits(["daemon"], paths);
+  else {
+    const running = readPidFile(pidFile(paths, "daemon"));
+    if (running) await endProcess("daemon", running);
+  }
+  return node;
 }
 
 /** The identity of a launch that died before node.json was written is taken up again, when its token was this one. */
