@@ -21,6 +21,9 @@ import { ROUTES, type Route } from "./routes.ts";
 /** No rate is so low that one more request has to wait longer. */
 export const RETRY_AFTER_S = 1;
 export const MAX_BODY_BYTES = 1024 * 1024;
+/** A value of 1 MiB in base64. */
+const LARGE_BODY_PATH = "/v1/config/put";
+const MAX_LARGE_BODY_BYTES = 1536 * 1024;
 
 /** One change that was asked for, for the audit log. */
 export interface AuditEntry {
@@ -62,15 +65,15 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
     return requireRole(caller, role, what);
   };
   const app = new Hono();
-  app.use(
+  app.use((context, next) =>
     bodyLimit({
-      maxSize: MAX_BODY_BYTES,
+      maxSize: context.req.path === LARGE_BODY_PATH ? MAX_LARGE_BODY_BYTES : MAX_BODY_BYTES,
       onError: (context) =>
         answerError(
           context,
-          new HansaError("REQUEST_TOO_LARGE", "the request's body is longer than 1 MiB"),
+          new HansaError("REQUEST_TOO_LARGE", "the request's body is longer than it may be"),
         ),
-    }),
+    })(context, next),
   );
   for (const route of ROUTES) {
     app.on(route.method.toUpperCase(), route.path, async (context) => {

@@ -21,6 +21,10 @@ export class FakeStore implements StorePort {
   current: StoreView | undefined;
   /** Every use fails with this. */
   failure: HansaError | undefined;
+  /** How old what is read is. */
+  freshness: Pick<ConfigEntry, "stale" | "ageMs" | "reason"> = {
+    ...{ stale: false, ageMs: null, reason: null },
+  };
   readonly #entries = new Map<string, { value: string; revision: number }>();
   #revision = 1;
 
@@ -82,15 +86,15 @@ export class FakeStore implements StorePort {
   async get({ key }: ConfigKey): Promise<ConfigEntry> {
     this.#mayFail();
     const entry = this.#entries.get(key);
-    return { entry: entry ? { key, value: entry.value, revision: `${entry.revision}` } : null };
+    return { entry: entry ? textOf(key, entry) : null, ...this.freshness };
   }
 
   async list({ prefix }: ConfigPrefix): Promise<ConfigEntries> {
     this.#mayFail();
     const entries = [...this.#entries]
       .filter(([key]) => key.startsWith(prefix))
-      .map(([key, { value, revision }]) => ({ key, value, revision: `${revision}` }));
-    return { entries };
+      .map(([key, entry]) => textOf(key, entry));
+    return { entries, ...this.freshness };
   }
 
   async put({ key, value, revision }: ConfigPut): Promise<ConfigWritten> {
@@ -112,6 +116,13 @@ export class FakeStore implements StorePort {
   }
 }
 
+function textOf(
+  key: string,
+  { value, revision }: { readonly value: string; readonly revision: number },
+): ConfigEntries["entries"][number] {
+  return { key, value, encoding: "utf8", revision: `${revision}` };
+}
+
 /** Three voters of which the third is away, and a fourth that is about to have its vote. */
 export function exampleStore(name = "prod"): StoreView {
   const voter = (id: number): Pick<StoreView["voters"][number], "id" | "name" | "address"> => ({
@@ -130,5 +141,7 @@ export function exampleStore(name = "prod"): StoreView {
     term: 2,
     wanted: [1, 2, 3, 4],
     bytes: 20480,
+    stale: false,
+    copy: { revision: "12", ageMs: 3000 },
   };
 }

@@ -13,6 +13,7 @@ import type {
   Expected,
   GiveVote,
   OwnCopies,
+  ReadConfig,
   Refounded,
   Restore,
   StartVoter,
@@ -37,8 +38,8 @@ export interface StorePort {
   /** Makes the store anew; takes seconds. */
   expect(request: Expected): Promise<Refounded>;
   restore(request: Restore): Promise<Refounded>;
-  get(request: ConfigKey): Promise<ConfigEntry>;
-  list(request: ConfigPrefix): Promise<ConfigEntries>;
+  get(request: ConfigKey & ReadConfig): Promise<ConfigEntry>;
+  list(request: ConfigPrefix & ReadConfig): Promise<ConfigEntries>;
   put(request: ConfigPut): Promise<ConfigWritten>;
   remove(request: ConfigKey): Promise<ConfigWritten>;
 }

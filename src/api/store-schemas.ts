@@ -5,6 +5,8 @@ import { z } from "zod";
 const MAX_KEY = 1024;
 /** What is written at once; the store's own bound is the same. */
 const MAX_TEXT = 1024 * 1024;
+/** The same in base64. */
+const MAX_ENCODED = 4 * Math.ceil(MAX_TEXT / 3);
 
 const hexSchema = z.string().regex(/^[0-9a-f]{1,16}$/, "a member's id is hexadecimal");
 const storeIdSchema = z.string().regex(/^[0-9a-f]{1,32}$/, "a store's id is hexadecimal");
@@ -47,7 +49,15 @@ export const storeSchema = z.object({
   ),
   term: z.number().int().describe("one more with each election of a leader"),
   wanted: z.array(z.number().int()).describe("the ids of the nodes that are to have a vote"),
-  bytes: z.number().describe("on disk, of the voter that answers"),
+  bytes: z.number().nullable().describe("on disk, of the voter that answers; null where none does"),
+  stale: z.boolean().describe("no voter answers this node: as its copy has it"),
+  copy: z
+    .object({
+      revision: z.string(),
+      ageMs: z.number().describe("how long ago it was known to be the same as the store"),
+    })
+    .nullable()
+    .describe("the answering node's own copy of the whole store"),
 });
 
 /** What a voter's daemon says of its etcd to the one that leads. */
@@ -165,11 +175,20 @@ const keySchema = z
   .max(MAX_KEY)
   .describe("a path below the configuration, such as services/web");
 
+const encodingSchema = z
+  .enum(["utf8", "base64"])
+  .describe("how value stands for bytes; utf8 where they are text");
+const consistentSchema = z
+  .boolean()
+  .optional()
+  .describe("refuse rather than read from this node's copy, where no majority answers");
+
 export const configKeySchema = z.strictObject({ key: keySchema });
 export const configPrefixSchema = z.strictObject({ prefix: z.string().max(MAX_KEY) });
 export const configPutSchema = z.strictObject({
   key: keySchema,
-  value: z.string().max(MAX_TEXT),
+  value: z.string().max(MAX_ENCODED),
+  encoding: encodingSchema.optional(),
   revision: z
     .string()
     .regex(/^\d{1,19}$/)
@@ -177,9 +196,25 @@ export const configPutSchema = z.strictObject({
     .describe("written only when the key's entry has this revision; 0: when there is none"),
 });
 
-const entrySchema = z.object({ key: z.string(), value: z.string(), revision: z.string() });
-export const configEntrySchema = z.object({ entry: entrySchema.nullable() });
-export const configEntriesSchema = z.object({ entries: z.array(entrySchema) });
+export const readConfigKeySchema = configKeySchema.extend({ consistent: consistentSchema });
+export const readConfigPrefixSchema = configPrefixSchema.extend({ consistent: consistentSchema });
+
+const entrySchema = z.object({
+  key: z.string(),
+  value: z.string(),
+  encoding: encodingSchema,
+  revision: z.string(),
+});
+const freshnessSchema = {
+  stale: z.boolean().describe("read from this node's copy, because no majority answered"),
+  ageMs: z
+    .number()
+    .nullable()
+    .describe("how long ago the copy was known to be the same as the store; null where not stale"),
+  reason: z.string().nullable().describe("why it is stale"),
+};
+export const configEntrySchema = z.object({ entry: entrySchema.nullable(), ...freshnessSchema });
+export const configEntriesSchema = z.object({ entries: z.array(entrySchema), ...freshnessSchema });
 export const configWrittenSchema = z.object({
   written: z.boolean().describe("false: the entry had another revision, or there was none"),
   revision: z.string(),
@@ -200,6 +235,7 @@ export type GiveVote = z.infer<typeof giveVoteSchema>;
 export type StartVoter = z.infer<typeof startVoterSchema>;
 export type ConfigKey = z.infer<typeof configKeySchema>;
 export type ConfigPrefix = z.infer<typeof configPrefixSchema>;
+export type ReadConfig = Pick<z.infer<typeof readConfigKeySchema>, "consistent">;
 export type ConfigPut = z.infer<typeof configPutSchema>;
 export type ConfigEntry = z.infer<typeof configEntrySchema>;
 export type ConfigEntries = z.infer<typeof configEntriesSchema>;

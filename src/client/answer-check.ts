@@ -346,7 +346,8 @@ export const isStoreView: Check<StoreView> = (value): value is StoreView =>
   has(value, {
     ...{ name: isText, id: isText, generation: isNumber, configVersion: orNull(isNumber) },
     ...{ quorate: isBoolean, leader: orNull(isNodeRef) },
-    ...{ term: isNumber, bytes: isNumber },
+    ...{ term: isNumber, bytes: orNull(isNumber), stale: isBoolean },
+    copy: orNull((copy) => has(copy, { revision: isText, ageMs: isNumber })),
     wanted: listOf(isNumber),
     votes: (votes) => has(votes, { expected: isNumber, answering: isNumber, needed: isNumber }),
     voters: listOf((voter) =>
@@ -395,13 +396,15 @@ export const isRefounded: Check<Refounded> = (value): value is Refounded =>
 const isHex = (value: unknown): boolean => isText(value) && /^[0-9a-f]{1,16}$/.test(value);
 
 const isEntry = (value: unknown): boolean =>
-  has(value, { key: isText, value: isText, revision: isText });
+  has(value, { key: isText, value: isText, encoding: isText, revision: isText });
+
+const FRESHNESS = { stale: isBoolean, ageMs: orNull(isNumber), reason: orNull(isText) };
 
 export const isConfigEntry: Check<ConfigEntry> = (value): value is ConfigEntry =>
-  has(value, { entry: orNull(isEntry) });
+  has(value, { entry: orNull(isEntry), ...FRESHNESS });
 
 export const isConfigEntries: Check<ConfigEntries> = (value): value is ConfigEntries =>
-  has(value, { entries: listOf(isEntry) });
+  has(value, { entries: listOf(isEntry), ...FRESHNESS });
 
 export const isConfigWritten: Check<ConfigWritten> = (value): value is ConfigWritten =>
   has(value, { written: isBoolean, revision: isText });

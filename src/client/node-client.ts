@@ -113,8 +113,9 @@ export interface NodeClient {
   /** Takes seconds. */
   expectVotes(votes: number): Promise<Refounded>;
   restore(force: boolean): Promise<Refounded>;
-  configGet(key: string): Promise<ConfigEntry>;
-  configList(prefix: string): Promise<ConfigEntries>;
+  /** `consistent`: refused where it could only be read from the node's copy. */
+  configGet(key: string, consistent?: boolean): Promise<ConfigEntry>;
+  configList(prefix: string, consistent?: boolean): Promise<ConfigEntries>;
   configPut(request: ConfigPut): Promise<ConfigWritten>;
   configRemove(key: string): Promise<ConfigWritten>;
   /** Takes up to 10 s. */
@@ -242,12 +243,14 @@ export function apiClient(door: Door, node?: string): NodeClient {
       const request = { method: "POST", path: "/v1/store/restore", body: { force } } as const;
       return checked(await call(request, false), isRefounded, "the store");
     },
-    configGet: async (key) => {
-      const answer = await call({ method: "POST", path: "/v1/config/get", body: { key } });
+    configGet: async (key, consistent = false) => {
+      const body = { key, consistent };
+      const answer = await call({ method: "POST", path: "/v1/config/get", body });
       return checked(answer, isConfigEntry, "the configuration");
     },
-    configList: async (prefix) => {
-      const answer = await call({ method: "POST", path: "/v1/config/list", body: { prefix } });
+    configList: async (prefix, consistent = false) => {
+      const body = { prefix, consistent };
+      const answer = await call({ method: "POST", path: "/v1/config/list", body });
       return checked(answer, isConfigEntries, "the configuration");
     },
     configPut: async (body) => {

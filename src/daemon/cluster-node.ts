@@ -21,8 +21,6 @@ import type { NodeFile } from "../processes/node-file.ts";
 import type { Paths } from "../processes/paths.ts";
 import { searchPath } from "../processes/start-process.ts";
 import { storePorts } from "../processes/store-process.ts";
-import { wasNotTaken } from "../store/etcd/etcd-error.ts";
-import { NodeStore } from "../store/node-store.ts";
 import { formatIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { AddressLoop } from "./address-loop.ts";
@@ -33,7 +31,6 @@ import { ClusterContainers } from "./cluster-containers.ts";
 import { ContainerStreams } from "./container-streams.ts";
 import { ContainerWatch } from "./container-watch.ts";
 import { ControlPlane } from "./control-plane.ts";
-import { CopyDesk } from "./copy-desk.ts";
 import { DataPath } from "./data-path.ts";
 import { DockerLoop } from "./docker-loop.ts";
 import { IncomingPost } from "./incoming-post.ts";
@@ -48,15 +45,8 @@ import { PeerRequests } from "./peer-requests.ts";
 import { RingRecords } from "./ring-records.ts";
 import { heardPeers } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
-import { StoreAnswers } from "./store-answers.ts";
-import { StoreBackups } from "./store-backups.ts";
-import { StoreLoop } from "./store-loop.ts";
-import { StoreRecovery } from "./store-recovery.ts";
-import { TunnelServer } from "./store-tunnel.ts";
-import { storeWays } from "./store-ways.ts";
+import { StorePart } from "./store-part.ts";
 import { StrayLoop } from "./stray-loop.ts";
-import { VoterLead } from "./voter-lead.ts";
-import { VoterPlace } from "./voter-place.ts";
 
 export interface ClusterNodeOptions {
   readonly node: NodeFile;
@@ -85,9 +75,7 @@ export class ClusterNode {
   #joins!: JoinDesk;
   #book!: CertificateBook;
   #streams!: ContainerStreams;
-  #store!: StoreLoop;
-  #nodeStore!: NodeStore;
-  #storeAnswers!: StoreAnswers;
+  #store!: StorePart;
   /** Of all changes that anybody asks for. */
   readonly audit: AuditLog;
   /** Set when all parts are there. */
@@ -155,9 +143,12 @@ export class ClusterNode {
       tell: (key, body) => this.#membership?.post.broadcast(key, "certificates", body),
       revoked: () => this.#controlPlane?.revoked(),
     });
-    const place = await VoterPlace.load({
-      ...{ paths, identity, name: keys.memberName(node.id), ports: storePorts(node.ports) },
-      ...{ folders: searchPath(process.env), ip: this.#insideOf(node.id) },
+    this.#store = await StorePart.load({
+      ...{ self: node, logger: logger.child({ part: "store" }), changed: () => this.#changed() },
+      place: {
+        ...{ paths, identity, name: keys.memberName(node.id), ports: storePorts(node.ports) },
+        ...{ folders: searchPath(process.env), ip: this.#insideOf(node.id) },
+      },
     });
     const incoming = new IncomingPost({
       ...{ plan: this.#plan, records: this.#records, logger },
@@ -173,7 +164,7 @@ export class ClusterNode {
       identity,
       keys,
       version: BUILD,
-      store: place.record?.store,
+      store: this.#store.place.record?.store,
       path: join(paths.stateDir, "membership.json"),
       logger: logger.child({ part: "membership" }),
       rings: () => this.#records.encode(this.#addresses.entries()),
@@ -252,11 +243,7 @@ export class ClusterNode {
     this.#controlPlane = new ControlPlane({
       routing: (callerOf) => this.#forwarding.routing(callerOf),
       streams: (callerOf, admit) => this.#streams.server(callerOf, admit),
-      tunnels: (callerOf) =>
-        new TunnelServer({
-          ...{ callerOf, dial: () => place.dial() },
-          onDefect: (error) => logger.error("a way to the store failed", { error: `${error}` }),
-        }),
+      tunnels: (callerOf) => this.#store.tunnels(callerOf),
       ...{ node, identity, audit: this.audit, book: this.#book, clock: systemClock },
       logger: logger.child({ part: "api" }),
       answers: () => this.answers,
@@ -273,35 +260,9 @@ export class ClusterNode {
       logger: logger.child({ part: "joins" }),
       owners: () => this.#addresses.view().entries.filter(({ born }) => born),
     });
-    const storeLogger = logger.child({ part: "store" });
-    const lead = new VoterLead({
-      ...{ self: node.id, membership: this.#membership, peers: this.#peers, logger: storeLogger },
-      ...{ inside: (id) => this.#insideOf(id), nowMs: () => performance.now() },
-    });
-    this.#store = new StoreLoop({
-      backups: new StoreBackups(paths.stateDir),
-      ...{ self: node, place, lead, membership: this.#membership, clock: systemClock },
-      ...{ changed: () => this.#changed(), logger: storeLogger },
-    });
-    this.#nodeStore = new NodeStore({
-      wasNotTaken,
-      ways: () =>
-        storeWays({
-          ...{ self: node.id, place, membership: this.#membership, peers: this.#peers },
-          known: () => undefined,
-        }),
-    });
-    const desk = new CopyDesk({
-      ...{ self: node, place, peers: this.#peers, clock: systemClock },
-      ...{ store: this.#nodeStore, mirror: () => undefined },
-    });
-    const recovery = new StoreRecovery({
-      ...{ self: node, desk, loop: this.#store, membership: this.#membership },
-      stateDir: paths.stateDir,
-    });
-    this.#storeAnswers = new StoreAnswers({
-      ...{ desk, recovery },
-      ...{ loop: this.#store, lead, store: this.#nodeStore, membership: this.#membership },
+    this.#store.connect({
+      ...{ membership: this.#membership, peers: this.#peers },
+      inside: (id) => this.#insideOf(id),
     });
     this.#answers = this.#makeAnswers();
     await this.#controlPlane.begin();
@@ -344,15 +305,15 @@ export class ClusterNode {
         joins: this.#joins,
         book: this.#book,
         containers: this.#containers,
-        store: this.#storeAnswers,
+        store: this.#store.answers,
         cluster: new ClusterAnswers({
-          ...{ node, store: this.#storeAnswers, membership: this.#membership, nowMs: Date.now },
+          ...{ node, store: this.#store.answers, membership: this.#membership, nowMs: Date.now },
           ...{ controlPlane: this.#controlPlane, peers: this.#peers },
           joiners: new JoinerCheck(systemCommand, node.ports),
           containers: () => this.answers.containers(),
           takeOver: (wanted, confirmed) => this.answers.takeOver(wanted, confirmed),
         }),
-        storeLoop: this.#store,
+        storePart: this.#store,
       },
       ...{ plan: this.#plan, node, nodePath: paths.nodeFile, writes: this.#writes, logger },
     });
@@ -360,7 +321,6 @@ export class ClusterNode {
 
   async close(): Promise<void> {
     this.#doctor.close();
-    this.#nodeStore.close();
     await this.#store.close();
     this.#containers.close();
     await this.#controlPlane.close();
@@ -396,6 +356,7 @@ export class ClusterNode {
     this.#controlPlane.changed();
     this.#peers.changed();
     this.#containers.changed();
+    this.#store.changed();
     this.#answers.changed();
   }
 

@@ -51,7 +51,7 @@ import { sharedRun } from "./shared-run.ts";
 import { StatusFeed } from "./status-feed.ts";
 import { statusOf } from "./status-view.ts";
 import type { StoreAnswers } from "./store-answers.ts";
-import type { StoreLoop } from "./store-loop.ts";
+import type { StorePart } from "./store-part.ts";
 import type { StrayLoop } from "./stray-loop.ts";
 import { straySentences } from "./stray-warnings.ts";
 import { takeOver } from "./take-over.ts";
@@ -74,7 +74,7 @@ export interface NodeParts {
   readonly containers: ClusterContainers;
   readonly store: StoreAnswers;
   readonly cluster: ClusterAnswers;
-  readonly storeLoop: StoreLoop;
+  readonly storePart: Pick<StorePart, "loop" | "mirror">;
 }
 
 export interface NodeAnswersOptions {
@@ -177,7 +177,8 @@ export class NodeAnswers implements NodePort {
           controlPlane.problem,
           docker.problem,
           names.problem,
-          this.#parts.storeLoop.problem,
+          this.#parts.storePart.loop.problem,
+          this.#parts.storePart.mirror.problem,
         ],
       }),
     });
@@ -202,8 +203,8 @@ export class NodeAnswers implements NodePort {
 
   /** Asked again it gives the same answer: a node leaves once. */
   async leave(): Promise<Left> {
-    const { docker, addresses, membership, storeLoop } = this.#parts;
-    const unvoted = this.#farewell ? undefined : await storeLoop.leave();
+    const { docker, addresses, membership, storePart } = this.#parts;
+    const unvoted = this.#farewell ? undefined : await storePart.loop.leave();
     // Docker's network is about to be removed, and must not be made again.
     await docker.close();
     this.#farewell ??= new Farewell({

@@ -17,6 +17,7 @@ import type {
   Expected,
   GiveVote,
   OwnCopies,
+  ReadConfig,
   Refounded,
   Restore,
   StartVoter,
@@ -26,10 +27,14 @@ import type {
 import { HansaError, isHansaError } from "../errors.ts";
 import { CONFIG_VERSION_KEY, versionIn } from "../store/node-registry.ts";
 import type { NodeStore, Reached } from "../store/node-store.ts";
-import type { Entry, Found, Store, Write } from "../store/store.ts";
+import type { Found, Store } from "../store/store.ts";
+import type { NamedStore } from "../store/store-copy.ts";
+import type { StoreMirror } from "../store/store-mirror.ts";
 import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
 import { WANTED_KEY, wantedIn } from "../store/votes.ts";
+import { ConfigAnswers } from "./config-answers.ts";
 import type { CopyDesk } from "./copy-desk.ts";
+import { nodeNameIn, votesIn, votesSentence } from "./known-votes.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { StoreLoop } from "./store-loop.ts";
 import type { StoreRecovery } from "./store-recovery.ts";
@@ -42,21 +47,23 @@ export interface StoreAnswersOptions {
   readonly recovery: StoreRecovery;
   readonly lead: VoterLead;
   readonly store: Pick<NodeStore, "get" | "list" | "commit" | "read">;
+  readonly mirror: Pick<StoreMirror, "store" | "revision" | "ageMs" | "get" | "list">;
   readonly membership: Pick<MembershipLoop, "roster">;
 }
 
-/** All that users write lies below it. */
-const CONFIG = "config/";
 /** A voter answers by itself which votes there are. */
 const LIST_MS = 200;
 
 export class StoreAnswers {
   readonly #options: StoreAnswersOptions;
-  /** As they were last listed. */
-  #members: readonly StoreMember[] = [];
+  readonly #config: ConfigAnswers;
 
   constructor(options: StoreAnswersOptions) {
     this.#options = options;
+    const { store, mirror } = options;
+    this.#config = new ConfigAnswers({
+      ...{ store, mirror, inPlainWords: (error) => this.#inPlainWords(error) },
+    });
   }
 
   async create(name: string): Promise<StoreView> {
@@ -104,35 +111,33 @@ export class StoreAnswers {
     return this.#options.loop.voter();
   }
 
-  /** Throws STORE_NONE, STORE_NO_QUORUM. */
-  view(): Promise<StoreView> {
-    return this.#use((store) => store.read((reached) => this.#view(reached)));
+  /** Of a voter, also of one without a majority; where none answers, as this node's copy has it. Throws STORE_NONE, STORE_NO_QUORUM. */
+  async view(): Promise<StoreView> {
+    try {
+      return await this.#use((store) => store.read((reached) => this.#view(reached)));
+    } catch (error) {
+      const { mirror } = this.#options;
+      const isLost =
+        isHansaError(error, "STORE_NO_QUORUM") || isHansaError(error, "STORE_UNREACHABLE");
+      if (!isLost || mirror.store === undefined) throw error;
+      return this.#remembered(mirror.store);
+    }
   }
 
-  async get({ key }: ConfigKey): Promise<ConfigEntry> {
-    const { entry } = await this.#use((store) => store.get(CONFIG + key));
-    return { entry: entry ? textOf(entry) : null };
+  get(request: ConfigKey & ReadConfig): Promise<ConfigEntry> {
+    return this.#config.get(request);
   }
 
-  async list({ prefix }: ConfigPrefix): Promise<ConfigEntries> {
-    const { entries } = await this.#use((store) => store.list(CONFIG + prefix));
-    return { entries: entries.map(textOf) };
+  list(request: ConfigPrefix & ReadConfig): Promise<ConfigEntries> {
+    return this.#config.list(request);
   }
 
-  put({ key, value, revision }: ConfigPut): Promise<ConfigWritten> {
-    const bytes = new TextEncoder().encode(value);
-    return this.#write({ type: "put", key: CONFIG + key, value: bytes }, revision);
+  put(request: ConfigPut): Promise<ConfigWritten> {
+    return this.#config.put(request);
   }
 
-  remove({ key }: ConfigKey): Promise<ConfigWritten> {
-    return this.#write({ type: "remove", key: CONFIG + key }, undefined);
-  }
-
-  async #write(write: Write, revision: string | undefined): Promise<ConfigWritten> {
-    const { key } = write;
-    const conditions = revision === undefined ? [] : [{ key, revision: BigInt(revision) }];
-    const outcome = await this.#use((store) => store.commit({ conditions, writes: [write] }));
-    return { written: outcome.ok, revision: `${outcome.revision}` };
+  remove(request: ConfigKey): Promise<ConfigWritten> {
+    return this.#config.remove(request);
   }
 
   /** Throws STORE_NONE where nobody knows of a store. */
@@ -152,7 +157,6 @@ export class StoreAnswers {
       this.#version(store),
       store.get(WANTED_KEY, { consistency: "local" }),
     ]);
-    this.#members = members;
     const own = membership.roster().self.member.name;
     const nodes = lead.nodes();
     const states = await Promise.all(
@@ -192,6 +196,43 @@ export class StoreAnswers {
       wanted: wantedIn(wanted.entry?.value),
       term: Number(status.term),
       bytes: Number(status.bytes),
+      stale: false,
+      copy: this.#copy(),
+    };
+  }
+
+  /** This node's own copy of it. */
+  #copy(): StoreView["copy"] {
+    const { revision, ageMs } = this.#options.mirror;
+    return ageMs === undefined ? null : { revision: `${revision}`, ageMs: Math.round(ageMs) };
+  }
+
+  #remembered(mark: NamedStore): StoreView {
+    const { lead, membership, mirror } = this.#options;
+    const own = membership.roster().self.member.name;
+    const nodes = lead.nodes();
+    const voters = votesIn(mirror).map((member): StoreView["voters"][number] => {
+      const node = nodeOf(member, nodes);
+      return {
+        ...this.#named(member),
+        address: node ? new URL(node.peerUrl).host : "unknown",
+        hasVote: true,
+        state: node?.isHeard === true ? "silent" : "away",
+        isLocal: member.name === own,
+      };
+    });
+    return {
+      ...{ name: mark.name, id: mark.id, generation: mark.generation },
+      configVersion: versionIn(mirror.get(CONFIG_VERSION_KEY)) || null,
+      quorate: false,
+      votes: { expected: voters.length, answering: 0, needed: majorityOf(voters.length) },
+      leader: null,
+      voters: voters.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
+      wanted: wantedIn(mirror.get(WANTED_KEY)?.value),
+      term: 0,
+      bytes: null,
+      stale: true,
+      copy: this.#copy(),
     };
   }
 
@@ -215,7 +256,9 @@ export class StoreAnswers {
     const node = nodeOf(member, this.#options.lead.nodes());
     const found = [self, ...peers].find((each) => each.member.name === node?.name);
     if (found) return { id: found.metadata.id, name: found.metadata.name };
-    return { id: Number.parseInt(member.name, 10) || 0, name: member.name || "not started" };
+    const name = nodeNameIn(this.#options.mirror, member.name);
+    const id = Number.parseInt(member.name, 10) || 0;
+    return { id, name: name ?? (member.name || "not started") };
   }
 
   /** A refusal for want of a majority, with the votes that are missing. */
@@ -231,46 +274,26 @@ export class StoreAnswers {
       const isHeldTo = membership.roster().peers.some(({ metadata }) => metadata.store);
       return isHeldTo || loop.hasVote ? error : loop.noStore();
     }
-    const nodes = lead.nodes();
-    const votes = members.filter(({ isLearner }) => !isLearner);
-    const missing = votes.filter((member) => nodeOf(member, nodes)?.isHeard !== true);
-    const heard = votes.length - missing.length;
-    const needed = majorityOf(votes.length);
-    const names = missing
-      .map((member) => this.#named(member))
-      .sort((a, b) => a.id - b.id)
-      .map(({ id, name }) => `${name} (node ${id})`);
-    const named = missing.length === 0 ? "" : `; missing: ${names.join(", ")}`;
-    const text =
-      heard >= needed
-        ? `no majority of the ${votes.length} votes answered in time, though ${missing.length === 0 ? "all" : heard} are heard${named}`
-        : `${heard} of ${votes.length} votes are heard, ${needed} are needed${named}`;
+    const text = votesSentence(members, lead.nodes(), (member) => this.#named(member));
     return new HansaError("STORE_NO_QUORUM", `the store has no majority: ${text}`, {
       cause: error,
     });
   }
 
-  /** As a voter lists them now, or did when one was last asked. */
+  /** As a voter lists them now, else as the copy has them. */
   async #knownMembers(): Promise<readonly StoreMember[]> {
+    const remembered = votesIn(this.#options.mirror);
     const listed = this.#options.store
       .read(({ voters }) => voters.list())
       .catch((error: unknown) => {
         if (!isHansaError(error)) throw error;
-        return this.#members;
+        return remembered;
       });
     const waited = new Promise<readonly StoreMember[]>((resolve) => {
-      setTimeout(() => resolve(this.#members), LIST_MS).unref();
+      setTimeout(() => resolve(remembered), LIST_MS).unref();
     });
-    this.#members = await Promise.race([listed, waited]);
-    return this.#members;
+    return await Promise.race([listed, waited]);
   }
-}
-
-function textOf({ key, value, revision }: Entry): ConfigEntries["entries"][number] {
-  return {
-    ...{ key: key.slice(CONFIG.length), value: new TextDecoder().decode(value) },
-    revision: `${revision}`,
-  };
 }
 
 function stateOf(hasNoLeader: boolean, leads: boolean): StoreView["voters"][number]["state"] {

@@ -6,7 +6,8 @@
  * their keys' bytes. Invariant: what decodes is whole: a file that was torn, lengthened or damaged anywhere is refused, never half read. Pure.
  */
 import { createHash } from "node:crypto";
-import { type Entry, MAX_VALUE_BYTES, type Revision } from "./store.ts";
+import { EntryCursor, entryBytes, put, takenOrUndefined, writeEntry } from "./entry-bytes.ts";
+import type { Entry, Revision } from "./store.ts";
 import type { StoreMark } from "./voter-plan.ts";
 
 /** Which store: `id` is hex, up to 32 digits, `name` as `create` was given it. */
@@ -31,7 +32,6 @@ const VERSION = 1;
 const MAGIC = Buffer.from("HSC");
 const SUM_BYTES = 32;
 const MAX_NAME_BYTES = 255;
-const MAX_KEY_BYTES = 0xffff;
 /** Twice the store's quota. */
 const MAX_BYTES = 1024 ** 3;
 const ID = /^[0-9a-f]{1,32}$/;
@@ -78,105 +78,33 @@ export function decodeStoreCopy(bytes: Uint8Array): DecodedCopy {
   if (end < 0 || !sumOf(all.subarray(0, end)).equals(all.subarray(end))) {
     return refuse("is cut short or damaged");
   }
-  const reader = new CopyReader(all.subarray(0, end), 1 + MAGIC.length);
-  try {
-    return { ok: true, copy: reader.copy() };
-  } catch (error) {
-    // Whoever wrote it made the checksum of what no store holds; reading beyond the end is a RangeError too.
-    if (error instanceof RangeError || error instanceof TypeError) {
-      return refuse("holds what no store does");
-    }
-    throw error;
-  }
+  // Whoever wrote it may have made the checksum of what no store holds.
+  const copy = takenOrUndefined(() =>
+    readCopy(new EntryCursor(all.subarray(0, end), 1 + MAGIC.length)),
+  );
+  return copy ? { ok: true, copy } : refuse("holds what no store does");
 }
 
-/** How many bytes an entry takes in a copy. */
-function entryBytes(key: Uint8Array, value: Uint8Array): number {
-  return 2 + key.length + 4 + value.length + 8 + 8;
-}
-
-function writeEntry(bytes: Buffer, start: number, key: Buffer, entry: Entry): number {
-  const { value, revision, created } = entry;
-  if (key.length === 0 || key.length > MAX_KEY_BYTES) throw new RangeError("a key's length");
-  if (value.length > MAX_VALUE_BYTES) throw new RangeError(`the value of ${entry.key} is too long`);
-  let at = put(bytes, key, bytes.writeUInt16BE(key.length, start));
-  at = put(bytes, value, bytes.writeUInt32BE(value.length, at));
-  at = bytes.writeBigUInt64BE(revision, at);
-  return bytes.writeBigUInt64BE(created, at);
-}
-
-class CopyReader {
-  readonly #bytes: Buffer;
-  readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  #at: number;
-
-  constructor(bytes: Buffer, at: number) {
-    this.#bytes = bytes;
-    this.#at = at;
+function readCopy(cursor: EntryCursor): StoreCopy {
+  const id = cursor.text(cursor.number(1));
+  const name = cursor.text(cursor.number(1));
+  const generation = cursor.number(4);
+  if (!ID.test(id) || generation === 0) throw new RangeError("no store's mark");
+  const revision = cursor.long();
+  const takenAtMs = cursor.time();
+  const count = cursor.number(4);
+  const entries: Entry[] = [];
+  let before: Buffer | undefined;
+  for (let index = 0; index < count; index++) {
+    const key = cursor.key();
+    if (before && Buffer.compare(before, key) >= 0) throw new RangeError("keys out of order");
+    before = key;
+    const entry = cursor.entry(key);
+    if (entry.revision > revision) throw new RangeError("an entry of later");
+    entries.push(entry);
   }
-
-  copy(): StoreCopy {
-    const id = this.#string(this.#number(1));
-    const name = this.#string(this.#number(1));
-    const generation = this.#number(4);
-    if (!ID.test(id) || generation === 0) throw new RangeError("no store's mark");
-    const revision = this.#long();
-    const takenAtMs = Number(this.#long());
-    if (!Number.isSafeInteger(takenAtMs)) throw new RangeError("a time");
-    const count = this.#number(4);
-    const entries: Entry[] = [];
-    let before: Buffer | undefined;
-    for (let index = 0; index < count; index++) {
-      const key = this.#slice(this.#number(2));
-      if (key.length === 0) throw new RangeError("an empty key");
-      if (before && Buffer.compare(before, key) >= 0) throw new RangeError("keys out of order");
-      before = key;
-      const entry = this.#entry(this.#text.decode(key));
-      if (entry.revision > revision) throw new RangeError("an entry of later");
-      entries.push(entry);
-    }
-    if (this.#at !== this.#bytes.length) throw new RangeError("bytes after the last entry");
-    return { store: { id, name, generation }, revision, takenAtMs, entries };
-  }
-
-  #entry(key: string): Entry {
-    const length = this.#number(4);
-    if (length > MAX_VALUE_BYTES) throw new RangeError("a long value");
-    const value = this.#slice(length);
-    const revision = this.#long();
-    const created = this.#long();
-    if (created === 0n || created > revision) throw new RangeError("an entry's revisions");
-    return { key, value, revision, created };
-  }
-
-  #number(size: 1 | 2 | 4): number {
-    const value = this.#bytes.readUIntBE(this.#at, size);
-    this.#at += size;
-    return value;
-  }
-
-  #long(): bigint {
-    const value = this.#bytes.readBigUInt64BE(this.#at);
-    this.#at += 8;
-    return value;
-  }
-
-  #slice(length: number): Buffer {
-    const end = this.#at + length;
-    if (end > this.#bytes.length) throw new RangeError("beyond the end");
-    const part = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return part;
-  }
-
-  #string(length: number): string {
-    return this.#text.decode(this.#slice(length));
-  }
-}
-
-function put(bytes: Buffer, part: Uint8Array, at: number): number {
-  bytes.set(part, at);
-  return at + part.length;
+  cursor.end();
+  return { store: { id, name, generation }, revision, takenAtMs, entries };
 }
 
 function sumOf(bytes: Uint8Array): Buffer {

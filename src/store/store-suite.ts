@@ -60,6 +60,30 @@ export function storeSuite(title: string, world: () => StoreWorld): void {
     assert.ok((await store.list("")).entries.some(({ key }) => key === "c"));
   });
 
+  test(`${title}: hundreds of keys are listed whole, as they were at one revision`, async () => {
+    const { store } = world();
+    const keys = Array.from({ length: 300 }, (_, index) => `cc/${String(index).padStart(3, "0")}`);
+    let last = await put("cc/large", "x".repeat(2 ** 20));
+    for (let at = 0; at < keys.length; at += 100) {
+      const writes = keys
+        .slice(at, at + 100)
+        .map((key) => ({ type: "put", key, value: bytes(key) }) as const);
+      last = await store.commit({ conditions: [], writes });
+    }
+    const listed = store.list("cc/");
+    const removed = remove("cc/299");
+    const { entries, revision } = await listed;
+    assert.ok(revision >= last.revision);
+    const hasAll = revision === last.revision;
+    assert.equal(entries.length, hasAll ? 301 : 300);
+    await removed;
+    const then = await store.list("cc/", { at: last.revision });
+    assert.deepEqual(
+      then.entries.map(({ key }) => key),
+      [...keys, "cc/large"],
+    );
+  });
+
   test(`${title}: values are bytes, also none and many`, async () => {
     const { store } = world();
     const many = new Uint8Array(1024 * 1024).map((_, index) => index % 251);

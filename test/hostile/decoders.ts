@@ -47,6 +47,11 @@ import * as names from "../../src/names/name-set.ts";
 import * as control from "../../src/plugin/control-codec.ts";
 import { answeredIndex } from "../../src/relay/handshake-initiation.ts";
 import { decodeFrame, encodeFrame, FrameSplitter } from "../../src/relay/relay-frame.ts";
+import {
+  decodeJournal,
+  encodeJournalHead,
+  encodeJournalRecord,
+} from "../../src/store/mirror-journal.ts";
 import { decodeNode } from "../../src/store/node-registry.ts";
 import { decodeStoreCopy, encodeStoreCopy } from "../../src/store/store-copy.ts";
 import { decodeLogMessage } from "../../src/streams/log-message.ts";
@@ -266,6 +271,26 @@ export const DECODERS: readonly Decoder[] = [
     name: "certificates/certificate-record.ts decodeRecords",
     seeds: [CERTIFICATES],
     decode: decodeRecords,
+  },
+  {
+    name: "store/mirror-journal.ts decodeJournal",
+    seeds: [
+      Buffer.concat([
+        encodeJournalHead({ id: "a1", generation: 2 }),
+        encodeJournalRecord({ type: "current", atMs: 1.7e12, revision: 8n }),
+        encodeJournalRecord({
+          ...{ type: "changes", atMs: 1.7e12, revision: 9n },
+          changes: [
+            {
+              type: "put",
+              entry: { key: "a", value: Buffer.from("b"), revision: 9n, created: 8n },
+            },
+            { type: "remove", key: "c", revision: 9n },
+          ],
+        }),
+      ]),
+    ],
+    decode: decodeJournal,
   },
   {
     name: "store/store-copy.ts decodeStoreCopy",

@@ -1,16 +1,16 @@
 /** `hansa config`: reads and writes the cluster's configuration, which a majority of the store's votes keeps. */
-import { HansaError } from "../../errors.ts";
-import type { Command, Context, Words } from "../command.ts";
-import { documentText, formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
-import { usage } from "../parse-words.ts";
 
-const MAX_VALUE_BYTES = 1024 * 1024;
+import type { Command } from "../command.ts";
+import { get, list, put, remove } from "../config-entries.ts";
+import { OUTPUT_OPTION } from "../output/document-format.ts";
+import { usage } from "../parse-words.ts";
 
 export const config: Command = {
   name: "config",
   summary: "read and write the cluster's configuration",
-  details: `get KEY prints an entry, ls [PREFIX] the keys that begin so, put KEY [VALUE] writes one (without VALUE from standard input), rm KEY
-removes one. What put and rm report as done, a majority of the votes has on disk. --revision writes only in place of that revision, 0 where there was none.`,
+  details: `get KEY prints an entry, ls [PREFIX] the keys that begin so, put KEY [VALUE] writes one (without VALUE, or with -, from standard input), rm KEY
+removes one. An entry has at most 1 MiB, of any bytes. What put and rm report as done, a majority of the votes has on disk. Without a majority, get and ls
+read from the node's own copy, and say on standard error how old it is.`,
   operands: {
     name: "get KEY | ls [PREFIX] | put KEY [VALUE] | rm KEY",
     min: 1,
@@ -18,74 +18,42 @@ removes one. What put and rm report as done, a majority of the votes has on disk
     completes: ["get", "ls", "put", "rm"],
   },
   options: [
-    { name: "revision", value: "N", summary: "of put: only in place of this revision" },
+    {
+      name: "revision",
+      value: "N",
+      summary: "of put: only in place of this revision, 0: only where there is none",
+    },
+    {
+      name: "file",
+      value: "FILE",
+      summary: "of put: the value is what is in FILE",
+      completes: "files",
+    },
+    { name: "consistent", summary: "of get and ls: refuse rather than read from the node's copy" },
     OUTPUT_OPTION,
   ],
   asksNode: true,
-  examples: ["config put motd hello", "config get motd", "config ls services/"],
+  examples: [
+    "config put motd hello",
+    "config get motd",
+    "config ls services/",
+    "config put services/web --file web.yml",
+  ],
   async run(words, context) {
-    const [verb, ...rest] = words.operands;
-    if (verb === "get") return get(words, rest, context);
-    if (verb === "ls") return list(words, rest, context);
-    if (verb === "put") return put(words, rest, context);
-    if (verb === "rm") return remove(rest, context);
-    throw usage(config, "expected get, ls, put or rm");
+    const [verb, key, value] = words.operands;
+    const takesValue = verb === "put" && !words.values.has("file");
+    if (value !== undefined && !takesValue) throw usage(config, `${verb} takes no second word`);
+    if (verb === "ls") return list(words, key ?? "", context);
+    if (verb === undefined || !["get", "put", "rm"].includes(verb)) {
+      throw usage(config, "expected get, ls, put or rm");
+    }
+    if (key === undefined) throw usage(config, `${verb} takes a KEY`);
+    if (verb === "get") return get(words, key, context);
+    if (verb === "rm") return remove(key, context);
+    const revision = words.values.get("revision");
+    if (revision !== undefined && !/^\d{1,19}$/.test(revision)) {
+      throw usage(config, "--revision takes a whole number");
+    }
+    return put(words, key, value, context);
   },
 };
-
-async function get(
-  words: Words,
-  [key, more]: readonly string[],
-  context: Context,
-): Promise<number> {
-  if (key === undefined || more !== undefined) throw usage(config, "get takes one KEY");
-  const format = formatOf(words);
-  const { entry } = await context.client.configGet(key);
-  if (entry === null) throw new HansaError("CONFIG_NOT_FOUND", `there is no entry ${key}`);
-  if (format !== "table") context.out(await documentText(entry, format));
-  else context.out(entry.value.endsWith("\n") ? entry.value : `${entry.value}\n`);
-  return 0;
-}
-
-async function list(
-  words: Words,
-  [prefix = "", more]: readonly string[],
-  context: Context,
-): Promise<number> {
-  if (more !== undefined) throw usage(config, "ls takes one PREFIX at most");
-  const format = formatOf(words);
-  const { entries } = await context.client.configList(prefix);
-  if (format !== "table") context.out(await documentText({ entries }, format));
-  else for (const { key } of entries) context.out(`${key}\n`);
-  return 0;
-}
-
-async function put(
-  words: Words,
-  [key, given]: readonly string[],
-  context: Context,
-): Promise<number> {
-  if (key === undefined) throw usage(config, "put takes KEY and VALUE");
-  const value = given ?? (await context.readStdin(MAX_VALUE_BYTES));
-  const revision = words.values.get("revision");
-  if (revision !== undefined && !/^\d{1,19}$/.test(revision)) {
-    throw usage(config, "--revision takes a whole number");
-  }
-  const { written, revision: at } = await context.client.configPut({
-    ...{ key, value },
-    ...(revision !== undefined && { revision }),
-  });
-  if (!written) {
-    const text = `${key} is not at revision ${revision} any more: nothing was written`;
-    throw new HansaError("CONFIG_CHANGED", text);
-  }
-  context.note(`Revision ${at}`);
-  return 0;
-}
-
-async function remove([key, more]: readonly string[], context: Context): Promise<number> {
-  if (key === undefined || more !== undefined) throw usage(config, "rm takes one KEY");
-  const { revision } = await context.client.configRemove(key);
-  context.note(`Revision ${revision}`);
-  return 0;
-}

@@ -1,6 +1,7 @@
 /** `hansa store`: the store of the cluster's configuration. */
 import type { StoreView } from "../../api/store-schemas.ts";
 import type { Command, Context } from "../command.ts";
+import { sayAge } from "../config-entries.ts";
 import { documentText, formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
 import { coloured, plain } from "../output/paint.ts";
 import { storeText } from "../output/store-text.ts";
@@ -15,6 +16,10 @@ export const store: Command = {
   async run(words, context) {
     const format = formatOf(words);
     const found = await context.client.store();
+    if (found.stale && found.copy) {
+      const { ageMs } = found.copy;
+      sayAge({ stale: true, ageMs, reason: "no node with a vote answers this one" }, context);
+    }
     await showStore(found, format, context);
     return found.quorate ? 0 : 2;
   },

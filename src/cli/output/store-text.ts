@@ -1,5 +1,6 @@
 /** The store as `hansa store` shows it: its name, whether it can be changed, and a line for each voter. Pure. */
 import type { StoreView } from "../../api/store-schemas.ts";
+import { shortAge } from "../../values/short-age.ts";
 import { alignColumns } from "./align-columns.ts";
 import type { Colour, Paint } from "./paint.ts";
 
@@ -20,9 +21,14 @@ export function storeText(store: StoreView, paint: Paint): string {
     ["Quorate:", quorate ? paint("green", "Yes") : paint("red", "No")],
     ["Votes:", votesText(store)],
     ["Leader:", leader ? `${leader.name} (${leader.id})` : "none"],
-    ["Size:", `${Math.ceil(store.bytes / 1024)} KiB`],
+    ["Size:", store.bytes === null ? "unknown" : `${Math.ceil(store.bytes / 1024)} KiB`],
+    ["Copy here:", store.copy ? copyText(store.copy) : "none"],
   ].map(([label = "", value = ""]) => `${label.padEnd(17)} ${value}`);
   return `${lines.join("\n")}\n\n${votesTable(store, paint)}`;
+}
+
+function copyText({ revision, ageMs }: NonNullable<StoreView["copy"]>): string {
+  return `revision ${revision}, as of ${shortAge(ageMs / 1000)} ago`;
 }
 
 /** A line for each node that has a vote, or receives the log for one. */

@@ -31,6 +31,10 @@ type Operation = MessageInitShape<typeof RequestOpSchema>;
 const COMPARE_EQUAL = 0;
 const TARGET_MOD_REVISION = 2;
 const EVENT_DELETE = 1;
+/** Keys that are listed at once; more while their values are small. */
+const FIRST_PAGE = 16;
+const MAX_PAGE = 4096;
+const PAGE_BYTES = 1024 * 1024;
 
 export class EtcdStore implements Store {
   readonly #channel: EtcdChannel;
@@ -49,7 +53,21 @@ export class EtcdStore implements Store {
   }
 
   async list(prefix: string, options: ReadOptions = {}): Promise<Listed> {
-    const { kvs, revision } = await this.#range(rangeOf(prefix), options);
+    let range = rangeOf(prefix);
+    let limit = FIRST_PAGE;
+    const { kvs, more, revision } = await this.#range({ ...range, limit }, options);
+    // In pages: each call has a deadline, and all there is may be hundreds of megabytes.
+    for (let [page, hasMore] = [kvs, more]; hasMore; ) {
+      const size = page.reduce((sum, { value }) => sum + value.length, 0);
+      limit = size < PAGE_BYTES ? Math.min(2 * limit, MAX_PAGE) : Math.max(1, limit >> 1);
+      const last = page.at(-1)?.key ?? range.key;
+      range = { ...range, key: Uint8Array.of(...last, 0) };
+      // This voter has that revision by now.
+      const at = options.at ?? revision;
+      const next = await this.#range({ ...range, limit }, { consistency: "local", at });
+      kvs.push(...next.kvs);
+      [page, hasMore] = [next.kvs, next.more];
+    }
     return { entries: kvs.map((kv) => this.#entry(kv)), revision };
   }
 
@@ -141,20 +159,24 @@ export class EtcdStore implements Store {
   }
 
   async #range(
-    range: { readonly key: Uint8Array; readonly rangeEnd?: Uint8Array },
+    range: { readonly key: Uint8Array; readonly rangeEnd?: Uint8Array; readonly limit?: number },
     { consistency = "linearizable", at = 0n }: ReadOptions,
-  ): Promise<{ kvs: KeyValue[]; revision: Revision }> {
+  ): Promise<{ kvs: KeyValue[]; more: boolean; revision: Revision }> {
     if (at > 0n && at <= this.#base) {
       throw new HansaError("STORE_COMPACTED", `revision ${at} is of a former generation`);
     }
     const serializable = consistency === "local";
-    const { kvs, header } = await asked(
+    const { key, rangeEnd, limit = 0 } = range;
+    const { kvs, more, header } = await asked(
       this.#channel.kv.range(
-        { ...range, serializable, revision: at && at - this.#base },
+        {
+          ...{ key, limit: BigInt(limit), serializable, revision: at && at - this.#base },
+          ...(rangeEnd && { rangeEnd }),
+        },
         serializable ? ALONE : WITH_LEADER,
       ),
     );
-    return { kvs, revision: this.#outer(header?.revision) };
+    return { kvs, more, revision: this.#outer(header?.revision) };
   }
 
   #outer(revision: bigint | undefined): Revision {

@@ -1,0 +1,138 @@
+/**
+ * The node's part in the store, put together: its own vote, the way to those of others, its copy of all of it, and what the API says.
+ *
+ * Wiring only, in two steps: what lies on disk is known before gossip begins, the rest needs gossip.
+ */
+import type { IncomingMessage } from "node:http";
+import { join } from "node:path";
+import type { Caller } from "../api/caller.ts";
+import type { UpgradeServer } from "../api/node-routing.ts";
+import { systemClock } from "../host/clock.ts";
+import type { Logger } from "../host/logger.ts";
+import { wasNotTaken } from "../store/etcd/etcd-error.ts";
+import type { StoreWay } from "../store/node-store.ts";
+import { NodeStore } from "../store/node-store.ts";
+import { StoreMirror } from "../store/store-mirror.ts";
+import type { NodeId } from "../values/node-id.ts";
+import { CopyDesk } from "./copy-desk.ts";
+import type { MembershipLoop } from "./membership-loop.ts";
+import { MirrorLoop } from "./mirror-loop.ts";
+import type { PeerRequests } from "./peer-requests.ts";
+import { StoreAnswers } from "./store-answers.ts";
+import { StoreBackups } from "./store-backups.ts";
+import { StoreLoop } from "./store-loop.ts";
+import { StoreRecovery } from "./store-recovery.ts";
+import { TunnelServer } from "./store-tunnel.ts";
+import { storeWays } from "./store-ways.ts";
+import { VoterLead } from "./voter-lead.ts";
+import { VoterPlace, type VoterPlaceOptions } from "./voter-place.ts";
+
+export interface StorePartOptions {
+  readonly self: { readonly id: NodeId; readonly name: string };
+  readonly place: VoterPlaceOptions;
+  readonly logger: Logger;
+  /** There may be another problem. */
+  readonly changed: () => void;
+}
+
+export interface StoreNeeds {
+  readonly membership: MembershipLoop;
+  readonly peers: PeerRequests;
+  /** A node's address inside of the overlay. */
+  readonly inside: (id: NodeId) => string;
+}
+
+export class StorePart {
+  readonly #options: StorePartOptions;
+  readonly place: VoterPlace;
+  readonly mirror: StoreMirror;
+  #store!: NodeStore;
+  #loop!: StoreLoop;
+  #following!: MirrorLoop;
+  #answers!: StoreAnswers;
+
+  /** Throws STATE_DAMAGED. */
+  static async load(options: StorePartOptions): Promise<StorePart> {
+    const { logger, changed, place } = options;
+    const dir = join(place.paths.stateDir, "mirror");
+    const mirror = await StoreMirror.load({ dir, clock: systemClock, logger, changed });
+    return new StorePart(options, await VoterPlace.load(place), mirror);
+  }
+
+  private constructor(options: StorePartOptions, place: VoterPlace, mirror: StoreMirror) {
+    this.#options = options;
+    this.place = place;
+    this.mirror = mirror;
+  }
+
+  /** Once gossip runs; before everything else of this but `place` and `mirror`. */
+  connect({ membership, peers, inside }: StoreNeeds): void {
+    const { self, logger, changed } = this.#options;
+    const { place, mirror } = this;
+    const { stateDir } = this.#options.place.paths;
+    const lead = new VoterLead({
+      ...{ self: self.id, membership, peers, logger, inside },
+      nowMs: () => performance.now(),
+    });
+    this.#loop = new StoreLoop({
+      backups: new StoreBackups(stateDir),
+      ...{ self, place, lead, membership, clock: systemClock, changed, logger },
+    });
+    const ways = (): StoreWay[] =>
+      storeWays({
+        ...{ self: self.id, place, membership, peers },
+        known: () => mirror.store,
+      });
+    this.#store = new NodeStore({ wasNotTaken, ways });
+    this.#following = new MirrorLoop({
+      ...{ mirror, store: this.#store, clock: systemClock, logger },
+      hasWay: () => ways().length > 0,
+    });
+    const desk = new CopyDesk({
+      ...{ self, place, peers, clock: systemClock, store: this.#store },
+      mirror: () => mirror.copy(),
+    });
+    const recovery = new StoreRecovery({ self, desk, loop: this.#loop, membership, stateDir });
+    this.#answers = new StoreAnswers({
+      ...{ desk, recovery },
+      ...{ loop: this.#loop, lead, store: this.#store, mirror, membership },
+    });
+  }
+
+  get loop(): StoreLoop {
+    return this.#loop;
+  }
+
+  get answers(): StoreAnswers {
+    return this.#answers;
+  }
+
+  /** The store as this node has it. */
+  get store(): NodeStore {
+    return this.#store;
+  }
+
+  /** Serves the ways of other nodes to this one's etcd. */
+  tunnels(callerOf: (request: IncomingMessage) => Caller | undefined): UpgradeServer {
+    const { logger } = this.#options;
+    return new TunnelServer({
+      ...{ callerOf, dial: () => this.place.dial() },
+      onDefect: (error) => logger.error("a way to the store failed", { error: `${error}` }),
+    });
+  }
+
+  begin(): void {
+    this.#loop.begin();
+    this.#following.begin();
+  }
+
+  /** Nodes may be heard, or not. Cheap. */
+  changed(): void {
+    this.#following.changed();
+  }
+
+  async close(): Promise<void> {
+    this.#store.close();
+    await Promise.all([this.#following.close(), this.#loop.close()]);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * All of the store as this node last knew it: in memory for who reads, and on disk for the next daemon and for recovery.
+ *
+ * Invariants: within one generation of a store its revision only grows; what is read is the store as it was at one revision; the memory never waits for the disk,
+ * and a disk that takes nothing costs a warning.
+ */
+import { codedSentence, isHansaError } from "../errors.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Logger } from "../host/logger.ts";
+import { MirrorEntries } from "./mirror-entries.ts";
+import { type LoadedMirror, MirrorFiles } from "./mirror-files.ts";
+import { encodeJournalRecord, type JournalRecord } from "./mirror-journal.ts";
+import type { Change, Entry, Revision } from "./store.ts";
+import type { NamedStore, StoreCopy } from "./store-copy.ts";
+import { isOutlived, isSameStore } from "./store-mark.ts";
+
+export interface MirrorOptions {
+  /** Its own; made at the first write. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** There may be another problem. */
+  readonly changed: () => void;
+}
+
+/** After the last change, until what was appended is made to survive a power cut. */
+const SYNC_MS = 1000;
+/** How much older the disk may say that the mirror is, while nothing changes. */
+const NOTE_MS = 60_000;
+/** After a write that failed. */
+const RETRY_MS = 10_000;
+
+interface Held extends LoadedMirror {
+  readonly revision: Revision;
+}
+
+export class StoreMirror {
+  readonly #options: MirrorOptions;
+  readonly #files: MirrorFiles;
+  #held: Held | undefined;
+  /** Records that are not on disk yet; undefined: the whole copy is to be written. */
+  #unwritten: Buffer[] | undefined = [];
+  #writing: Promise<void> | undefined;
+  #notedAtMs = 0;
+  #problem: string | undefined;
+  #cancelSync = (): void => undefined;
+  #cancelRetry: (() => void) | undefined;
+  #closed = false;
+
+  /** Throws the system's errors, for a disk that cannot be read. */
+  static async load(options: MirrorOptions): Promise<StoreMirror> {
+    const mirror = new StoreMirror(options);
+    mirror.#held = await mirror.#files.load((reason) =>
+      options.logger.error("the mirror of the store is damaged and begun anew", { reason }),
+    );
+    mirror.#notedAtMs = mirror.#held?.currentAtMs ?? 0;
+    return mirror;
+  }
+
+  private constructor(options: MirrorOptions) {
+    this.#options = options;
+    this.#files = new MirrorFiles(options.dir);
+  }
+
+  /** Of which store it is; undefined: nothing was ever seen of any. */
+  get store(): NamedStore | undefined {
+    return this.#held?.store;
+  }
+
+  get revision(): Revision {
+    return this.#held?.revision ?? 0n;
+  }
+
+  /** How long ago the store was known to be as this says; by the wall clock, so that it holds across restarts. */
+  get ageMs(): number | undefined {
+    const held = this.#held;
+    return held && Math.max(0, this.#options.clock.wallMs() - held.currentAtMs);
+  }
+
+  /** Why it is not on disk, while that is so. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Not to be changed. */
+  get(key: string): Entry | undefined {
+    return this.#held?.entries.get(key);
+  }
+
+  /** In the order of their keys' bytes. Not to be changed. */
+  list(prefix: string): readonly Entry[] {
+    return this.#held?.entries.list(prefix) ?? [];
+  }
+
+  /** All of it, as a backup has it; undefined when nothing was ever seen. */
+  copy(): StoreCopy | undefined {
+    if (this.#held === undefined) return undefined;
+    const { store, entries, revision, currentAtMs } = this.#held;
+    return { store, revision, takenAtMs: Math.floor(currentAtMs), entries: entries.list("") };
+  }
+
+  /** The store is this from now on, and was at `atMs` by the wall clock. False, and nothing is changed, for an earlier revision of the same generation, or an earlier generation. */
+  replace(store: NamedStore, entries: readonly Entry[], revision: Revision, atMs: number): boolean {
+    const known = this.#held;
+    if (known && isOutlived(store, known.store)) return false;
+    const isSame = known !== undefined && isSameStore(store, known.store);
+    if (isSame && revision < known.revision) return false;
+    const currentAtMs = isSame ? Math.max(atMs, known.currentAtMs) : atMs;
+    this.#held = { store, entries: new MirrorEntries(entries), revision, currentAtMs };
+    this.#unwritten = undefined;
+    this.#write();
+    return true;
+  }
+
+  /** What came after `revision`, up to this one. */
+  apply(changes: readonly Change[], revision: Revision): void {
+    const held = this.#held;
+    if (held === undefined || revision <= held.revision) return;
+    held.entries.apply(changes);
+    this.#held = { ...held, revision };
+    this.#note({ type: "changes", atMs: Math.floor(held.currentAtMs), revision, changes });
+  }
+
+  /** At `atMs`, by the wall clock, the store was at `revision`. Counts when the mirror has that. */
+  confirm(revision: Revision, atMs: number): void {
+    const held = this.#held;
+    if (held === undefined || held.revision < revision || atMs <= held.currentAtMs) return;
+    this.#held = { ...held, currentAtMs: atMs };
+    if (atMs - this.#notedAtMs >= NOTE_MS) this.#noteTime();
+  }
+
+  /** It will not be confirmed for a while: the disk should know when it last was. */
+  settle(): void {
+    if (this.#held && this.#held.currentAtMs > this.#notedAtMs) this.#noteTime();
+  }
+
+  async close(): Promise<void> {
+    this.settle();
+    this.#closed = true;
+    this.#cancelSync();
+    this.#cancelRetry?.();
+    await this.#writing;
+    try {
+      await this.#files.close();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #noteTime(): void {
+    if (this.#held === undefined) return;
+    const { currentAtMs, revision } = this.#held;
+    this.#note({ type: "current", atMs: Math.floor(currentAtMs), revision });
+  }
+
+  #note(record: JournalRecord): void {
+    this.#notedAtMs = Math.max(this.#notedAtMs, record.atMs);
+    this.#unwritten?.push(encodeJournalRecord(record));
+    this.#write();
+  }
+
+  /** Writes what there is to write, unless it is being written or was refused a moment ago. */
+  #write(): void {
+    if (this.#writing !== undefined || this.#cancelRetry !== undefined) return;
+    this.#writing = this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#unwritten === undefined || this.#unwritten.length > 0) {
+        const records = this.#unwritten && Buffer.concat(this.#unwritten);
+        this.#unwritten = [];
+        if (records && this.#files.takes(records.length)) await this.#files.append(records);
+        else await this.#writeCopy();
+      }
+      this.#tell(undefined);
+      if (!this.#closed) this.#syncLater();
+    } catch (error) {
+      this.#unwritten = undefined;
+      this.#failed(error);
+      if (this.#closed) return;
+      this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => {
+        this.#cancelRetry = undefined;
+        this.#write();
+      });
+    }
+  }
+
+  async #writeCopy(): Promise<void> {
+    const copy = this.copy();
+    if (copy) await this.#files.writeCopy(copy);
+  }
+
+  #syncLater(): void {
+    this.#cancelSync();
+    this.#cancelSync = this.#options.clock.after(SYNC_MS, () => {
+      this.#files.sync().catch((error: unknown) => this.#failed(error));
+    });
+  }
+
+  #failed(error: unknown): void {
+    const said = error instanceof Error ? error.message : `${error}`;
+    const why = isHansaError(error)
+      ? codedSentence(error)
+      : `STATE_UNWRITABLE: ${this.#options.dir} cannot be written: ${said}`;
+    this.#options.logger.error("the mirror of the store cannot be written", { error: `${error}` });
+    this.#tell(`${why}, so this node's copy of the store is not kept across restarts`);
+  }
+
+  #tell(problem: string | undefined): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    this.#options.changed();
+  }
+}
