@@ -14,6 +14,7 @@ Quorate:          Yes
 Votes:            2 of 3 answer, 2 are needed; 3 votes survive 1 failure
 Leader:           host1 (1)
 Size:             20 KiB
+Copy here:        revision 12, as of 3s ago
 
 NODE               ADDRESS         VOTE     STATE
 host1 (1) (local)  10.32.0.1:9212  yes      leads
