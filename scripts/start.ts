@@ -1,5 +1,5 @@
 /**
- * The tour: builds, brings up four real Docker hosts on this machine, forms a cluster of them as the first example does, starts a
+ * The tour: builds, brings up four real Docker hosts on this machine, makes a cluster of them by create and three adds, starts a
  * container on each, shows every one reaching every other, and says how to go on. Run again, it only does what is missing.
  */
 import { spawnSync } from "node:child_process";
@@ -9,8 +9,7 @@ import { ROOT, runSteps } from "./steps.ts";
 
 const HOSTS = [1, 2, 3, 4];
 const HANSA = join(ROOT, "dist/hansa");
-const TOKEN = "my-cluster-password";
-const TARGETS = HOSTS.map((host) => `host${host}`);
+const CLUSTER = "demo";
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -18,7 +17,12 @@ function say(text: string): void {
 
 /** Runs `hansa playground …` and returns its standard output; ends the tour with the command's own words when it fails. */
 function playground(...args: string[]): string {
-  const result = spawnSync(HANSA, ["playground", ...args], { encoding: "utf8" });
+  return fed("", ...args);
+}
+
+/** The same with this on its standard input. */
+function fed(input: string, ...args: string[]): string {
+  const result = spawnSync(HANSA, ["playground", ...args], { encoding: "utf8", input });
   if (result.status !== 0) {
     process.stderr.write(`hansa playground ${args.join(" ")}\n${result.stdout}${result.stderr}`);
     process.exit(1);
@@ -61,10 +65,22 @@ if (isUp()) {
   playground("up", "4");
 }
 
-for (const host of HOSTS) {
-  const command = ["hansa", "launch", "--id", `${host}`, "--token", TOKEN, ...TARGETS];
-  say(`host${host} > ${command.join(" ")}`);
-  say(`  ${playground("x", `${host}`, ...command).trim()}`);
+/** True when the host was made a node by an earlier tour. */
+function isNode(host: number): boolean {
+  const file = "test -e /var/lib/hansa/node.json && echo node || echo none";
+  return playground("x", `${host}`, "sh", "-c", file).trim() === "node";
+}
+
+if (!isNode(1)) {
+  say(`host1 > hansa create ${CLUSTER}`);
+  playground("x", "1", "hansa", "create", CLUSTER);
+}
+const token = playground("x", "1", "hansa", "token", "show");
+for (const host of HOSTS.slice(1)) {
+  if (isNode(host)) continue;
+  say(`host${host} > hansa add host1`);
+  const steps = fed(token, "x", `${host}`, "hansa", "add", "host1");
+  say(`  ${steps.trim().split("\n").at(-1)}`);
 }
 for (const host of HOSTS) playground("x", `${host}`, "hansa", "prime");
 
@@ -92,8 +108,10 @@ for (const from of HOSTS) {
   say(`web${from} (${addresses[from - 1]}) hears: ${answers.join(", ")}`);
 }
 
-say("\nhost1 > hansa status");
-spawnSync(HANSA, ["playground", "x", "1", "hansa", "status"], { stdio: "inherit" });
+for (const line of [["status"], ["status", "--quorum"]]) {
+  say(`\nhost1 > hansa ${line.join(" ")}`);
+  spawnSync(HANSA, ["playground", "x", "1", "hansa", ...line], { stdio: "inherit" });
+}
 say(`
 Go on with, for example:
   dist/hansa playground x 2 hansa status --connections    a command on host2

@@ -35,6 +35,7 @@ import { store } from "./commands/store.ts";
 import { token } from "./commands/token.ts";
 import { top } from "./commands/top.ts";
 import { uninstall } from "./commands/uninstall.ts";
+import { updatecerts } from "./commands/updatecerts.ts";
 import { upgrade } from "./commands/upgrade.ts";
 import { version } from "./commands/version.ts";
 import { vote } from "./commands/vote.ts";
@@ -63,6 +64,7 @@ export const COMMANDS: readonly Command[] = [
   add,
   joinInfo,
   delnode,
+  updatecerts,
   store,
   nodes,
   vote,

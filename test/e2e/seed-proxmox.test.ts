@@ -378,16 +378,22 @@ test("a node that is heard leaves by itself, once no container of its is on the 
 
 test("two clusters of one name in one network never mix, whoever is told to connect to whom", async () => {
   const [five, six] = [playground.host(5), playground.host(6)];
-  await must(five, "pvecm", "create", "prod-central", "--link0", five.ip());
+  const links = (host: Host) => ["--link0", host.ip(), "--link1", host.ip(1)];
+  await must(five, "pvecm", "create", "prod-central", ...links(five));
   const other = await must(five, "hansa", "token", "show");
   assert.notEqual(other, token);
   const theirs = { stdin: `${token}\n`, timeoutMs: 120_000 };
-  const wrong = await six.exec(["pvecm", "add", five.ip(), "--link0", six.ip()], theirs);
+  const wrong = await six.exec(["pvecm", "add", five.ip(), ...links(six)], theirs);
   assert.equal(wrong.status, 1);
   assert.match(wrong.stderr, /\* the token is not that of the cluster at /);
   const ours = { stdin: `${other}\n`, timeoutMs: 120_000 };
-  const added = await six.exec(["pvecm", "add", five.ip(), "--link0", six.ip()], ours);
+  const single = await six.exec(["pvecm", "add", five.ip(), "--link0", six.ip()], ours);
+  assert.equal(single.status, 1);
+  assert.match(single.stderr, /\* link1 exists in the cluster but wasn't specified/);
+  const added = await six.exec(["pvecm", "add", five.ip(), ...links(six)], ours);
   assert.equal(added.status, 0, added.stdout + added.stderr);
+  const { peerLinks } = JSON.parse(await must(six, "pvecm", "join-info", "--decode"));
+  assert.deepEqual(peerLinks, { 0: six.ip(), 1: six.ip(1) });
   await must(five, "hansa", "connect", "host1");
   await must(hp1, "hansa", "connect", "host6");
   await eventually("the refusal is seen", 30_000, async () => {
