@@ -142,7 +142,7 @@ export class NodeDoctor {
       this.#dockerUser(),
       this.#unheldLeases(),
     ]);
-    const { warnings, ipam, connections } = await status();
+    const { warnings, ipam, connections, links } = await status();
     const relayed = connections.filter(({ backend }) => backend === "relay");
     const peers = examined.map((facts) => ({
       ...facts,
@@ -159,6 +159,7 @@ export class NodeDoctor {
       unheldLeases,
       owners: ipam.entries,
       peers,
+      links,
     };
   }
 

@@ -7,7 +7,7 @@ import { doctorSchema } from "../api/doctor-schema.ts";
 import { HansaError } from "../errors.ts";
 import { parseCidr } from "../values/cidr.ts";
 import { examine } from "./examine.ts";
-import { healthyFacts, healthyPeer } from "./example-facts.ts";
+import { healthyFacts, healthyNode, healthyPeer } from "./example-facts.ts";
 import type { Facts, PeerFacts } from "./facts.ts";
 import { FINDINGS } from "./finding-table.ts";
 
@@ -242,6 +242,19 @@ const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
       },
     ),
     ["DOCTOR_LEASE_LEAKED"],
+  ],
+  [
+    "one of two links is down",
+    healthyFacts(
+      {},
+      {
+        links: healthyNode().links.map((link) => ({
+          ...link,
+          state: link.link === 1 ? ("down" as const) : ("up" as const),
+        })),
+      },
+    ),
+    ["DOCTOR_LINK_DOWN"],
   ],
   [
     "an owner out of reach",

@@ -6,6 +6,7 @@ import { diskRoom, diskSpeed } from "./checks/disk.ts";
 import { dockerReachable, dockerUser } from "./checks/docker.ts";
 import { freePorts, nftables, privileges, programs, tunnelDevice } from "./checks/host-needs.ts";
 import { forwarding, neighbours } from "./checks/kernel-settings.ts";
+import { links } from "./checks/links.ts";
 import { checksums, paths } from "./checks/paths.ts";
 import { daemonAnswers, pluginSpec, processesAlive } from "./checks/processes.ts";
 import { subnet } from "./checks/subnet.ts";
@@ -34,6 +35,7 @@ export const CHECKS: readonly Check[] = [
   clockKept,
   clockSkew,
   paths,
+  links,
   checksums,
   leases,
   owners,

@@ -109,6 +109,14 @@ export interface NodeFacts {
     readonly reachable: boolean;
   }[];
   readonly peers: readonly PeerFacts[];
+  /** In common with each peer; "unknown" where there is only one. */
+  readonly links: readonly {
+    readonly link: number;
+    readonly own: string;
+    readonly peer: { readonly id: number; readonly name: string };
+    readonly address: string;
+    readonly state: "up" | "down" | "unknown";
+  }[];
 }
 
 /** One way: what arrived of what was sent. Sizes are of whole IP datagrams. */

@@ -67,6 +67,13 @@ export const FINDINGS = {
       "Docker did not say that it gave an address back, as when it is killed; the daemon frees such a lease when it is older than 60 s",
     mend: "wait a minute, the daemon frees it by itself; or free it at once: hansa ipam check --repair",
   },
+  DOCTOR_LINK_DOWN: {
+    title: "one of several links to a peer is down",
+    severity: "warning",
+    about:
+      "no probe passes both ways between the two addresses; the pair goes on by another link, and is lost when that one fails too",
+    mend: "see on both hosts whether the interface is up and the other address is routed to it (ip route get), and open 6783/udp and 6784/udp there",
+  },
   DOCTOR_NEIGHBOUR_TABLE_SMALL: {
     title: "the table of neighbours is small",
     severity: "warning",

@@ -41,6 +41,22 @@ for (const family of ["ipv4", "ipv6"]) {
   });
 }
 
+test("VXLAN on hosts with several links lets in all addresses of a peer, and leaves its own to the route", () => {
+  const input = vxlanOf(sampleInput(DOCKERS["docker-28"]!));
+  const peers = input.peers.map((peer) => ({
+    ...peer,
+    otherAddresses: [`198.51.100.${peer.id}`, "2001:db8::1"],
+  }));
+  const self = { ...input.self, hasSeveralLinks: true as const };
+  const { tunnel, firewall } = desiredOverlay({ ...input, self, peers });
+  assert.ok(tunnel.kind === "vxlan");
+  assert.equal(tunnel.local, "");
+  const [first] = peers;
+  for (const wanted of [`198.51.100.${first?.id}`, `198.51.100.${first?.id} . 6784`])
+    assert.ok(firewall.includes(wanted), wanted);
+  assert.ok(!firewall.includes("2001:db8::1"), "the device has one family");
+});
+
 test("Docker 29 with its iptables backend gets the rules of 28", () => {
   const of = (version: string): string =>
     describe(sampleInput({ version, firewallBackend: "iptables" }));
