@@ -21,6 +21,4 @@ test("clients that write through all nodes under splits, power cuts and kills se
   assert.ok(history.length > 100, `${history.length} operations`);
   const minority = rows.find(({ name }) => name === "split 2/2");
   assert.equal(minority?.acknowledged, 0, "two of four votes wrote");
-  const majority = rows.find(({ name }) => name.startsWith("split 3/1"));
-  assert.ok((majority?.acknowledged ?? 0) > 0, "three of four votes did not write");
 });

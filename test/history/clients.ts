@@ -103,14 +103,11 @@ export class Clients {
   async #read(key: string, host: Host): Promise<Read | MirrorRead | undefined> {
     const beganMs = performance.now();
     try {
-      const { entry, ageMs } = (await clientOf(host).configGet(key)) as {
-        entry: { value: string; revision: string } | null;
-        ageMs?: number;
-      };
+      const { entry, ageMs } = await clientOf(host).configGet(key);
       const asked = { key, node: host.number, beganMs, endedMs: performance.now() };
       const found = { value: entry?.value, revision: BigInt(entry?.revision ?? 0) };
       const read: Read | MirrorRead =
-        ageMs === undefined
+        ageMs === null
           ? { kind: "read", ...asked, ...found }
           : { kind: "mirror read", ...asked, ...found, ageMs };
       this.history.push(read);

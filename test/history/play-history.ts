@@ -37,7 +37,7 @@ export interface PlayOptions {
 
 const CALM_MS = 120_000;
 
-/** Throws when the store takes no writes two minutes after a fault was mended. */
+/** Throws when the store takes no writes two minutes after a fault was mended, or after one that leaves a majority of the votes. */
 export async function playHistory({
   world,
   faults,
@@ -53,6 +53,8 @@ export async function playHistory({
       await fault.begin(world);
       const doneMs = performance.now();
       await pause(fault.lastsMs);
+      // Votes that are left go on by themselves, and not only once all is mended.
+      if (fault.leavesMajority) await untilWritten(clients, doneMs);
       const mendedMs = performance.now();
       await fault.mend(world);
       await untilWritten(clients, performance.now());
