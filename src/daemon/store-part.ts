@@ -128,6 +128,7 @@ export class StorePart {
 
   /** Nodes may be heard, or not. Cheap. */
   changed(): void {
+    this.#loop.changed();
     this.#following.changed();
   }
 
