@@ -607,6 +607,13 @@ export const ERRORS = {
     exit: 1,
     status: 410,
   },
+  STORE_DAMAGED: {
+    title: "etcd does not open its data",
+    cause: "the files of this node's vote were damaged, by its disk or by hand",
+    hint: "where the other votes are a majority the node begins anew by itself; else, with the other votes back or gone for ever: hansa expected N, which takes the newest copy in reach, or hansa restore FILE",
+    exit: 1,
+    status: 500,
+  },
   STORE_EXISTS: {
     title: "there is a store already",
     cause: "a cluster has one store, and a node that is heard, or this one, has a vote in it",

@@ -105,6 +105,7 @@ const copySchema = z.object({
   takenAtMs: z.number().describe("milliseconds since 1970: when the store was last known to be so"),
   entries: z.number().int(),
   voters: z.array(z.string()).describe("the members with a vote, by their names in gossip"),
+  hasGrown: z.boolean().describe("the store had a second vote once"),
 });
 
 /** What a node says of its copies to another one. */

@@ -369,6 +369,7 @@ const isCopy = (value: unknown): boolean =>
     ...{ source: (source) => source === "voter" || source === "mirror", store: isNamedStore },
     revision: (revision) => isText(revision) && /^\d{1,19}$/.test(revision),
     ...{ takenAtMs: isNumber, entries: isNumber, voters: listOf(isText) },
+    hasGrown: isBoolean,
   });
 
 const isNamedStore = (value: unknown): boolean =>

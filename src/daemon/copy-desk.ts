@@ -179,8 +179,8 @@ function described(
   source: Source,
   node: Node,
 ): CopyInReach {
-  const { voters } = givenIn(entries.find(({ key }) => key === GIVEN_KEY)?.value);
-  return { node, source, store, revision, takenAtMs, entries: entries.length, voters };
+  const given = givenIn(entries.find(({ key }) => key === GIVEN_KEY)?.value);
+  return { node, source, store, revision, takenAtMs, entries: entries.length, ...given };
 }
 
 function shown({ node: _, revision, ...rest }: CopyInReach): OwnCopies["copies"][number] {

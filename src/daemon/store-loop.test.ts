@@ -5,8 +5,8 @@ import { ManualClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
 import { memberOf, rosterWith } from "./status-facts.ts";
-import type { StoreBackups } from "./store-backups.ts";
 import { StoreLoop } from "./store-loop.ts";
+import type { StoreRetreat } from "./store-retreat.ts";
 import type { VoterLead } from "./voter-lead.ts";
 import type { VoterPlace } from "./voter-place.ts";
 
@@ -29,7 +29,9 @@ function loopOf(record: VoterRecord | undefined, stores: readonly (string | unde
     place: place as unknown as VoterPlace,
     lead: {} as VoterLead,
     membership: { roster: () => roster, setStore: () => undefined },
-    backups: {} as StoreBackups,
+    damage: { clear: () => undefined, look: async () => undefined },
+    retreat: {} as StoreRetreat,
+    rivals: { heir: undefined, heirOfAnother: async () => undefined },
     clock: new ManualClock(),
     changed: () => undefined,
     logger: silentLogger,
@@ -63,10 +65,10 @@ test("two stores among the nodes are warned of, by who has a vote and by who has
   assert.equal(loopOf({ version: 1, store: OWN }, ["a1", undefined]).loop.problem, undefined);
   assert.equal(
     loopOf({ version: 1, store: OWN }, ["a1", "b2"]).loop.problem,
-    "STORE_OTHER: node 3 (host3) has a vote in another store than this node",
+    "STORE_OTHER: node 3 (host3) has a vote in another store (b2) than this node (a1)",
   );
   assert.equal(
     loopOf(undefined, ["a1", "b2"]).loop.problem,
-    "STORE_OTHER: node 3 (host3) has a vote in another store than others",
+    "STORE_OTHER: node 3 (host3) has a vote in another store (b2) than others (a1)",
   );
 });

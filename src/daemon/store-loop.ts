@@ -10,8 +10,9 @@ import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { firstCommit } from "../store/node-registry.ts";
+import type { StoreStatus } from "../store/store.ts";
 import type { NamedStore, StoreCopy } from "../store/store-copy.ts";
-import { isOutlived, isSameStore } from "../store/store-mark.ts";
+import { isSameStore } from "../store/store-mark.ts";
 import { requireStoreName } from "../store/store-name.ts";
 import { FIRST_VOTERS } from "../store/voter-plan.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
@@ -19,7 +20,9 @@ import type { NodeId } from "../values/node-id.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { isHeard } from "./roster.ts";
 import { SerialQueue } from "./serial-queue.ts";
-import type { StoreBackups } from "./store-backups.ts";
+import type { StoreDamage } from "./store-damage.ts";
+import type { StoreRetreat } from "./store-retreat.ts";
+import type { StoreRivals } from "./store-rivals.ts";
 import { untilLed } from "./until-led.ts";
 import type { VoterLead } from "./voter-lead.ts";
 import type { VoterPlace } from "./voter-place.ts";
@@ -29,7 +32,9 @@ export interface StoreLoopOptions {
   readonly place: VoterPlace;
   readonly lead: VoterLead;
   readonly membership: Pick<MembershipLoop, "roster" | "setStore">;
-  readonly backups: StoreBackups;
+  readonly retreat: StoreRetreat;
+  readonly damage: Pick<StoreDamage, "clear" | "look">;
+  readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
   readonly clock: Clock;
   /** There may be another problem. */
   readonly changed: () => void;
@@ -39,8 +44,6 @@ export interface StoreLoopOptions {
 const LOOK_MS = 500;
 /** Starts and elections are no trouble. */
 const TROUBLE_MS = 5000;
-/** How long status tells where a former store was put. */
-const SAID_MS = 24 * 3_600_000;
 const NO_LEADER =
   "STORE_NO_QUORUM: no majority of the store's votes reaches this node: the configuration cannot be changed (hansa store)";
 /** After a step, or while a learner catches up. */
@@ -53,8 +56,6 @@ export class StoreLoop {
   #cancel = (): void => undefined;
   #closed = false;
   #said: string | undefined;
-  /** Where a former store was put, and since when. */
-  #outlived: { readonly sinceMs: number; readonly sentence: string } | undefined;
   #told: string | undefined;
   /** Since when its etcd does not serve, or knows of no leader, by the monotonic clock; and which of both. */
   #trouble: { readonly sinceMs: number; readonly sentence: string } | undefined;
@@ -86,17 +87,12 @@ export class StoreLoop {
 
   /** Who is heard may be others: where one holds to a later generation of the store, ours is served to nobody from this moment on. */
   changed(): void {
-    const { place, membership } = this.#options;
-    const own = place.record?.store;
-    if (own === undefined || place.isFenced) return;
-    const newer = membership
-      .roster()
-      .peers.find(
-        (peer) => isHeard(peer) && peer.metadata.store && isOutlived(own, peer.metadata.store),
-      );
-    if (newer === undefined) return;
+    const { place } = this.#options;
+    if (place.record === undefined || place.isFenced) return;
+    const heir = this.#options.rivals.heir;
+    if (heir === undefined) return;
     place.isFenced = true;
-    const { id, name, store } = newer.metadata;
+    const { id, name, store } = heir.metadata;
     this.#options.logger.warn("the store was made anew elsewhere", {
       ...{ by: id, name, generation: store?.generation },
     });
@@ -106,8 +102,8 @@ export class StoreLoop {
   /** Makes the store anew, as `store`, with this node's vote alone and what `copy` has. Throws as `VoterPlace.refound`. */
   refound(store: NamedStore, copy: StoreCopy): Promise<void> {
     return this.#inTurn(async () => {
-      const { place, membership, logger } = this.#options;
-      const data = await this.#backUp(false);
+      const { place, retreat, membership, logger } = this.#options;
+      const data = await retreat.backUpBefore();
       await place.refound(store, copy, data);
       membership.setStore({ id: store.id, generation: store.generation });
       logger.warn("the store was made anew from a copy", {
@@ -174,7 +170,7 @@ export class StoreLoop {
 
   /** What `status` is to warn of. */
   get problem(): string | undefined {
-    const { place, membership, clock } = this.#options;
+    const { place, membership, retreat, clock } = this.#options;
     const own = place.record?.store.id;
     const holders = membership
       .roster()
@@ -182,11 +178,11 @@ export class StoreLoop {
     const first = own ?? holders[0]?.metadata.store?.id;
     const other = holders.find(({ metadata }) => metadata.store?.id !== first);
     if (other) {
-      const { id, name } = other.metadata;
-      return `STORE_OTHER: node ${id} (${name}) has a vote in another store than ${own === undefined ? "others" : "this node"}`;
+      const { id, name, store } = other.metadata;
+      const whose = own === undefined ? `others (${first})` : `this node (${own})`;
+      return `STORE_OTHER: node ${id} (${name}) has a vote in another store (${store?.id}) than ${whose}`;
     }
-    const outlived = this.#outlived;
-    if (outlived && clock.monotonicMs() - outlived.sinceMs < SAID_MS) return outlived.sentence;
+    if (retreat.sentence !== undefined) return retreat.sentence;
     const trouble = this.#trouble;
     const isLasting = trouble && clock.monotonicMs() - trouble.sinceMs > TROUBLE_MS;
     return isLasting ? trouble.sentence : undefined;
@@ -281,29 +277,47 @@ export class StoreLoop {
 
   /** True when something was done or is under way. Says what fails once, until it is something else. */
   async #look(): Promise<boolean> {
-    const { place, lead, logger } = this.#options;
+    const { place, lead, retreat, damage, clock, logger } = this.#options;
     if (place.record === undefined) return false;
     try {
-      if (place.isFenced) return await this.#putAway();
-      if (place.record.filling) return await this.#fill();
-      if (place.isLost) return await this.#giveUp();
+      if (place.record.filling && !place.isFenced) return await this.#fill();
+      if (place.isFenced) await retreat.putAway();
+      else if (place.isLost) await retreat.giveUp();
+      if (place.record === undefined) return false;
       await place.keep();
       const link = await place.link();
       const status = await link?.store.status();
+      damage.clear();
       await place.settle();
       this.#note(status?.leader === undefined ? NO_LEADER : undefined);
       const isLeading = status !== undefined && status.leader === status.member;
-      const busy = link && isLeading ? await lead.lead(link, status, place.record.store) : false;
+      if (status) await this.#giveWay(status);
+      const busy =
+        link && isLeading && !place.isFenced
+          ? await lead.lead(link, status, place.record.store)
+          : false;
       this.#said = undefined;
       return busy;
     } catch (error) {
       if (!isHansaError(error)) throw error;
       const sentence = codedSentence(error);
-      if (isHansaError(error, "STORE_UNREACHABLE")) this.#note(sentence);
+      if (isHansaError(error, "STORE_UNREACHABLE")) {
+        this.#note((await damage.look(clock.monotonicMs())) ?? sentence);
+      }
       if (sentence !== this.#said) logger.warn("the store waits", { why: sentence });
       this.#said = sentence;
       return false;
     }
+  }
+
+  /** Where two stores were made apart, one of them may be ours to put away. */
+  async #giveWay(status: StoreStatus): Promise<void> {
+    const { place, rivals, logger } = this.#options;
+    const heir = await rivals.heirOfAnother(status);
+    if (heir === undefined) return;
+    place.isFenced = true;
+    const { id, name } = heir.metadata;
+    logger.warn("this node's store gives way to another one", { of: id, name });
   }
 
   #tell(): void {
@@ -326,53 +340,6 @@ export class StoreLoop {
     const { record } = place;
     if (record) membership.setStore({ id: record.store.id, generation: record.store.generation });
     return true;
-  }
-
-  /** What it has goes into a file; then it is as a node that never had a vote. */
-  async #putAway(): Promise<boolean> {
-    const { place, membership, logger, clock } = this.#options;
-    const own = place.record?.store;
-    await place.fence();
-    const path = await this.#backUp();
-    await place.end();
-    membership.setStore(undefined);
-    if (own && path !== undefined) {
-      const text = `what this node had of the store ${own.name}, generation ${own.generation}, was put into ${path}`;
-      this.#outlived = { sentence: `STORE_OUTLIVED: ${text}`, sinceMs: clock.monotonicMs() };
-      logger.warn("the former store was put away", { path, generation: own.generation });
-    }
-    return false;
-  }
-
-  /** Into a file what its etcd has, and where that does not answer, its data as it lies. Returns the path; without `isMoved`
-   * only that to which the data is still to be moved. Undefined where there is nothing. */
-  async #backUp(isMoved = true): Promise<string | undefined> {
-    const { place, backups, clock, logger } = this.#options;
-    const nowMs = clock.wallMs();
-    const own = place.record?.store;
-    if (own === undefined || place.record?.filling) return undefined;
-    try {
-      const copy = await place.copy(nowMs);
-      const path = copy && (await backups.write(copy, nowMs));
-      return isMoved ? path : undefined;
-    } catch (error) {
-      if (!isHansaError(error) || isHansaError(error, "STATE_UNWRITABLE")) throw error;
-      const path = await backups.place(own, nowMs, "etcd");
-      if (isMoved) await place.moveData(path);
-      logger.warn("etcd does not answer: its data is kept as it lies", {
-        ...{ why: codedSentence(error), path },
-      });
-      return path;
-    }
-  }
-
-  /** This voter's data is gone: who leads takes its vote away and lets it begin anew, because the node names no store any more. */
-  async #giveUp(): Promise<boolean> {
-    const { place, membership, logger } = this.#options;
-    logger.error("the data of the store is gone from this node", { store: place.record?.store.id });
-    await place.end();
-    membership.setStore(undefined);
-    return false;
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

@@ -20,8 +20,11 @@ import { MirrorLoop } from "./mirror-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
 import { StoreAnswers } from "./store-answers.ts";
 import { StoreBackups } from "./store-backups.ts";
+import { StoreDamage } from "./store-damage.ts";
 import { StoreLoop } from "./store-loop.ts";
 import { StoreRecovery } from "./store-recovery.ts";
+import { StoreRetreat } from "./store-retreat.ts";
+import { StoreRivals } from "./store-rivals.ts";
 import { TunnelServer } from "./store-tunnel.ts";
 import { storeWays } from "./store-ways.ts";
 import { VoterLead } from "./voter-lead.ts";
@@ -74,8 +77,23 @@ export class StorePart {
       ...{ self: self.id, membership, peers, logger, inside },
       nowMs: () => performance.now(),
     });
+    const retreat = new StoreRetreat({
+      ...{ place, backups: new StoreBackups(stateDir), membership, clock: systemClock, logger },
+    });
+    const rivals = new StoreRivals({
+      ...{ self: self.id, place, membership },
+      ask: async (other) => {
+        const { copies, isQuorate } = await desk.of(other);
+        const hasGrown = copies.some((copy) => copy.source === "voter" && copy.hasGrown);
+        return { hasGrown, isQuorate };
+      },
+    });
+    const damage = new StoreDamage({
+      ...{ place, retreat, logger },
+      hasMajority: () => rivals.hasMajority(),
+    });
     this.#loop = new StoreLoop({
-      backups: new StoreBackups(stateDir),
+      ...{ retreat, rivals, damage },
       ...{ self, place, lead, membership, clock: systemClock, changed, logger },
     });
     const ways = (): StoreWay[] =>

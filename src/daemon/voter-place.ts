@@ -11,6 +11,7 @@ import { HansaError, isHansaError } from "../errors.ts";
 import { atomicWrite, ensureDir, readIfExists } from "../host/files.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Paths } from "../processes/paths.ts";
+import { storeLog } from "../processes/store-log.ts";
 import { type StoreFiles, type StorePorts, storeFiles } from "../processes/store-process.ts";
 import {
   endStoreProcess,
@@ -213,6 +214,11 @@ export class VoterPlace {
     const { store } = await this.#connected();
     const { entries, revision } = await store.list("", { consistency: "local" });
     return { store: record.store, revision, takenAtMs: nowMs, entries };
+  }
+
+  /** What its etcd said, after the first `from` bytes. */
+  log(from = 0): ReturnType<typeof storeLog> {
+    return storeLog(this.#options.paths, from);
   }
 
   /** Moves its data, which cannot be read any more, out of the way: to `path`. */

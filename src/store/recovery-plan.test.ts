@@ -19,6 +19,7 @@ function copy(id: number, different: Partial<CopyInReach> = {}): CopyInReach {
   return {
     ...{ node: { id, name: `host${id}` }, source: "voter", revision: 7n, takenAtMs: 0, entries: 3 },
     ...{ store: { id: LINEAGE, name: "prod", generation: 1 }, voters: [1, 2, 3].map(member) },
+    hasGrown: true,
     ...different,
   };
 }

@@ -23,6 +23,8 @@ export interface CopyInReach {
   readonly entries: number;
   /** Members with a vote, by their names in gossip, as the copy says. */
   readonly voters: readonly string[];
+  /** The store had a second vote once. */
+  readonly hasGrown: boolean;
 }
 
 export interface RecoveryFacts {

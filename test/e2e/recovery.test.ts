@@ -116,3 +116,40 @@ test("a backup is restored on one host, and the others follow", async () => {
     assert.equal(await must(host, "hansa", "config", "get", "motd"), "before", host.name);
   }
 });
+
+test("a minority made anew while the majority lives apart: healed, the majority's store is put away, into files, and what the minority wrote stays", async () => {
+  const former = (await store(one)).generation;
+  await playground.part([[1], [2, 3]]);
+  await alone(one);
+  await must(one, "hansa", "expected", "1", "--yes");
+  await must(one, "hansa", "config", "put", "side", "one");
+  await must(two, "hansa", "config", "put", "side", "two");
+  await playground.heal();
+  await settled(one, 3, former + 1);
+  for (const host of [one, two, three]) {
+    assert.equal(await must(host, "hansa", "config", "get", "side"), "one", host.name);
+  }
+  // What the majority acknowledged is lost to the store, and in the files.
+  for (const host of [two, three]) {
+    const file = await must(
+      host,
+      "sh",
+      "-c",
+      `ls -t /var/lib/hansa/backups/prod-g${former}-* | head -1`,
+    );
+    assert.match(await must(host, "cat", file), /config\/side.{1,30}two/s);
+  }
+});
+
+test("a voter whose etcd does not open its data begins anew by itself, and the data is kept", async () => {
+  const { generation } = await settled(one, 3, (await store(one)).generation);
+  const damage =
+    "dd if=/dev/urandom of=$(ls /var/lib/hansa/store/data*/member/wal/*.wal | head -1) bs=4096 count=1 conv=notrunc; kill -9 $(pgrep -x etcd)";
+  await must(three, "sh", "-c", damage);
+  await eventually("its data is put away", 90_000, async () => {
+    const { stdout } = await three.exec(["sh", "-c", "ls -d /var/lib/hansa/backups/*.etcd"]);
+    return stdout === "" ? undefined : true;
+  });
+  await settled(three, 3, generation);
+  assert.equal(await must(three, "hansa", "config", "get", "side"), "one");
+});
