@@ -81,10 +81,11 @@ export class LinkLoop {
     return this.#peers.get(peer)?.common[0]?.theirs;
   }
 
-  /** Each address of a peer that is not where it is reached now, and that place. */
+  /** Each address of a peer that is heard and is not reached there now, and that place. Another may have the address of one that is dead. */
   routes(): Map<string, string> {
     const routes = new Map<string, string>();
     for (const [peer, { node }] of this.#peers) {
+      if (!isHeard(node)) continue;
       const to = this.addressOf(peer);
       if (to === undefined) continue;
       const addresses = node.metadata.links.map(({ address }) => address);
