@@ -14,6 +14,7 @@ import { formationRows } from "./formation.ts";
 import { hostCutSeconds } from "./host-cut.ts";
 import { addressRequests, pairsWithLeases } from "./ipam-plugin.ts";
 import { membershipRows } from "./membership/membership-rows.ts";
+import { mirrorRows } from "./mirror.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
 import { throughputRows } from "./throughput.ts";
 
@@ -32,6 +33,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   api: { on: "cluster", rows: (playground) => apiReadRows(playground, 3) },
   containers: { on: "cluster", rows: (playground) => containerRows(playground, 100) },
   throughput: { on: "nothing", rows: () => throughputRows(3) },
+  mirror: { on: "nothing", rows: mirrorRows },
   // In short; `npm run bench -- membership` has all sizes and more rounds.
   membership: {
     on: "nothing",

@@ -87,7 +87,9 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
         if (route.stream !== undefined) {
           const after = lastEventId(context.req.header("last-event-id"));
           return eventStream(
-            route.stream(node, context.req.raw.signal, holderOf(asker), after),
+            route.stream(node, context.req.raw.signal, holderOf(asker), after, (name) =>
+              context.req.query(name),
+            ),
             after,
           );
         }

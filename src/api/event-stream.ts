@@ -5,6 +5,8 @@
  * that is cut off. A value that many readers are told is written as JSON once, and has one id for all of them. An id is good on the node and in the
  * life of the daemon that gave it, and nowhere else is it taken for one.
  */
+import { type HansaError, isHansaError } from "../errors.ts";
+
 /** Between two signs of life. */
 const BEAT_MS = 2_000;
 /** After so long without one a reader takes the other side for gone. */
@@ -65,7 +67,13 @@ export function eventStream(values: AsyncIterable<object>, after?: string): Resp
     async pull(controller) {
       next ??= outstanding(iterator.next());
       await settledWithin(next, BEAT_MS);
-      if (next.failure) throw next.failure.error;
+      if (next.failure) {
+        const { error } = next.failure;
+        if (!isHansaError(error)) throw error;
+        controller.enqueue(failureEvent(error));
+        controller.close();
+        return;
+      }
       const { result } = next;
       if (result === undefined) {
         controller.enqueue(BEAT);
@@ -87,6 +95,12 @@ export function eventStream(values: AsyncIterable<object>, after?: string): Resp
   return new Response(body, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
   });
+}
+
+/** Why nothing more comes; a client throws it. */
+function failureEvent({ code, message, hint }: HansaError): Uint8Array {
+  const data = JSON.stringify({ error: { code, message, hint } });
+  return encoder.encode(`event: error\ndata: ${data}\n\n`);
 }
 
 function eventOf(value: object): StreamEvent {

@@ -4,6 +4,8 @@ import type { StorePort } from "./store-port.ts";
 import type {
   ConfigEntries,
   ConfigEntry,
+  ConfigEvent,
+  ConfigHistory,
   ConfigKey,
   ConfigPrefix,
   ConfigPut,
@@ -95,6 +97,22 @@ export class FakeStore implements StorePort {
       .filter(([key]) => key.startsWith(prefix))
       .map(([key, entry]) => textOf(key, entry));
     return { entries, ...this.freshness };
+  }
+
+  async history({ key }: ConfigKey): Promise<ConfigHistory> {
+    this.#mayFail();
+    const entry = this.#entries.get(key);
+    if (!entry) return { changes: [], whole: true };
+    return { changes: [{ type: "put", ...textOf(key, entry), seenAtMs: null }], whole: true };
+  }
+
+  async *watch(prefix: string): AsyncIterable<ConfigEvent> {
+    this.#mayFail();
+    const begin = { missed: false, waitsFor: null };
+    yield { ...begin, revision: `${this.#revision}`, changes: [] };
+    const { entries } = await this.list({ prefix });
+    const changes = entries.map((entry) => ({ type: "put", ...entry }) as const);
+    yield { ...begin, revision: `${this.#revision}`, changes };
   }
 
   async put({ key, value, revision }: ConfigPut): Promise<ConfigWritten> {

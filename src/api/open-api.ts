@@ -88,6 +88,11 @@ function operation(route: Route): object {
     operationId: route.operation,
     summary: route.summary,
     "x-hansa-role": route.role,
+    ...(route.query && {
+      parameters: Object.entries(route.query).map(([name, description]) => ({
+        ...{ name, in: "query", required: false, description, schema: { type: "string" } },
+      })),
+    }),
     ...(route.request === undefined
       ? {}
       : { requestBody: { required: true, content: json(schema(route.request, "input")) } }),

@@ -32,7 +32,11 @@ export interface Route {
     who: string,
     /** The id of the last event that the reader has, for feeds that are an EventLog. */
     after: string | undefined,
+    /** What stands in the address's query. */
+    query: (name: string) => string | undefined,
   ) => AsyncIterable<object>;
+  /** Names and meanings of what may stand in the address's query. */
+  readonly query?: Readonly<Record<string, string>>;
 }
 
 /** Who reads changes nothing. */

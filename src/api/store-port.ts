@@ -2,6 +2,7 @@
 import type {
   ConfigEntries,
   ConfigEntry,
+  ConfigHistory,
   ConfigKey,
   ConfigPrefix,
   ConfigPut,
@@ -40,6 +41,9 @@ export interface StorePort {
   restore(request: Restore): Promise<Refounded>;
   get(request: ConfigKey & ReadConfig): Promise<ConfigEntry>;
   list(request: ConfigPrefix & ReadConfig): Promise<ConfigEntries>;
+  history(request: ConfigKey): Promise<ConfigHistory>;
+  /** Throws API_WATCHERS_MANY at once. */
+  watch(prefix: string, after: string | undefined, signal: AbortSignal): AsyncIterable<object>;
   put(request: ConfigPut): Promise<ConfigWritten>;
   remove(request: ConfigKey): Promise<ConfigWritten>;
 }

@@ -5,6 +5,8 @@ import { BODY_ERRORS, type Route, route } from "./route.ts";
 import {
   configEntriesSchema,
   configEntrySchema,
+  configEventSchema,
+  configHistorySchema,
   configKeySchema,
   configPutSchema,
   configWrittenSchema,
@@ -191,6 +193,28 @@ export const STORE_ROUTES: readonly Route[] = [
     errors: [...BODY_ERRORS, ...USE_ERRORS],
     handle: (node, request) => node.store.list(request),
   }),
+  route({
+    method: "post",
+    path: "/v1/config/history",
+    operation: "readConfigHistory",
+    role: "viewer",
+    summary: "What an entry of the configuration was, as far as the store keeps it",
+    request: configKeySchema,
+    response: configHistorySchema,
+    errors: [...BODY_ERRORS, ...USE_ERRORS],
+    handle: (node, request) => node.store.history(request),
+  }),
+  {
+    ...{ method: "get", role: "viewer", path: "/v1/config/watch", operation: "watchConfig" },
+    summary:
+      "Changes of the configuration as server-sent events, from now on or behind the event of Last-Event-ID, on any node",
+    query: { prefix: "of keys that begin so; all without it" },
+    response: configEventSchema,
+    errors: ["API_WATCHERS_MANY", "STORE_NONE"],
+    handle: async () => undefined,
+    stream: (node, signal, _who, after, query) =>
+      node.store.watch(query("prefix") ?? "", after, signal),
+  },
   route({
     method: "post",
     path: "/v1/config/put",

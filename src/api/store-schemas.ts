@@ -216,6 +216,34 @@ const freshnessSchema = {
 };
 export const configEntrySchema = z.object({ entry: entrySchema.nullable(), ...freshnessSchema });
 export const configEntriesSchema = z.object({ entries: z.array(entrySchema), ...freshnessSchema });
+const removalSchema = z.object({
+  type: z.literal("remove"),
+  key: z.string(),
+  revision: z.string(),
+});
+const configChangeSchema = z.union([entrySchema.extend({ type: z.literal("put") }), removalSchema]);
+
+export const configEventSchema = z.object({
+  revision: z.string().describe("of the whole store, as of this event"),
+  changes: z.array(configChangeSchema).describe("of whole commits, in order"),
+  missed: z.boolean().describe("changes before this revision cannot be told: read all anew"),
+  waitsFor: z.string().nullable().describe("why nothing can be told for the moment"),
+});
+
+export const configHistorySchema = z.object({
+  changes: z
+    .array(
+      z.union([
+        entrySchema.extend({ type: z.literal("put"), seenAtMs: z.number().nullable() }),
+        removalSchema.extend({ seenAtMs: z.number().nullable() }),
+      ]),
+    )
+    .describe(
+      "the oldest first; seenAtMs: when it came to this node, in milliseconds since 1970, where its daemon ran then",
+    ),
+  whole: z.boolean().describe("nothing of the entry is forgotten since it was made"),
+});
+
 export const configWrittenSchema = z.object({
   written: z.boolean().describe("false: the entry had another revision, or there was none"),
   revision: z.string(),
@@ -237,6 +265,8 @@ export type StartVoter = z.infer<typeof startVoterSchema>;
 export type ConfigKey = z.infer<typeof configKeySchema>;
 export type ConfigPrefix = z.infer<typeof configPrefixSchema>;
 export type ReadConfig = Pick<z.infer<typeof readConfigKeySchema>, "consistent">;
+export type ConfigEvent = z.infer<typeof configEventSchema>;
+export type ConfigHistory = z.infer<typeof configHistorySchema>;
 export type ConfigPut = z.infer<typeof configPutSchema>;
 export type ConfigEntry = z.infer<typeof configEntrySchema>;
 export type ConfigEntries = z.infer<typeof configEntriesSchema>;

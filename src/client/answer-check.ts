@@ -16,6 +16,8 @@ import type { Status } from "../api/status-schema.ts";
 import type {
   ConfigEntries,
   ConfigEntry,
+  ConfigEvent,
+  ConfigHistory,
   ConfigWritten,
   CopiesInReach,
   CopyPart,
@@ -406,6 +408,24 @@ export const isConfigEntry: Check<ConfigEntry> = (value): value is ConfigEntry =
 
 export const isConfigEntries: Check<ConfigEntries> = (value): value is ConfigEntries =>
   has(value, { entries: listOf(isEntry), ...FRESHNESS });
+
+const isConfigChange = (value: unknown): boolean =>
+  has(value, { type: isText, key: isText, revision: isText }) &&
+  ((value as { readonly type: string }).type === "remove" || isEntry(value));
+
+export const isConfigEvent: Check<ConfigEvent> = (value): value is ConfigEvent =>
+  has(value, {
+    ...{ revision: isText, missed: isBoolean, waitsFor: orNull(isText) },
+    changes: listOf(isConfigChange),
+  });
+
+export const isConfigHistory: Check<ConfigHistory> = (value): value is ConfigHistory =>
+  has(value, {
+    whole: isBoolean,
+    changes: listOf(
+      (change) => isConfigChange(change) && has(change, { seenAtMs: orNull(isNumber) }),
+    ),
+  });
 
 export const isConfigWritten: Check<ConfigWritten> = (value): value is ConfigWritten =>
   has(value, { written: isBoolean, revision: isText });

@@ -26,6 +26,8 @@ import type { Status } from "../api/status-schema.ts";
 import type {
   ConfigEntries,
   ConfigEntry,
+  ConfigEvent,
+  ConfigHistory,
   ConfigPut,
   ConfigWritten,
   CopiesInReach,
@@ -43,6 +45,8 @@ import {
   isCertificates,
   isConfigEntries,
   isConfigEntry,
+  isConfigEvent,
+  isConfigHistory,
   isConfigWritten,
   isContainerEvent,
   isContainers,
@@ -116,6 +120,9 @@ export interface NodeClient {
   /** `consistent`: refused where it could only be read from the node's copy. */
   configGet(key: string, consistent?: boolean): Promise<ConfigEntry>;
   configList(prefix: string, consistent?: boolean): Promise<ConfigEntries>;
+  configHistory(key: string): Promise<ConfigHistory>;
+  /** Changes from now on, also those that come while the connection is lost; ends as `watchStatus` does. */
+  watchConfig(prefix: string, signal: AbortSignal, resume?: Resume): AsyncIterable<ConfigEvent>;
   configPut(request: ConfigPut): Promise<ConfigWritten>;
   configRemove(key: string): Promise<ConfigWritten>;
   /** Takes up to 10 s. */
@@ -252,6 +259,16 @@ export function apiClient(door: Door, node?: string): NodeClient {
       const body = { prefix, consistent };
       const answer = await call({ method: "POST", path: "/v1/config/list", body });
       return checked(answer, isConfigEntries, "the configuration");
+    },
+    configHistory: async (key) => {
+      const answer = await call({ method: "POST", path: "/v1/config/history", body: { key } });
+      return checked(answer, isConfigHistory, "the configuration");
+    },
+    watchConfig: async function* (prefix, signal, resume) {
+      const path = `/v1/config/watch?prefix=${encodeURIComponent(prefix)}`;
+      for await (const event of watch(path, signal, resume)) {
+        yield checked(event, isConfigEvent, "the configuration");
+      }
     },
     configPut: async (body) => {
       const answer = await call({ method: "POST", path: "/v1/config/put", body });

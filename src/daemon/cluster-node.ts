@@ -346,7 +346,6 @@ export class ClusterNode {
     const fenced = this.#isFenced;
     // Only who met others knows that nobody else has the id: until then a fence from before stands.
     if (fenced || this.#membership.isCertain) this.#addresses.input({ type: "fenced", fenced });
-    this.#store.changed();
     this.#strays.update();
     this.#addresses.input({ type: "reachable", nodes: heard });
     this.#dataPath.setPeers(heard);

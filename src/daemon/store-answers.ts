@@ -6,6 +6,7 @@
 import type {
   ConfigEntries,
   ConfigEntry,
+  ConfigHistory,
   ConfigKey,
   ConfigPrefix,
   ConfigPut,
@@ -32,7 +33,9 @@ import type { NamedStore } from "../store/store-copy.ts";
 import type { StoreMirror } from "../store/store-mirror.ts";
 import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
 import { WANTED_KEY, wantedIn } from "../store/votes.ts";
-import { ConfigAnswers } from "./config-answers.ts";
+import { CONFIG_PREFIX, ConfigAnswers } from "./config-answers.ts";
+import { historyOf } from "./config-history.ts";
+import { ConfigWatch, toldChange } from "./config-watch.ts";
 import type { CopyDesk } from "./copy-desk.ts";
 import { nodeNameIn, votesIn, votesSentence } from "./known-votes.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
@@ -46,8 +49,8 @@ export interface StoreAnswersOptions {
   readonly desk: CopyDesk;
   readonly recovery: StoreRecovery;
   readonly lead: VoterLead;
-  readonly store: Pick<NodeStore, "get" | "list" | "commit" | "read">;
-  readonly mirror: Pick<StoreMirror, "store" | "revision" | "ageMs" | "get" | "list">;
+  readonly store: Pick<NodeStore, "get" | "list" | "commit" | "read" | "reach" | "leave">;
+  readonly mirror: Pick<StoreMirror, "store" | "revision" | "ageMs" | "get" | "list" | "seenAtMs">;
   readonly membership: Pick<MembershipLoop, "roster">;
 }
 
@@ -57,10 +60,12 @@ const LIST_MS = 200;
 export class StoreAnswers {
   readonly #options: StoreAnswersOptions;
   readonly #config: ConfigAnswers;
+  readonly #watch: ConfigWatch;
 
   constructor(options: StoreAnswersOptions) {
     this.#options = options;
     const { store, mirror } = options;
+    this.#watch = new ConfigWatch({ store, inPlainWords: (error) => this.#inPlainWords(error) });
     this.#config = new ConfigAnswers({
       ...{ store, mirror, inPlainWords: (error) => this.#inPlainWords(error) },
     });
@@ -130,6 +135,22 @@ export class StoreAnswers {
 
   list(request: ConfigPrefix & ReadConfig): Promise<ConfigEntries> {
     return this.#config.list(request);
+  }
+
+  async history({ key }: ConfigKey): Promise<ConfigHistory> {
+    const { mirror } = this.#options;
+    const { changes, isWhole } = await this.#use((store) =>
+      store.read((reached) => historyOf(reached.store, CONFIG_PREFIX + key)),
+    );
+    const listed = changes.map((change) => {
+      const told = toldChange(change);
+      return { ...told, seenAtMs: mirror.seenAtMs(BigInt(told.revision)) ?? null };
+    });
+    return { changes: listed, whole: isWhole };
+  }
+
+  watch(prefix: string, after: string | undefined, signal: AbortSignal): AsyncIterable<object> {
+    return this.#watch.watch(prefix, after, signal);
   }
 
   put(request: ConfigPut): Promise<ConfigWritten> {

@@ -27,6 +27,8 @@ export interface MirrorOptions {
 const SYNC_MS = 1000;
 /** How much older the disk may say that the mirror is, while nothing changes. */
 const NOTE_MS = 60_000;
+/** Times of changes that are remembered: as many revisions as the store keeps. */
+const MAX_SEEN = 10_000;
 /** After a write that failed. */
 const RETRY_MS = 10_000;
 
@@ -41,6 +43,7 @@ export class StoreMirror {
   /** Records that are not on disk yet; undefined: the whole copy is to be written. */
   #unwritten: Buffer[] | undefined = [];
   #writing: Promise<void> | undefined;
+  readonly #seenAtMs = new Map<Revision, number>();
   #notedAtMs = 0;
   #problem: string | undefined;
   #cancelSync = (): void => undefined;
@@ -92,6 +95,11 @@ export class StoreMirror {
     return this.#held?.entries.list(prefix) ?? [];
   }
 
+  /** When the change of that revision came, by the wall clock; undefined for one from before this daemon, or long ago. */
+  seenAtMs(revision: Revision): number | undefined {
+    return this.#seenAtMs.get(revision);
+  }
+
   /** All of it, as a backup has it; undefined when nothing was ever seen. */
   copy(): StoreCopy | undefined {
     if (this.#held === undefined) return undefined;
@@ -117,6 +125,7 @@ export class StoreMirror {
     const held = this.#held;
     if (held === undefined || revision <= held.revision) return;
     held.entries.apply(changes);
+    this.#remember(changes);
     this.#held = { ...held, revision };
     this.#note({ type: "changes", atMs: Math.floor(held.currentAtMs), revision, changes });
   }
@@ -144,6 +153,18 @@ export class StoreMirror {
       await this.#files.close();
     } catch (error) {
       this.#failed(error);
+    }
+  }
+
+  #remember(changes: readonly Change[]): void {
+    const nowMs = this.#options.clock.wallMs();
+    for (const change of changes) {
+      const revision = change.type === "put" ? change.entry.revision : change.revision;
+      this.#seenAtMs.set(revision, nowMs);
+    }
+    for (const revision of this.#seenAtMs.keys()) {
+      if (this.#seenAtMs.size <= MAX_SEEN) break;
+      this.#seenAtMs.delete(revision);
     }
   }
 

@@ -89,6 +89,74 @@ test("what is written on a node without a vote is read on every node at once, an
   );
 });
 
+test("changes are watched on any node, told by their history, and made in an editor", async () => {
+  const watch = "hansa config watch app/ -o json > /tmp/watched 2> /tmp/watching & echo $!";
+  const pid = await must(five, "sh", "-c", watch);
+  const watched = async (): Promise<unknown[]> => {
+    const lines = await must(five, "sh", "-c", "cat /tmp/watched");
+    return lines.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+  };
+  // It begins with what comes after it: only that tells that it has begun.
+  await eventually("it is watched", 30_000, async () => {
+    await must(playground.host(2), "hansa", "config", "put", "app/begin", "x");
+    return (await watched()).length > 0 ? true : undefined;
+  });
+  const before = (await watched()).length;
+  await must(playground.host(2), "hansa", "config", "put", "app/one", "first");
+  await must(playground.host(2), "hansa", "config", "put", "other", "not told");
+  const isTold = (value: string) => async (): Promise<true | undefined> =>
+    (await watched()).some((change) => (change as { value?: string }).value === value)
+      ? true
+      : undefined;
+  await eventually("the change is told", 30_000, isTold("first"));
+  await killDaemon(five);
+  await must(playground.host(2), "hansa", "config", "put", "app/one", "while it was away");
+  await answers(five);
+  await must(playground.host(2), "hansa", "config", "rm", "app/begin");
+  await must(playground.host(2), "hansa", "config", "put", "app/one", "last");
+  await eventually("what came meanwhile is told too", 30_000, isTold("last"));
+  assert.deepEqual(
+    (await watched()).slice(before).map((change) => {
+      const { type, key, value } = change as { type: string; key: string; value?: string };
+      return [type, key, value ?? null];
+    }),
+    [
+      ["put", "app/one", "first"],
+      ["put", "app/one", "while it was away"],
+      ["remove", "app/begin", null],
+      ["put", "app/one", "last"],
+    ],
+  );
+  await must(five, "kill", pid);
+  const history = await must(five, "hansa", "config", "history", "app/one");
+  assert.deepEqual(
+    history.split("\n").map((line) => line.split(/\s{2,}/).slice(2)),
+    [
+      ["CHANGE", "VALUE"],
+      ["written", "first"],
+      ["written", "while it was away"],
+      ["written", "last"],
+    ],
+  );
+  const editor = (text: string): string[] => [
+    ...["sh", "-c", `printf '#!/bin/sh\\n${text}\\n' > /tmp/editor; chmod +x /tmp/editor`],
+  ];
+  await must(five, ...editor('sed -i s/last/edited/ "$1"'));
+  await must(five, "env", "EDITOR=/tmp/editor", "hansa", "config", "edit", "app/one");
+  assert.equal((await read(five, "app/one")).value, "edited");
+  await must(five, ...editor('hansa config put app/one quicker; echo mine > "$1"'));
+  const late = await five.exec(["env", "EDITOR=/tmp/editor", "hansa", "config", "edit", "app/one"]);
+  assert.equal(late.status, 1);
+  const kept = /app\/one was changed by somebody else meanwhile.*; your text is kept in (\S+)/.exec(
+    late.stderr,
+  )?.[1];
+  assert.ok(kept, late.stderr);
+  assert.equal(await must(five, "cat", kept), "mine");
+  assert.equal((await read(five, "app/one")).value, "quicker");
+  await must(five, "hansa", "config", "rm", "app/one");
+  await must(five, "hansa", "config", "rm", "other");
+});
+
 test("without any majority each node refuses to write within 2 s, and reads its copy with its age", async (context) => {
   await playground.part([[1], [2], [3], [4]]);
   for (const host of all) {

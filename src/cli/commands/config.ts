@@ -1,21 +1,26 @@
 /** `hansa config`: reads and writes the cluster's configuration, which a majority of the store's votes keeps. */
 
 import type { Command } from "../command.ts";
+import { edit } from "../config-edit.ts";
 import { get, list, put, remove } from "../config-entries.ts";
+import { history, watchConfig } from "../config-watch.ts";
 import { OUTPUT_OPTION } from "../output/document-format.ts";
 import { usage } from "../parse-words.ts";
+
+const VERBS = ["get", "ls", "put", "rm", "edit", "watch", "history"];
 
 export const config: Command = {
   name: "config",
   summary: "read and write the cluster's configuration",
   details: `get KEY prints an entry, ls [PREFIX] the keys that begin so, put KEY [VALUE] writes one (without VALUE, or with -, from standard input), rm KEY
-removes one. An entry has at most 1 MiB, of any bytes. What put and rm report as done, a majority of the votes has on disk. Without a majority, get and ls
-read from the node's own copy, and say on standard error how old it is.`,
+removes one, edit KEY opens it in $VISUAL or $EDITOR, watch [PREFIX] prints changes as they come, history KEY those that the store still keeps. An entry has at most 1 MiB, of any
+bytes. What is reported as written, a majority of the votes has on disk; what edit cannot write, because somebody was quicker, it keeps in a file. Without a majority, get and ls read from the
+node's own copy, and say on standard error how old it is.`,
   operands: {
-    name: "get KEY | ls [PREFIX] | put KEY [VALUE] | rm KEY",
+    name: "get KEY | ls [PREFIX] | put KEY [VALUE] | rm KEY | edit KEY | watch [PREFIX] | history KEY",
     min: 1,
     max: 3,
-    completes: ["get", "ls", "put", "rm"],
+    completes: VERBS,
   },
   options: [
     {
@@ -38,18 +43,23 @@ read from the node's own copy, and say on standard error how old it is.`,
     "config get motd",
     "config ls services/",
     "config put services/web --file web.yml",
+    "config edit services/web",
+    "config watch services/ -o json",
   ],
   async run(words, context) {
     const [verb, key, value] = words.operands;
     const takesValue = verb === "put" && !words.values.has("file");
     if (value !== undefined && !takesValue) throw usage(config, `${verb} takes no second word`);
     if (verb === "ls") return list(words, key ?? "", context);
-    if (verb === undefined || !["get", "put", "rm"].includes(verb)) {
-      throw usage(config, "expected get, ls, put or rm");
+    if (verb === "watch") return watchConfig(words, key ?? "", context);
+    if (verb === undefined || !VERBS.includes(verb)) {
+      throw usage(config, `expected one of ${VERBS.join(", ")}`);
     }
     if (key === undefined) throw usage(config, `${verb} takes a KEY`);
     if (verb === "get") return get(words, key, context);
     if (verb === "rm") return remove(key, context);
+    if (verb === "edit") return edit(key, context);
+    if (verb === "history") return history(words, key, context);
     const revision = words.values.get("revision");
     if (revision !== undefined && !/^\d{1,19}$/.test(revision)) {
       throw usage(config, "--revision takes a whole number");
