@@ -13,6 +13,7 @@ import { containerRows } from "./containers.ts";
 import { formationRows } from "./formation.ts";
 import { hostCutSeconds } from "./host-cut.ts";
 import { addressRequests, pairsWithLeases } from "./ipam-plugin.ts";
+import { linkCutRows } from "./link-cut.ts";
 import { membershipRows } from "./membership/membership-rows.ts";
 import { mirrorRows } from "./mirror.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
@@ -30,6 +31,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   exec: { on: "cluster", rows: execRows },
   plugin: { on: "nothing", rows: pluginRows },
   cut: { on: "cluster", rows: cutRows },
+  links: { on: "nothing", rows: linkCutRows },
   api: { on: "cluster", rows: (playground) => apiReadRows(playground, 3) },
   containers: { on: "cluster", rows: (playground) => containerRows(playground, 100) },
   throughput: { on: "nothing", rows: () => throughputRows(3) },

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Host, Playground } from "../../src/playground/playground.ts";
-import { fairNow } from "../fair-time.ts";
 import {
   eventually,
   fullMesh,
@@ -16,11 +15,8 @@ import {
   status,
   TOKEN,
 } from "./cluster.ts";
+import { endlessPage, goesOn } from "./goes-on.ts";
 
-/** From the cut until packets pass again. */
-const MOVED_WITHIN_MS = 1_000;
-/** TCP itself sends again 0.2, 0.6 and 1.4 s after a loss: a way that is back at 0.65 s is used at 1.4 s. */
-const STREAM_WITHIN_MS = 2_400;
 /** 5 s of rest, twice that after a second failure, and some for looking. */
 const BACK_WITHIN_MS = 45_000;
 
@@ -39,11 +35,6 @@ let playground: Playground;
 let members: readonly Host[];
 const containers: Served[] = [];
 
-const PAGE = `#!/bin/sh
-printf 'Content-Type: text/plain\\r\\n\\r\\n'
-while echo on; do usleep 40000; done
-`;
-
 before(async () => {
   playground = await hosts("e2etwo", 3, 2);
   members = playground.hosts();
@@ -52,8 +43,7 @@ before(async () => {
   for (const host of members) {
     await must(host, "hansa", "prime");
     const container = await served(host, `c${host.number}`);
-    const write = `mkdir -p /cgi-bin; printf '%s' "$0" > /cgi-bin/on; chmod +x /cgi-bin/on`;
-    await must(host, "docker", "exec", container.name, "sh", "-c", write, PAGE);
+    await endlessPage(container);
     containers.push(container);
   }
 });
@@ -107,91 +97,6 @@ function containerOn(id: number): Served {
   return found;
 }
 
-/** Something that prints a line for each sign of life, and the longest it was silent. */
-class Pulse {
-  #last = fairNow();
-  #longest = 0;
-  #wallLast = performance.now();
-  #wallLongest = 0;
-  #count = 0;
-  #ended = false;
-  readonly #process: Awaited<ReturnType<Host["spawn"]>>;
-
-  static async start(from: Served, ...argv: readonly string[]): Promise<Pulse> {
-    const pulse = new Pulse(await from.host.spawn(["docker", "exec", from.name, ...argv]));
-    await pulse.beats();
-    return pulse;
-  }
-
-  private constructor(process: Awaited<ReturnType<Host["spawn"]>>) {
-    this.#process = process;
-    process.stdout.on("data", () => {
-      const now = fairNow();
-      this.#longest = Math.max(this.#longest, now - this.#last);
-      this.#last = now;
-      const wall = performance.now();
-      this.#wallLongest = Math.max(this.#wallLongest, wall - this.#wallLast);
-      this.#wallLast = wall;
-      this.#count += 1;
-    });
-    process.on("exit", () => {
-      this.#ended = true;
-    });
-  }
-
-  async beats(): Promise<void> {
-    const seen = this.#count;
-    await eventually("packets pass", 20_000, async () => {
-      assert.ok(!this.#ended, "the connection broke");
-      return this.#count > seen + 10 ? true : undefined;
-    });
-  }
-
-  measure(): void {
-    this.#longest = 0;
-    this.#wallLongest = 0;
-  }
-
-  async longest(): Promise<number> {
-    await this.beats();
-    return this.#longest;
-  }
-
-  /** Of a machine at rest, and by the clock. */
-  toString(): string {
-    return `${Math.round(this.#longest)} ms (${Math.round(this.#wallLongest)} by the clock)`;
-  }
-
-  stop(): void {
-    this.#process.kill("SIGKILL");
-  }
-}
-
-/** Packets and one HTTP answer without end from a container on `a` to one on `b`, while `change` is done. */
-async function goesOn(
-  what: string,
-  a: number,
-  b: number,
-  change: () => Promise<void>,
-): Promise<void> {
-  const [from, to] = [containerOn(a), containerOn(b)];
-  const packets = await Pulse.start(from, "ping", "-i", "0.05", to.address);
-  const stream = await Pulse.start(from, "wget", "-qO-", `http://${to.address}/cgi-bin/on`);
-  try {
-    packets.measure();
-    stream.measure();
-    await change();
-    const [gap, pause] = [await packets.longest(), await stream.longest()];
-    const line = `${what}: packets ${packets}, stream ${stream}\n`;
-    process.stdout.write(line);
-    assert.ok(gap < MOVED_WITHIN_MS, line);
-    assert.ok(pause < STREAM_WITHIN_MS, line);
-  } finally {
-    packets.stop();
-    stream.stop();
-  }
-}
-
 /** Datagrams of tunnels that leave `host` on each of its links while `work` is done. */
 async function carried(host: Host, work: () => Promise<void>): Promise<number[]> {
   const sent = async () =>
@@ -228,14 +133,14 @@ test("links of equal priority are both up, and the first is in use", async () =>
 
 test("a host loses its first link: traffic goes on by the second, and nobody is suspected", async () => {
   const before = await doubts();
-  await goesOn("link 0 of host2 cut", 1, 2, async () => {
+  await goesOn("link 0 of host2 cut", containerOn(1), containerOn(2), async () => {
     await playground.cut(2, 0);
     await eventually("both ends use link 1", 10_000, async () =>
       (await usedBy(1, 2)) === 1 && (await usedBy(2, 1)) === 1 ? true : undefined,
     );
   });
   assert.equal(await usedBy(1, 3), 0, "others stay");
-  await goesOn("link 0 of host2 mended", 1, 2, async () => {
+  await goesOn("link 0 of host2 mended", containerOn(1), containerOn(2), async () => {
     await playground.mend(2, 0);
     await allUse(0, BACK_WITHIN_MS);
   });
@@ -244,7 +149,7 @@ test("a host loses its first link: traffic goes on by the second, and nobody is 
 
 test("a whole network is lost: nobody is suspected, and a daemon that starts then finds its peers", async () => {
   const before = await doubts();
-  await goesOn("network 0 cut", 3, 1, async () => {
+  await goesOn("network 0 cut", containerOn(3), containerOn(1), async () => {
     await Promise.all(members.map(({ number }) => playground.cut(number, 0)));
     await allUse(1, 10_000);
   });
@@ -253,7 +158,7 @@ test("a whole network is lost: nobody is suspected, and a daemon that starts the
   assert.ok(connections.every(({ state }) => state === "established" || state === "failed"));
   assert.ok(peers.every(({ state }) => state === "alive"));
   const host = playground.host(2);
-  await goesOn("daemon of host2 killed", 1, 2, async () => {
+  await goesOn("daemon of host2 killed", containerOn(1), containerOn(2), async () => {
     await must(host, "sh", "-c", "read pid rest < /run/hansa/daemon.pid; kill -9 $pid");
     await eventually("the daemon is back and hears all", 60_000, async () => {
       const found = await status(host);
@@ -274,7 +179,7 @@ test("a link that is cut one way is left by both ends", async () => {
   const table =
     "add table inet e2e\nadd chain inet e2e in { type filter hook prerouting priority -450; }\n";
   const rule = `add rule inet e2e in iifname "eth0" ip saddr ${playground.host(1).ip(0)} drop\n`;
-  await goesOn("one way from host1 to host3 cut", 1, 3, async () => {
+  await goesOn("one way from host1 to host3 cut", containerOn(1), containerOn(3), async () => {
     await must(deaf, "sh", "-c", `printf '%s' "$0" | nft -f -`, table + rule);
     await eventually("both ends use link 1", 10_000, async () =>
       (await usedBy(1, 3)) === 1 && (await usedBy(3, 1)) === 1 ? true : undefined,
