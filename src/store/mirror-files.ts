@@ -4,7 +4,7 @@
  * Invariants: whatever byte a write was broken off at, what is read is the store as it was at one revision; the copy is written anew when the journal has
  * grown as large as it, so that a byte of change costs a few bytes of writing. The former store's copy is kept once when another takes its place.
  */
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, link, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno } from "../errors.ts";
 import { atomicWrite, ensureDir, readIfExists } from "../host/files.ts";
@@ -124,10 +124,11 @@ export class MirrorFiles {
     await journal?.close();
   }
 
+  /** By a second name, so that there is never none: the new copy then takes the place of the first. */
   async #setAside(): Promise<void> {
+    await rm(this.#path("copy.former"), { force: true });
     try {
-      await rename(this.#path("copy"), this.#path("copy.former"));
-      await rm(this.#path("journal"), { force: true });
+      await link(this.#path("copy"), this.#path("copy.former"));
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw error;
     }
@@ -152,7 +153,8 @@ function withJournal(
       entries.apply(record.changes.filter((change) => revisionOf(change) > copy.revision));
       revision = record.revision;
     }
-    currentAtMs = Math.max(currentAtMs, record.atMs);
+    // The last one counts, also where the clock was set back in between.
+    currentAtMs = record.atMs;
   }
   return {
     store: copy.store,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -40,11 +40,13 @@ function content(mirror: StoreMirror): string[] {
 
 test("what was seen is there after a restart: entries, revision, store, and when it was last known to be so", async () => {
   const dir = newDir();
-  const first = await load(dir);
+  const before = new ManualClock();
+  const first = await load(dir, before);
   assert.equal(first.store, undefined);
   assert.equal(first.ageMs, undefined);
   first.replace(PROD, [entry("a", 1n), entry("b", 2n)], 2n, WALL);
   first.apply([put("c", 3n), { type: "remove", key: "a", revision: 3n }], 3n);
+  before.advance(5000);
   first.confirm(3n, WALL + 5000);
   await first.close();
   const clock = new ManualClock();
@@ -151,6 +153,34 @@ test("a copy that is damaged is set aside and begun anew", async () => {
   next.replace(PROD, [entry("a", 1n)], 1n, WALL);
   await next.close();
   assert.deepEqual((await readdir(dir)).toSorted(), ["copy", "copy.damaged", "journal"]);
+});
+
+test("a clock that was ahead and is set back makes the copy no younger than it is", async () => {
+  const dir = newDir();
+  const ahead = await load(dir, new ManualClock(WALL + 86_400_000));
+  ahead.replace(PROD, [], 1n, WALL + 86_400_000);
+  await ahead.close();
+  const clock = new ManualClock();
+  const mirror = await load(dir, clock);
+  clock.advance(1000);
+  mirror.confirm(1n, WALL + 1000);
+  clock.advance(36_000_000);
+  assert.equal(mirror.ageMs, 36_000_000);
+  await mirror.close();
+  const later = await load(dir, new ManualClock(WALL + 36_001_000));
+  assert.equal(later.ageMs, 36_000_000);
+  await later.close();
+});
+
+test("a disk that cannot be read costs the copy and not the daemon its start", async () => {
+  const dir = newDir();
+  await mkdir(join(dir, "copy"), { recursive: true });
+  const mirror = await load(dir);
+  assert.equal(mirror.store, undefined);
+  assert.match(mirror.problem ?? "", /^STATE_DAMAGED: .* cannot be read: EISDIR/);
+  mirror.replace(PROD, [entry("a", 1n)], 1n, WALL);
+  assert.deepEqual(content(mirror), ["a=a1"]);
+  await mirror.close();
 });
 
 test("another store's copy is kept once when it is replaced", async () => {

@@ -45,17 +45,25 @@ export class StoreMirror {
   #writing: Promise<void> | undefined;
   readonly #seenAtMs = new Map<Revision, number>();
   #notedAtMs = 0;
+  /** When it was last known to be current, by the monotonic clock; undefined: not in this life. */
+  #currentAtMonotonicMs: number | undefined;
   #problem: string | undefined;
   #cancelSync = (): void => undefined;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
 
-  /** Throws the system's errors, for a disk that cannot be read. */
+  /** A disk that cannot be read costs what is on it, and never the daemon its start. */
   static async load(options: MirrorOptions): Promise<StoreMirror> {
     const mirror = new StoreMirror(options);
-    mirror.#held = await mirror.#files.load((reason) =>
-      options.logger.error("the mirror of the store is damaged and begun anew", { reason }),
-    );
+    try {
+      mirror.#held = await mirror.#files.load((reason) =>
+        options.logger.error("the mirror of the store is damaged and begun anew", { reason }),
+      );
+    } catch (error) {
+      options.logger.error("the mirror of the store cannot be read", { error: `${error}` });
+      const said = error instanceof Error ? error.message : `${error}`;
+      mirror.#problem = `STATE_DAMAGED: ${options.dir} cannot be read: ${said}, so this node has no copy of the store until the next change of it`;
+    }
     mirror.#notedAtMs = mirror.#held?.currentAtMs ?? 0;
     return mirror;
   }
@@ -74,10 +82,13 @@ export class StoreMirror {
     return this.#held?.revision ?? 0n;
   }
 
-  /** How long ago the store was known to be as this says; by the wall clock, so that it holds across restarts. */
+  /** How long ago the store was known to be as this says: by the monotonic clock where that was in this life, else by the wall clock, which may have been set since. */
   get ageMs(): number | undefined {
-    const held = this.#held;
-    return held && Math.max(0, this.#options.clock.wallMs() - held.currentAtMs);
+    const { clock } = this.#options;
+    if (this.#held === undefined) return undefined;
+    const sinceMs = this.#currentAtMonotonicMs;
+    if (sinceMs !== undefined) return Math.max(0, clock.monotonicMs() - sinceMs);
+    return Math.max(0, clock.wallMs() - this.#held.currentAtMs);
   }
 
   /** Why it is not on disk, while that is so. */
@@ -113,8 +124,10 @@ export class StoreMirror {
     if (known && isOutlived(store, known.store)) return false;
     const isSame = known !== undefined && isSameStore(store, known.store);
     if (isSame && revision < known.revision) return false;
-    const currentAtMs = isSame ? Math.max(atMs, known.currentAtMs) : atMs;
+    const isNewer = !isSame || this.#isNewer(atMs);
+    const currentAtMs = isNewer ? atMs : known.currentAtMs;
     this.#held = { store, entries: new MirrorEntries(entries), revision, currentAtMs };
+    if (isNewer) this.#currentAtMonotonicMs = this.#monotonicOf(atMs);
     this.#unwritten = undefined;
     this.#write();
     return true;
@@ -133,14 +146,16 @@ export class StoreMirror {
   /** At `atMs`, by the wall clock, the store was at `revision`. Counts when the mirror has that. */
   confirm(revision: Revision, atMs: number): void {
     const held = this.#held;
-    if (held === undefined || held.revision < revision || atMs <= held.currentAtMs) return;
+    if (held === undefined || held.revision < revision || !this.#isNewer(atMs)) return;
     this.#held = { ...held, currentAtMs: atMs };
-    if (atMs - this.#notedAtMs >= NOTE_MS) this.#noteTime();
+    this.#currentAtMonotonicMs = this.#monotonicOf(atMs);
+    // A clock that was set back is written down too.
+    if (Math.abs(atMs - this.#notedAtMs) >= NOTE_MS) this.#noteTime();
   }
 
   /** It will not be confirmed for a while: the disk should know when it last was. */
   settle(): void {
-    if (this.#held && this.#held.currentAtMs > this.#notedAtMs) this.#noteTime();
+    if (this.#held && Math.floor(this.#held.currentAtMs) !== this.#notedAtMs) this.#noteTime();
   }
 
   async close(): Promise<void> {
@@ -168,6 +183,20 @@ export class StoreMirror {
     }
   }
 
+  /** Whether a time by the wall clock, a moment ago, is after the last one, which may be of a clock that was set since. */
+  #isNewer(atMs: number): boolean {
+    const lastMs = this.#currentAtMonotonicMs;
+    if (lastMs !== undefined) return this.#monotonicOf(atMs) > lastMs;
+    const held = this.#held;
+    const isAhead = held !== undefined && held.currentAtMs > this.#options.clock.wallMs();
+    return held === undefined || isAhead || atMs > held.currentAtMs;
+  }
+
+  #monotonicOf(atMs: number): number {
+    const { clock } = this.#options;
+    return clock.monotonicMs() - Math.max(0, clock.wallMs() - atMs);
+  }
+
   #noteTime(): void {
     if (this.#held === undefined) return;
     const { currentAtMs, revision } = this.#held;
@@ -175,7 +204,7 @@ export class StoreMirror {
   }
 
   #note(record: JournalRecord): void {
-    this.#notedAtMs = Math.max(this.#notedAtMs, record.atMs);
+    this.#notedAtMs = record.atMs;
     this.#unwritten?.push(encodeJournalRecord(record));
     this.#write();
   }
