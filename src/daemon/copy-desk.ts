@@ -34,8 +34,17 @@ export interface CopyDeskOptions {
 const PART_BYTES = 512 * 1024;
 const LOOK_MS = 3000;
 const PART_MS = 15_000;
+/** Copies that are fetched at a time, and for how long after the last part. */
+const MAX_FETCHED = 3;
+const KEPT_MS = 60_000;
 /** More than the store's own bound. */
 const MAX_COPY_BYTES = 1024 ** 3;
+
+interface Encoded extends Pick<CopyPart, "sum" | "source" | "takenAtMs"> {
+  readonly bytes: Uint8Array;
+  /** Cancels its end. */
+  readonly forget: () => void;
+}
 
 /** What another node says of its copies. */
 export interface CopiesFound {
@@ -47,10 +56,8 @@ export interface CopiesFound {
 
 export class CopyDesk {
   readonly #options: CopyDeskOptions;
-  /** What was last asked for, while it is fetched in parts. */
-  #encoded:
-    | (Pick<CopyPart, "sum" | "source" | "takenAtMs"> & { readonly bytes: Uint8Array })
-    | undefined;
+  /** What is being fetched in parts, by its sum; the one asked for longest ago first. */
+  readonly #fetched = new Map<string, Encoded>();
 
   constructor(options: CopyDeskOptions) {
     this.#options = options;
@@ -95,21 +102,36 @@ export class CopyDesk {
 
   /** One part of an own copy. Throws STORE_NONE, and STORE_COMPACTED when it is another one by now. */
   async part({ source, sum, offset }: CopyPartRequest): Promise<CopyPart> {
-    if (sum === null || this.#encoded === undefined) {
-      const found = source === "best" ? await this.#best() : await this.#only(source);
-      const bytes = encodeStoreCopy(found.copy);
-      const { takenAtMs } = found.copy;
-      const digest = createHash("sha256").update(bytes).digest("hex");
-      this.#encoded = { bytes, takenAtMs, source: found.source, sum: digest };
-    }
-    const { bytes, sum: now, ...rest } = this.#encoded;
-    if (sum !== null && sum !== now) {
+    const encoded = sum === null ? await this.#encode(source) : this.#fetched.get(sum);
+    if (encoded === undefined) {
       throw new HansaError("STORE_COMPACTED", "the copy is another one by now: begin anew");
     }
+    const { bytes, sum: now, source: from, takenAtMs } = encoded;
     const part = bytes.subarray(offset, offset + PART_BYTES);
-    if (offset + PART_BYTES >= bytes.length) this.#encoded = undefined;
+    if (offset + PART_BYTES >= bytes.length) this.#fetched.delete(now);
+    else this.#keep(encoded);
     const data = Buffer.from(part).toString("base64");
-    return { ...rest, sum: now, length: bytes.length, data };
+    return { source: from, takenAtMs, sum: now, length: bytes.length, data };
+  }
+
+  async #encode(wanted: CopyPartRequest["source"]): Promise<Encoded> {
+    const { copy, source } = wanted === "best" ? await this.#best() : await this.#only(wanted);
+    const bytes = encodeStoreCopy(copy);
+    const sum = createHash("sha256").update(bytes).digest("hex");
+    return { bytes, sum, source, takenAtMs: copy.takenAtMs, forget: () => undefined };
+  }
+
+  /** For a while: who asked for it may have gone away. */
+  #keep(encoded: Encoded): void {
+    const { sum } = encoded;
+    this.#fetched.get(sum)?.forget();
+    this.#fetched.delete(sum);
+    const forget = this.#options.clock.after(KEPT_MS, () => this.#fetched.delete(sum));
+    this.#fetched.set(sum, { ...encoded, forget });
+    const [oldest] = this.#fetched.values();
+    if (this.#fetched.size <= MAX_FETCHED || oldest === undefined) return;
+    oldest.forget();
+    this.#fetched.delete(oldest.sum);
   }
 
   async #best(): Promise<{ readonly copy: StoreCopy; readonly source: CopyPart["source"] }> {
