@@ -355,6 +355,7 @@ export class ClusterNode {
     this.#controlPlane.changed();
     this.#peers.changed();
     this.#containers.changed();
+    this.#store.changed();
     this.#answers.changed();
   }
 
