@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { silentLogger } from "../host/logger.ts";
 import { MemoryOverlay } from "../overlay/memory-overlay.ts";
-import type { OverlayInput } from "../overlay/overlay-config.ts";
+import type { OverlayReport } from "../overlay/overlay.ts";
+import type { OverlayConfig, OverlayInput, OverlaySecrets } from "../overlay/overlay-config.ts";
 import { OverlayLoop } from "./overlay-loop.ts";
 import { overlayBlock } from "./underlay.ts";
 import { until } from "./until.ts";
@@ -19,8 +20,36 @@ const INPUT: OverlayInput = {
   docker: { version: "20.10.24", firewallBackend: "iptables" },
 };
 
+/** Remembers where each peer was at each steer, and can hold a `set` up. */
+class SteeredOverlay extends MemoryOverlay {
+  readonly steeredTo: string[] = [];
+  setting: Promise<void> | undefined;
+
+  override async set(config: OverlayConfig, secrets: OverlaySecrets): Promise<OverlayReport> {
+    const report = super.set(config, secrets);
+    await this.setting;
+    return report;
+  }
+
+  override async steer(config: OverlayConfig): Promise<void> {
+    await super.steer(config);
+    const { tunnel } = config;
+    const places = tunnel.kind === "vxlan" ? tunnel.peers.map(({ ip }) => ip) : [];
+    this.steeredTo.push(places.join(" "));
+  }
+}
+
+const at = (...ips: readonly string[]): OverlayInput => ({
+  ...INPUT,
+  backend: "vxlan",
+  peers: ips.map((ip, index) => ({
+    ...{ id: index + 2, address: 0x0a200002 + index, publicKey: "" },
+    endpoint: { ip, port: 6784 },
+  })),
+});
+
 class Stage implements AsyncDisposable {
-  readonly overlay = new MemoryOverlay();
+  readonly overlay = new SteeredOverlay();
   input: OverlayInput | undefined = INPUT;
   readonly applied: (readonly number[])[] = [];
   readonly loop = new OverlayLoop({
@@ -69,4 +98,38 @@ test("a tunnel that is lost is told, and set whole when it is back", async () =>
   stage.overlay.tunnelBack();
   await until(() => stage.loop.problems.length === 0);
   assert.ok(stage.overlay.config);
+});
+
+test("peers that move one after another stay where they moved", async () => {
+  await using stage = new Stage();
+  stage.input = at("192.0.2.2", "192.0.2.3");
+  await until(() => stage.overlay.sets === 1);
+  stage.input = at("198.51.100.2", "192.0.2.3");
+  stage.loop.steer([2]);
+  await until(() => stage.overlay.steers === 1);
+  stage.input = at("198.51.100.2", "198.51.100.3");
+  stage.loop.steer([3]);
+  await until(() => stage.overlay.steers === 2);
+  assert.deepEqual(stage.overlay.steeredTo, [
+    "198.51.100.2 192.0.2.3",
+    "198.51.100.2 198.51.100.3",
+  ]);
+});
+
+test("who moves while all is set keeps what that brings", async () => {
+  await using stage = new Stage();
+  stage.input = at("192.0.2.2", "192.0.2.3");
+  await until(() => stage.overlay.sets === 1);
+  const setting = Promise.withResolvers<void>();
+  stage.overlay.setting = setting.promise;
+  stage.input = at("192.0.2.2", "192.0.2.3", "192.0.2.4");
+  stage.loop.changed();
+  await until(() => stage.overlay.sets === 2);
+  stage.input = at("198.51.100.2", "192.0.2.3", "192.0.2.4");
+  stage.loop.steer([2]);
+  stage.input = at("198.51.100.2", "198.51.100.3", "192.0.2.4");
+  stage.loop.steer([3]);
+  setting.resolve();
+  await until(() => stage.overlay.steers > 0);
+  assert.deepEqual(stage.overlay.steeredTo, ["198.51.100.2 198.51.100.3 192.0.2.4"]);
 });

@@ -30,8 +30,12 @@ export class OverlayLoop {
   readonly #options: OverlayLoopOptions;
   readonly #runs: Debounced;
   readonly #unwatch: () => void;
-  /** The config last set, as text. */
+  /** Sets and steers, one after another: each begins with what the one before it made. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #moved = new Set<NodeId>();
+  /** The config last set, as text; empty when something else may be set. */
   #set = "";
+  /** What is set, with the steers since. */
   #config: OverlayConfig | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #problems: readonly string[] = [];
@@ -40,7 +44,7 @@ export class OverlayLoop {
   constructor(options: OverlayLoopOptions) {
     this.#options = options;
     this.#runs = new Debounced({
-      job: () => this.#apply(),
+      job: () => this.#inTurn(() => this.#apply()),
       delayMs: DELAY_MS,
       everyMs: REPAIR_MS,
       failed: (error) => this.#failed(error),
@@ -57,14 +61,8 @@ export class OverlayLoop {
   /** These peers are reached elsewhere: their tunnels follow at once, all else soon. */
   steer(peers: readonly NodeId[]): void {
     this.#runs.request();
-    const input = this.#options.input();
-    const known = this.#config;
-    if (!input || !known) return;
-    const tunnel = steeredTunnel(known.tunnel, desiredOverlay(input).tunnel, new Set(peers));
-    const config = { ...known, tunnel };
-    this.#options.overlay
-      .steer(config, this.#secretsFor(config))
-      .catch((error) => this.#failed(error));
+    for (const peer of peers) this.#moved.add(peer);
+    this.#inTurn(() => this.#steer()).catch((error) => this.#failed(error));
   }
 
   /** The host's network may have lost something, whatever is desired: it is looked at soon. */
@@ -91,6 +89,27 @@ export class OverlayLoop {
   async close(): Promise<void> {
     this.#unwatch();
     await this.#runs.close();
+    await this.#turn;
+  }
+
+  #inTurn(job: () => Promise<void>): Promise<void> {
+    const run = this.#turn.then(job);
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  /** One for all that moved while another turn ran. */
+  async #steer(): Promise<void> {
+    const moved = new Set(this.#moved);
+    this.#moved.clear();
+    const input = this.#options.input();
+    const known = this.#config;
+    if (!input || !known || moved.size === 0) return;
+    const wanted = desiredOverlay(input);
+    if (JSON.stringify(wanted) !== this.#set) this.#set = "";
+    const config = { ...known, tunnel: steeredTunnel(known.tunnel, wanted.tunnel, moved) };
+    this.#config = config;
+    await this.#options.overlay.steer(config, this.#secretsFor(config));
   }
 
   async #apply(): Promise<void> {
