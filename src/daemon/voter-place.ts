@@ -155,7 +155,9 @@ export class VoterPlace {
   /** Where the daemon died while it took its etcd from one store to another, the one that the record names goes on. */
   async mend(): Promise<void> {
     const record = this.#record;
-    if (record?.settled === true && this.isUnbegun) await this.#writeSettled(record);
+    if (record === undefined || record.filling === true) return;
+    if (record.settled === true && this.isUnbegun) await this.#writeSettled(record);
+    await this.#tidy();
   }
 
   /**
