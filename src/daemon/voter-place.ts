@@ -172,9 +172,10 @@ export class VoterPlace {
     await endStoreProcess(this.#options.paths, { wipe: false });
     const data = `${FIRST_DATA}-${store.generation}-${store.id.slice(-8)}`;
     // From here on it is the new one, whatever happens.
-    await this.#keepRecord({ version: 1, store, data, filling: true });
+    const kept = former && keep && { data: former.data ?? FIRST_DATA, to: keep };
+    await this.#keepRecord({ version: 1, store, data, filling: true, ...(kept && { kept }) });
     try {
-      await this.fill(keep === undefined ? undefined : { from: this.#dataOf(former), to: keep });
+      await this.fill();
     } catch (error) {
       await this.#goBack(former);
       throw error;
@@ -182,7 +183,7 @@ export class VoterPlace {
   }
 
   /** Takes up the making of the store anew, from its beginning. Nothing where there is none to take up. */
-  async fill(kept?: { readonly from: string; readonly to: string }): Promise<void> {
+  async fill(): Promise<void> {
     const record = this.#record;
     if (record?.filling !== true) return;
     const { paths, folders, ports, ip } = this.#options;
@@ -201,11 +202,14 @@ export class VoterPlace {
     const { store } = await this.#connected();
     await untilLed(store);
     await writeCopy(store, decoded.copy);
-    const { filling: _, ...whole } = record;
+    const { filling: _, kept, ...whole } = record;
     const settled = { ...whole, settled: true };
     await this.#writeSettled(settled);
+    if (kept) {
+      const from = join(this.#files.dir, kept.data);
+      if (existsSync(from)) await rename(from, kept.to);
+    }
     await this.#keepRecord(settled);
-    if (kept && existsSync(kept.from)) await rename(kept.from, kept.to);
     await this.#tidy();
   }
 

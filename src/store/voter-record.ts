@@ -14,6 +14,8 @@ export interface VoterRecord {
   readonly data?: string;
   /** The store is being made anew from the copy that lies beside this file; until that is done it serves nobody. */
   readonly filling?: boolean;
+  /** While it is filled: the former one's data, which etcd does not open, goes there in the end. */
+  readonly kept?: { readonly data: string; readonly to: string };
   /** The store was made anew elsewhere: it is to be put away, and serves nobody. */
   readonly outlived?: boolean;
 }
@@ -36,7 +38,7 @@ export async function saveVoterRecord(path: string, record: VoterRecord): Promis
 
 function isRecord(value: unknown): value is VoterRecord {
   if (typeof value !== "object" || value === null) return false;
-  const { version, store, member, settled, data, filling, outlived } = value as Record<
+  const { version, store, member, settled, data, filling, outlived, kept } = value as Record<
     string,
     unknown
   >;
@@ -48,7 +50,16 @@ function isRecord(value: unknown): value is VoterRecord {
     typeof name === "string" &&
     Number.isInteger(generation) &&
     [settled, filling, outlived].every((flag) => flag === undefined || typeof flag === "boolean") &&
+    (kept === undefined || isKept(kept)) &&
     (data === undefined || (typeof data === "string" && DATA.test(data))) &&
     (member === undefined || (typeof member === "string" && /^[0-9a-f]{1,16}$/.test(member)))
+  );
+}
+
+function isKept(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { data, to } = value as Record<string, unknown>;
+  return (
+    typeof data === "string" && DATA.test(data) && typeof to === "string" && to.startsWith("/")
   );
 }
