@@ -22,6 +22,8 @@ export interface EtcdSettings {
   /** Of the store: etcds of different ones never take each other for members. */
   readonly token: string;
   readonly timing: EtcdTiming;
+  /** What the store may grow to; QUOTA_BYTES unless a test wants less. */
+  readonly quotaBytes?: number;
 }
 
 export interface EtcdTiming {
@@ -49,6 +51,7 @@ export function peerUrl({ ip, port }: { readonly ip: string; readonly port: numb
 /** The file's text: YAML, of which JSON is a part. */
 export function etcdConfig(settings: EtcdSettings): string {
   const { name, dataDir, peer, clientPort, tlsFiles, members, begins, token, timing } = settings;
+  const { quotaBytes = QUOTA_BYTES } = settings;
   const clients = `https://127.0.0.1:${clientPort}`;
   const security = {
     "cert-file": tlsFiles.leaf,
@@ -72,7 +75,7 @@ export function etcdConfig(settings: EtcdSettings): string {
     "election-timeout": timing.electionMs,
     "pre-vote": true,
     "strict-reconfig-check": false,
-    "quota-backend-bytes": QUOTA_BYTES,
+    "quota-backend-bytes": quotaBytes,
     "auto-compaction-mode": "revision",
     "auto-compaction-retention": `${KEPT_REVISIONS}`,
     "snapshot-count": SNAPSHOT_EVERY,

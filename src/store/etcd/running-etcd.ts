@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { isHansaError } from "../../errors.ts";
 import { storeTls } from "../store-tls.ts";
 import { type EtcdChannel, type EtcdPlace, openEtcd } from "./etcd-channel.ts";
-import { DEFAULT_TIMING, etcdConfig, peerUrl } from "./etcd-config.ts";
+import { DEFAULT_TIMING, type EtcdSettings, etcdConfig, peerUrl } from "./etcd-config.ts";
 import { EtcdStore } from "./etcd-store.ts";
 
 const READY_MS = 20_000;
@@ -25,7 +25,10 @@ export interface RunningEtcd {
 }
 
 /** Under the authority of `root`. Resolves when it leads. */
-export async function runEtcd(root: Uint8Array): Promise<RunningEtcd> {
+export async function runEtcd(
+  root: Uint8Array,
+  settings: Pick<EtcdSettings, "quotaBytes"> = {},
+): Promise<RunningEtcd> {
   const dir = await mkdtemp(join(tmpdir(), "hansa-etcd-"));
   const [peerPort = 0, clientPort = 0] = await freePorts(2);
   const peer = { ip: "127.0.0.1", port: peerPort };
@@ -40,6 +43,7 @@ export async function runEtcd(root: Uint8Array): Promise<RunningEtcd> {
       tlsFiles: { leaf: at("leaf.pem"), ca: at("ca.pem") },
       members: [{ name: "one", peerUrl: peerUrl(peer) }],
       timing: DEFAULT_TIMING,
+      ...settings,
     }),
   );
   const child = spawn("etcd", ["--config-file", at("etcd.json")], {
