@@ -43,7 +43,7 @@ export class FakeStore implements StorePort {
   }
 
   async voter(): Promise<Voter> {
-    return { member: "a", leader: "a", isLearner: false, applied: "7" };
+    return { member: "a", leader: "a", isLearner: false, applied: "7", bytes: 20480, inUse: 16384 };
   }
 
   async start(): Promise<Record<string, never>> {
@@ -60,6 +60,10 @@ export class FakeStore implements StorePort {
     const wanted = view.wanted.filter((each) => each !== id);
     this.current = { ...view, wanted: vote ? [...wanted, id] : wanted };
     return this.current;
+  }
+
+  async defragment(): Promise<Record<string, never>> {
+    return {};
   }
 
   async copies(): Promise<OwnCopies> {

@@ -32,6 +32,8 @@ export interface StorePort {
   end(request: EndVoter): Promise<Record<string, never>>;
   /** The change is written when it resolves; whoever leads carries it out within seconds. */
   vote(request: GiveVote): Promise<StoreView>;
+  /** Up to a minute. */
+  defragment(): Promise<Record<string, never>>;
   copies(): Promise<OwnCopies>;
   copyPart(request: CopyPartRequest): Promise<CopyPart>;
   /** Up to 5 s: asks all nodes in reach. */

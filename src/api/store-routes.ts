@@ -109,6 +109,16 @@ export const STORE_ROUTES: readonly Route[] = [
   }),
   route({
     method: "post",
+    path: "/v1/store/defragment",
+    operation: "defragmentVoter",
+    role: "node",
+    summary: "Has this node's etcd make its file as large as what is in it",
+    response: z.object({}),
+    errors: USE_ERRORS,
+    handle: (node) => node.store.defragment(),
+  }),
+  route({
+    method: "post",
     path: "/v1/store/vote",
     operation: "giveVote",
     role: "admin",

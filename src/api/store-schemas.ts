@@ -66,6 +66,8 @@ export const voterSchema = z.object({
   leader: hexSchema.nullable(),
   isLearner: z.boolean(),
   applied: z.string().regex(/^\d{1,20}$/),
+  bytes: z.number().describe("of its file on disk"),
+  inUse: z.number().describe("of these"),
 });
 
 export const startVoterSchema = z.strictObject({

@@ -364,6 +364,7 @@ export const isVoter: Check<Voter> = (value): value is Voter =>
   has(value, {
     ...{ member: isHex, leader: orNull(isHex), isLearner: isBoolean },
     applied: (applied) => isText(applied) && /^\d{1,20}$/.test(applied),
+    ...{ bytes: isNumber, inUse: isNumber },
   });
 
 const isCopy = (value: unknown): boolean =>

@@ -112,6 +112,11 @@ export class StoreAnswers {
     return this.#options.recovery.restore(force);
   }
 
+  async defragment(): Promise<Record<string, never>> {
+    await this.#options.loop.defragment();
+    return {};
+  }
+
   voter(): Promise<Voter> {
     return this.#options.loop.voter();
   }

@@ -29,6 +29,7 @@ function loopOf(record: VoterRecord | undefined, stores: readonly (string | unde
     place: place as unknown as VoterPlace,
     lead: {} as VoterLead,
     membership: { roster: () => roster, setStore: () => undefined },
+    upkeep: { look: async () => undefined },
     damage: { clear: () => undefined, look: async () => undefined },
     retreat: {} as StoreRetreat,
     rivals: { heir: undefined, heirOfAnother: async () => undefined },

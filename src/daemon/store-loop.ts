@@ -23,6 +23,7 @@ import { SerialQueue } from "./serial-queue.ts";
 import type { StoreDamage } from "./store-damage.ts";
 import type { StoreRetreat } from "./store-retreat.ts";
 import type { StoreRivals } from "./store-rivals.ts";
+import type { StoreUpkeep } from "./store-upkeep.ts";
 import { untilLed } from "./until-led.ts";
 import type { VoterLead } from "./voter-lead.ts";
 import type { VoterPlace } from "./voter-place.ts";
@@ -33,6 +34,7 @@ export interface StoreLoopOptions {
   readonly lead: VoterLead;
   readonly membership: Pick<MembershipLoop, "roster" | "setStore">;
   readonly retreat: StoreRetreat;
+  readonly upkeep: Pick<StoreUpkeep, "look">;
   readonly damage: Pick<StoreDamage, "clear" | "look">;
   readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
   readonly clock: Clock;
@@ -142,12 +144,21 @@ export class StoreLoop {
     const link = await this.#options.place.link();
     if (link === undefined) throw this.noStore();
     const { member, leader, isLearner, applied } = await link.store.status();
+    const { bytes, inUse } = await link.upkeep.size();
     return {
+      ...{ bytes, inUse },
       member: member.toString(16),
       leader: leader === undefined ? null : leader.toString(16),
       isLearner,
       applied: `${applied}`,
     };
+  }
+
+  /** Makes its etcd's file as large as what is in it, which takes seconds. Throws as a store does. */
+  async defragment(): Promise<void> {
+    const link = await this.#options.place.link();
+    if (link === undefined) throw this.noStore();
+    await link.upkeep.defragment();
   }
 
   /** Gives this node's vote back, before it leaves the cluster for good. Quick where a majority answers; undefined, or why it could not. */
@@ -277,7 +288,7 @@ export class StoreLoop {
 
   /** True when something was done or is under way. Says what fails once, until it is something else. */
   async #look(): Promise<boolean> {
-    const { place, lead, retreat, damage, clock, logger } = this.#options;
+    const { place, lead, retreat, damage, upkeep, clock, logger } = this.#options;
     if (place.record === undefined) return false;
     try {
       if (place.record.filling && !place.isFenced) return await this.#fill();
@@ -292,12 +303,13 @@ export class StoreLoop {
       this.#note(status?.leader === undefined ? NO_LEADER : undefined);
       const isLeading = status !== undefined && status.leader === status.member;
       if (status) await this.#giveWay(status);
-      const busy =
-        link && isLeading && !place.isFenced
-          ? await lead.lead(link, status, place.record.store)
-          : false;
+      let isBusy = false;
+      if (link && isLeading && !place.isFenced) {
+        await upkeep.look(link, status, clock.monotonicMs());
+        isBusy = await lead.lead(link, status, place.record.store);
+      }
       this.#said = undefined;
-      return busy;
+      return isBusy;
     } catch (error) {
       if (!isHansaError(error)) throw error;
       const sentence = codedSentence(error);

@@ -26,6 +26,7 @@ import { StoreRecovery } from "./store-recovery.ts";
 import { StoreRetreat } from "./store-retreat.ts";
 import { StoreRivals } from "./store-rivals.ts";
 import { TunnelServer } from "./store-tunnel.ts";
+import { StoreUpkeep } from "./store-upkeep.ts";
 import { storeWays } from "./store-ways.ts";
 import { VoterLead } from "./voter-lead.ts";
 import { VoterPlace, type VoterPlaceOptions } from "./voter-place.ts";
@@ -93,7 +94,7 @@ export class StorePart {
       hasMajority: () => rivals.hasMajority(),
     });
     this.#loop = new StoreLoop({
-      ...{ retreat, rivals, damage },
+      ...{ retreat, rivals, damage, upkeep: new StoreUpkeep({ lead, logger }) },
       ...{ self, place, lead, membership, clock: systemClock, changed, logger },
     });
     const ways = (): StoreWay[] =>

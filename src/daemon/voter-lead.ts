@@ -201,7 +201,7 @@ export class VoterLead {
         break;
       case "end": {
         const { id, generation } = store;
-        await this.#tell(step.node, "/v1/store/end", { store: { id, generation } });
+        await this.tell(step.node, "/v1/store/end", { store: { id, generation } });
         break;
       }
       case "move":
@@ -226,14 +226,20 @@ export class VoterLead {
         ...{ name: id === member.id ? node.name : name || id.toString(16), peerUrl: url },
       })),
     };
-    await this.#tell(node, "/v1/store/start", body);
+    await this.tell(node, "/v1/store/start", body);
   }
 
-  async #tell(node: VoterNode, path: `/v1/${string}`, body: object): Promise<void> {
+  /** Has another node do something. Throws NODE_UNREACHABLE, and as it refuses. */
+  async tell(
+    node: Pick<VoterNode, "id">,
+    path: `/v1/${string}`,
+    body: object | undefined,
+    timeoutMs = START_MS,
+  ): Promise<void> {
     const { membership, peers } = this.#options;
     const peer = membership.roster().peers.find(({ metadata }) => metadata.id === node.id);
     if (peer === undefined) return;
-    await askPeer(peers, peer.metadata, { method: "POST", path, timeoutMs: START_MS, body });
+    await askPeer(peers, peer.metadata, { method: "POST", path, timeoutMs, body });
   }
 }
 

@@ -22,6 +22,7 @@ import {
 import { dialEtcd, type EtcdChannel, openEtcd } from "../store/etcd/etcd-channel.ts";
 import { DEFAULT_TIMING, etcdConfig, peerUrl } from "../store/etcd/etcd-config.ts";
 import { EtcdStore } from "../store/etcd/etcd-store.ts";
+import { EtcdUpkeep } from "../store/etcd/etcd-upkeep.ts";
 import { EtcdVoters } from "../store/etcd/etcd-voters.ts";
 import {
   decodeStoreCopy,
@@ -57,6 +58,7 @@ export interface VoterPlaceOptions {
 export interface VoterLink {
   readonly store: EtcdStore;
   readonly voters: EtcdVoters;
+  readonly upkeep: EtcdUpkeep;
 }
 
 /** All members when this one begins. */
@@ -346,7 +348,8 @@ export class VoterPlace {
       tls,
     });
     const base = this.#record ? revisionBase(this.#record.store) : 0n;
-    return { channel, store: new EtcdStore(channel, base), voters: new EtcdVoters(channel) };
+    const parts = { voters: new EtcdVoters(channel), upkeep: new EtcdUpkeep(channel) };
+    return { channel, store: new EtcdStore(channel, base), ...parts };
   }
 
   async #writeConfig(record: VoterRecord, beginning: Beginning): Promise<void> {
