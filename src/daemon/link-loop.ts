@@ -4,13 +4,8 @@
  * Invariant: without a peer that has two links in common with us no timer runs and nothing is sent.
  */
 import { randomInt } from "node:crypto";
-import {
-  type CommonLink,
-  commonLinks,
-  LinkPaths,
-  type LinkStep,
-  type LinkView,
-} from "../links/link-paths.ts";
+import { type CommonLink, commonLinks } from "../links/common-links.ts";
+import { LinkPaths, type LinkStep, type LinkView } from "../links/link-paths.ts";
 import { decodeLinkProbe, encodeLinkProbe } from "../links/link-probe.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { commonLinks, LinkPaths, MAX_A_SECOND } from "./link-paths.ts";
+import { commonLinks } from "./common-links.ts";
+import { LinkPaths, MAX_A_SECOND } from "./link-paths.ts";
 import { type Hop, SimulatedLinks } from "./simulated-links.ts";
 
 const PROMISE_MS = 550;

@@ -7,7 +7,7 @@
  * state no more than MAX_A_SECOND probes a second leave this node. Each end decides for what it sends, from facts that both ends share.
  */
 import type { NodeId } from "../values/node-id.ts";
-import type { NodeLink } from "../values/node-link.ts";
+import { bestOf, type CommonLink } from "./common-links.ts";
 import { LinkFacts, type LinkState } from "./link-facts.ts";
 import type { LinkProbeBody } from "./link-probe.ts";
 
@@ -32,22 +32,6 @@ const SOON_MS = 60_000;
 const LATE_MS = 100;
 /** Deadlines of several pairs fall together. */
 const GRAIN_MS = 25;
-
-/** A link that both nodes have. */
-export interface CommonLink extends Pick<NodeLink, "number" | "priority"> {
-  readonly own: string;
-  readonly theirs: string;
-}
-
-/** The links with a number that both have; the higher of both priorities counts, so that both ends prefer the same. */
-export function commonLinks(own: readonly NodeLink[], theirs: readonly NodeLink[]): CommonLink[] {
-  return own.flatMap(({ number, address, priority }) => {
-    const other = theirs.find((link) => link.number === number);
-    if (!other) return [];
-    const higher = Math.max(priority, other.priority);
-    return [{ number, own: address, theirs: other.address, priority: higher }];
-  });
-}
 
 export interface LinkPair {
   readonly peer: NodeId;
@@ -302,11 +286,6 @@ function factsOf(pair: Pair, number: number): LinkFacts {
   const facts = pair.facts.get(number);
   if (!facts) throw new RangeError(`link ${number} to node ${pair.peer}`);
   return facts;
-}
-
-/** The highest priority, then the lowest number. */
-function bestOf(links: readonly CommonLink[]): CommonLink | undefined {
-  return links.toSorted((a, b) => b.priority - a.priority || a.number - b.number)[0];
 }
 
 /** All pairs are probed in the same moments, so that the daemon wakes once for all. */

@@ -1,6 +1,7 @@
 /** Nodes with several links in virtual time, for tests: every packet takes LATENCY_MS, unless the network drops it. */
 import { plainLinks } from "../values/node-link.ts";
-import { commonLinks, type LinkPair, LinkPaths, type LinkProbe } from "./link-paths.ts";
+import { commonLinks } from "./common-links.ts";
+import { type LinkPair, LinkPaths, type LinkProbe } from "./link-paths.ts";
 
 const LATENCY_MS = 1;
 
