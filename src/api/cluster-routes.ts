@@ -32,7 +32,7 @@ export const CLUSTER_ROUTES: readonly Route[] = [
       "Whether this node and a host that is about to join reach each other at every port that they need; takes up to 4 s",
     request: joinCheckSchema,
     response: joinCheckedSchema,
-    errors: [...BODY_ERRORS, "JOINS_MANY"],
+    errors: [...BODY_ERRORS, "COMMAND_TIMEOUT", "JOINS_MANY", "OVERLAY_REFUSED", "TOOL_MISSING"],
     handle: (node, request, _signal, caller) => node.cluster.checkJoiner(request, caller.from),
   }),
   route({

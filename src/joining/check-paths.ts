@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
 import type { JoinInfo } from "../api/join-info-schemas.ts";
 import type { NodeClient } from "../client/node-client.ts";
-import { codedSentence, HansaError, isHansaError } from "../errors.ts";
+import { HansaError, isHansaError } from "../errors.ts";
 import type { Ports } from "../processes/node-file.ts";
 import type { PathFact } from "./join-problems.ts";
 
@@ -120,12 +120,10 @@ async function ask(
     });
     return paths;
   } catch (error) {
-    // A refusal of the node itself was reached all the same.
-    if (isHansaError(error) && error.code !== "INTERNAL") {
-      throw new HansaError(error.code, `the check of ports failed: ${codedSentence(error)}`, {
-        cause: error,
-      });
-    }
+    const isAway =
+      isHansaError(error, "CONTEXT_UNREACHABLE") || isHansaError(error, "NODE_NOT_RUNNING");
+    // What else it says is a refusal of the node itself, which was reached then.
+    if (!isAway) throw error;
     return undefined;
   }
 }

@@ -32,13 +32,7 @@ export async function meet(host: string, port: number): Promise<Met> {
   const socket = await openTls({ host, port, rejectUnauthorized: false, ...named }, OPEN_MS).catch(
     (error: unknown) => {
       const why = error instanceof Error ? error.message : `${error}`;
-      throw new HansaError(
-        "CONTEXT_UNREACHABLE",
-        `${host} does not answer at ${port}/tcp (${why})`,
-        {
-          hint: "is it a node of the cluster, does hansa status work there, and is 1443/tcp open from here?",
-        },
-      );
+      throw unreachable(host, port, why);
     },
   );
   // What it says to who has no certificate is of no interest.
@@ -51,6 +45,12 @@ export async function meet(host: string, port: number): Promise<Met> {
     throw new HansaError("API_CERTIFICATE_REFUSED", text, { hint: "name a node of the cluster" });
   }
   return { host, port, certificate, fingerprint: certificate.fingerprint256, cluster };
+}
+
+function unreachable(host: string, port: number, why: string): HansaError {
+  return new HansaError("CONTEXT_UNREACHABLE", `${host} does not answer at ${port}/tcp (${why})`, {
+    hint: "is it a node of the cluster, does hansa status work there, and is that port open from here?",
+  });
 }
 
 /** Throws JOIN_FINGERPRINT_DIFFERS unless `wanted`, in hex with colons or without, is that of the node that was met. */
@@ -92,7 +92,10 @@ export async function enter(met: Met, token: string, name: string): Promise<Entr
             },
             OPEN_MS,
           ),
-        inOurWords: (error) => error,
+        inOurWords: (error) => {
+          if (error instanceof HansaError || !(error instanceof Error)) return error;
+          return unreachable(host, port, error.message);
+        },
       }),
   };
 }

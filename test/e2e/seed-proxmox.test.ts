@@ -412,7 +412,7 @@ test("two clusters of one name in one network never mix, whoever is told to conn
   );
 });
 
-test("a host that is a node and holds containers is refused; --force copies to a file what it was, and takes it in", async () => {
+test("a host that is a node and holds containers is refused; --force copies to a file what it was, and takes it in, beside another host that joins", async () => {
   const six = playground.host(6);
   await must(
     six,
@@ -437,12 +437,27 @@ test("a host that is a node and holds containers is refused; --force copies to a
   );
   assert.match(refused.stderr, /\* this host already has containers on the network hansa: guest/);
   assert.ok((await pvecm(six, "nodes")).stdout.includes("host5"), "nothing was changed");
-  const forced = await pvecm(six, ...line, "--force");
+  const four = playground.host(4);
+  await must(four, "sh", "-c", `umask 077; echo ${token} > /root/token`);
+  const elsewhere = ["add", playground.host(2).ip(), "--token-file", "/root/token"];
+  const [forced, fresh] = await Promise.all([
+    pvecm(six, ...line, "--force"),
+    pvecm(four, ...elsewhere),
+  ]);
+  assert.equal(fresh.status, 0, fresh.stdout + fresh.stderr);
   assert.equal(forced.status, 0, forced.stdout + forced.stderr);
   const [, file = ""] = /backup of the old node to '(.+)'/.exec(forced.stdout) ?? [];
   assert.match(await must(six, "tar", "-tzf", file), /^hansa\/identity\.json$/m);
   assert.equal(await must(six, "stat", "-c", "%a %U", file), "600 root");
-  assert.ok((await pvecm(six, "nodes")).stdout.includes("host1"));
+  await eventually("each counts once", 20_000, async () => {
+    const { stdout } = await pvecm(six, "status");
+    if (valuesOf(stdout, "Nodes:", "Config Version:").join() === "5,10") return true;
+    throw new Error(stdout);
+  });
+  const ids = sections((await pvecm(six, "nodes")).stdout).rows.map((row) =>
+    Number.parseInt(row, 10),
+  );
+  assert.deepEqual(ids, [1, 2, 3, 4, 5]);
 });
 
 test("a node that is cut off is not quorate: exit 2, Activity blocked, and it removes nobody", async () => {
