@@ -52,7 +52,7 @@ export interface PlaygroundOptions {
   readonly hosts: number;
   /** Links of each host, 1 to 8; default 1. Link 0 is 192.168.48.0/24, link 1 192.168.49.0/24… */
   readonly links?: number;
-  /** The executable that hosts have as /usr/local/bin/hansa and overnode until they put another there. Default: this very executable; none when run by node. */
+  /** The executable that hosts have as /usr/local/bin/hansa, overnode and pvecm until they put another there. Default: this very executable; none when run by node. */
   readonly binary?: string;
   /** True: it outlives this process. */
   readonly stay?: boolean;
