@@ -33,6 +33,7 @@ import type { NamedStore } from "../store/store-copy.ts";
 import type { StoreMirror } from "../store/store-mirror.ts";
 import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
 import { WANTED_KEY, wantedIn } from "../store/votes.ts";
+import { shortAge } from "../values/short-age.ts";
 import { CONFIG_PREFIX, ConfigAnswers } from "./config-answers.ts";
 import { historyOf } from "./config-history.ts";
 import { ConfigWatch, toldChange } from "./config-watch.ts";
@@ -72,7 +73,15 @@ export class StoreAnswers {
   }
 
   async create(name: string): Promise<StoreView> {
-    await this.#options.loop.create(name);
+    const { loop, mirror } = this.#options;
+    const known = mirror.store;
+    if (known !== undefined && !loop.hasVote) {
+      const age = shortAge((mirror.ageMs ?? 0) / 1000);
+      const text = `this node has a copy of the store ${known.name}, as of ${age} ago`;
+      const hint = "bring its votes back; where they are gone for ever: hansa expected 1";
+      throw new HansaError("STORE_EXISTS", text, { hint });
+    }
+    await loop.create(name);
     return await this.view();
   }
 

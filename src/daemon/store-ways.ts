@@ -30,9 +30,12 @@ const NEVER = new AbortController().signal;
 /** Best first: nodes without a vote are spread over the voters by their ids. */
 export function storeWays(options: StoreWaysOptions): StoreWay[] {
   const { self, place, membership, known } = options;
-  const holders = membership.roster().peers.filter((peer) => isHeard(peer));
-  const stores = holders.flatMap(({ metadata }) => metadata.store ?? []);
-  const wanted = place.record?.store ?? chosenStore(known(), stores);
+  const { peers } = membership.roster();
+  const holders = peers.filter((peer) => isHeard(peer));
+  const lost = peers.filter((peer) => !isHeard(peer));
+  const marks = (nodes: readonly RosterNode[]): StoreMark[] =>
+    nodes.flatMap(({ metadata }) => metadata.store ?? []);
+  const wanted = place.record?.store ?? chosenStore(known(), marks(holders), marks(lost));
   if (wanted === undefined) return [];
   const voters = holders
     .filter(({ metadata }) => isSame(metadata.store, wanted))
@@ -44,13 +47,19 @@ export function storeWays(options: StoreWaysOptions): StoreWay[] {
   return place.record ? [ownWay(options), ...others] : others;
 }
 
-/** Of what the voters hold to: another generation of the one that is known, else whichever is the most often begun anew. Undefined: none. */
+/**
+ * Of what the voters hold to that are `heard`: the newest generation of the store that is known; of another one only where no voter of ours is merely `lost`, as
+ * when ours gave way. Undefined: none.
+ */
 export function chosenStore(
   known: StoreMark | undefined,
-  stores: readonly StoreMark[],
+  heard: readonly StoreMark[],
+  lost: readonly StoreMark[],
 ): StoreMark | undefined {
-  const same = stores.filter((mark) => known && lineageOf(mark) === lineageOf(known));
-  const from = same.length > 0 ? same : stores;
+  const isOurs = (mark: StoreMark): boolean =>
+    known !== undefined && lineageOf(mark) === lineageOf(known);
+  const same = heard.filter(isOurs);
+  const from = same.length > 0 || lost.some(isOurs) ? same : heard;
   return from.toSorted((a, b) => b.generation - a.generation || (a.id < b.id ? -1 : 1))[0];
 }
 
