@@ -58,6 +58,13 @@ test("the only vote is gone for ever: expected 1 on an ordinary node takes the n
   await Promise.all([has(five, "first"), has(six, "first")]);
   await one.kill();
   await Promise.all([without(five, 1), without(six, 1)]);
+  // As docs/troubleshooting/quorum-only-vote.md has it.
+  const written = await hansa(five, "config", "put", "motd", "by nobody");
+  assert.equal(written.status, 1);
+  assert.match(
+    written.stderr,
+    /Error: the store has no majority: 0 of 1 votes are heard, 1 are needed; missing: host1 \(node 1\)/,
+  );
   const saved = await hansa(six, "backup", "/var/lib/hansa/prod.hansa");
   assert.equal(saved.status, 0, saved.stderr);
   assert.match(
