@@ -176,6 +176,7 @@ export class ClusterNode {
       settled: () => this.#addresses.input({ type: "settled" }),
       moved: (peers) => {
         this.#dataPath.steer(peers);
+        this.#peers?.moved(peers);
         this.#changed();
       },
       roundabout: (id, by) => this.#dataPath.roundabout(id, by),
@@ -225,6 +226,7 @@ export class ClusterNode {
       remembered: () => this.#membership.remembered,
       inside: (id) => this.#dataPath.inside(id)?.ip,
       reachedAt: (id) => this.#membership.links.addressOf(id),
+      links: (id) => this.#membership.links.view(id),
       roundabout: (id) => this.#dataPath.roundabout(id, "stream")?.ip,
       secureContext: () => this.#controlPlane.secureContext(),
       nowMs: () => performance.now(),

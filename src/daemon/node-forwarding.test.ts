@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, request as plainRequest } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  request as plainRequest,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createTcp, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +29,7 @@ import { ControlPlane } from "./control-plane.ts";
 import { NodeForwarding } from "./node-forwarding.ts";
 import { PeerRequests } from "./peer-requests.ts";
 import type { Roster } from "./roster.ts";
+import { until } from "./until.ts";
 
 const ROOT = randomBytes(32);
 let folder: string;
@@ -31,6 +37,8 @@ let one: Member;
 let two: Member;
 /** All that is known of the nodes, as gossip would have it. */
 let known: Map<number, { name: string; port: number; state: string }>;
+/** To any other node; none where there is no choice. */
+let links: { theirs: string; state: "up" | "down"; inUse: boolean }[] = [];
 const closers: (() => unknown)[] = [];
 
 interface Member {
@@ -47,6 +55,7 @@ interface Member {
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "hansa-forward-"));
   known = new Map();
+  links = [];
   one = await member(1);
   two = await member(2);
 });
@@ -88,7 +97,8 @@ async function member(id: number): Promise<Member> {
     remembered: () => [],
     inside: () => undefined,
     roundabout: () => undefined,
-    reachedAt: () => undefined,
+    reachedAt: () => links.find(({ inUse }) => inUse)?.theirs,
+    links: () => links,
     secureContext: () => plane.secureContext(),
     nowMs: () => 130_000,
   });
@@ -404,10 +414,115 @@ test("a connection leaves HTTP through both nodes, and a refusal to do so comes 
   assert.equal(no.statusCode, 404);
 });
 
-async function served(server: Server): Promise<number> {
+const FIRST = "127.0.0.1";
+const SECOND = "127.0.0.2";
+
+/** Answers to what came for this address of node 2, in its place; what is asked there is written down. */
+async function onTwoLinks(
+  answer: (at: string, response: ServerResponse) => void,
+): Promise<string[]> {
+  const node = await leaf("host2", "node");
+  const asked: string[] = [];
+  const far = createServer((request, response) => {
+    const at = `${request.socket.localAddress}`;
+    asked.push(at);
+    answer(at, response);
+  });
+  const tls = createTls(
+    { key: node.privateKey, cert: node.certificate, ca: node.ca, requestCert: true },
+    (socket) => far.emit("connection", socket),
+  );
+  const port = await served(tls, "0.0.0.0");
+  known.set(2, { name: "host2", port, state: "alive" });
+  use(FIRST, "up");
+  return asked;
+}
+
+/** This link is used; the other one is in that state. */
+function use(address: string, other: "up" | "down"): void {
+  links = [FIRST, SECOND].map((theirs) => {
+    const inUse = theirs === address;
+    return { theirs, inUse, state: inUse ? "up" : other };
+  });
+}
+
+async function getByOne(): Promise<string> {
+  const asked = plainRequest({ socketPath: one.socket, path: "/v1/nodes/host2/echo" }).end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  let text = "";
+  for await (const chunk of response) text += chunk;
+  return text;
+}
+
+test("what was asked over a link that was cut is asked again over the one that is used now", async () => {
+  let isCut = false;
+  const asked = await onTwoLinks((at, response) => {
+    if (at === SECOND || !isCut) response.end(at);
+  });
+  assert.equal(await getByOne(), FIRST);
+  isCut = true;
+  // One on the connection that was kept, one on a new one.
+  const waiting = [getByOne(), getByOne()];
+  await until(() => asked.length === 3);
+  use(SECOND, "down");
+  one.peers.moved([2]);
+  assert.deepEqual(await Promise.all(waiting), [SECOND, SECOND]);
+});
+
+test("what is under way on a link that is left and works comes to its end there, and the next goes over the other", async () => {
+  const held: (() => void)[] = [];
+  const asked = await onTwoLinks((at, response) => {
+    if (asked.length === 1 || at === SECOND) response.end(at);
+    else held.push(() => response.end(at));
+  });
+  assert.equal(await getByOne(), FIRST);
+  const waiting = getByOne();
+  await until(() => held.length === 1);
+  use(SECOND, "up");
+  one.peers.moved([2]);
+  assert.equal(await getByOne(), SECOND);
+  for (const end of held) end();
+  assert.equal(await waiting, FIRST);
+});
+
+test("events go on over the link that is used now", async () => {
+  await onTwoLinks((at, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(`data: "${at}"\n\n`);
+  });
+  const [node] = one.peers.nodes();
+  assert.ok(node);
+  const end = new AbortController();
+  const events = one.peers.events(node, "/v1/echo", end.signal, () => undefined);
+  assert.equal((await events.next()).value, FIRST);
+  for (const [address, other] of [
+    [SECOND, "down"],
+    [FIRST, "up"],
+  ] as const) {
+    use(address, other);
+    one.peers.moved([2]);
+    assert.equal((await events.next()).value, address);
+  }
+  end.abort();
+  assert.equal((await events.next()).done, true);
+});
+
+test("a connection that lasts is told when it goes over another link than the one that is used", () => {
+  const [node] = one.peers.nodes();
+  assert.ok(node);
+  const told: string[] = [];
+  for (const remoteAddress of [FIRST, SECOND, "10.32.0.2"])
+    one.peers.hold(node, () => told.push(remoteAddress), { remoteAddress });
+  one.peers.hold(node, () => told.push("without"));
+  use(SECOND, "up");
+  one.peers.moved([2]);
+  assert.deepEqual(told, [FIRST]);
+});
+
+async function served(server: Server, address = "127.0.0.1"): Promise<number> {
   const open = new Set<{ destroy(): void }>();
   server.on("connection", (socket) => open.add(socket));
-  server.listen(0, "127.0.0.1");
+  server.listen(0, address);
   await once(server, "listening");
   closers.push(() => {
     for (const socket of open) socket.destroy();

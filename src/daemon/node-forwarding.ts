@@ -19,6 +19,7 @@ import { chooseNode, nodePath, splitNodePath } from "../api/node-path.ts";
 import type { NodeRouting } from "../api/node-routing.ts";
 import { ERRORS, HansaError } from "../errors.ts";
 import type { NodeId } from "../values/node-id.ts";
+import { isCut } from "./calls-under-way.ts";
 import type { OtherNode, PeerRequests } from "./peer-requests.ts";
 import { splice } from "./splice.ts";
 
@@ -144,9 +145,8 @@ export class NodeForwarding {
       });
       made.on("error", (error) => {
         // It closed a connection that waited for us, just when we took it: nothing of the request was read.
-        const isStale =
-          made.reusedSocket && incoming === undefined && !isAgain && !hasBody(request);
-        if (isStale) begin(true);
+        const isStale = made.reusedSocket || (isCut(error) && request.method === "GET");
+        if (isStale && incoming === undefined && !isAgain && !hasBody(request)) begin(true);
         else fail(error);
       });
       if (hasBody(request)) request.pipe(made);

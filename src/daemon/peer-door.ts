@@ -44,6 +44,11 @@ export class PeerDoor extends Agent {
     );
   }
 
+  /** Closes the connections that wait for the next request. */
+  closeIdle(): void {
+    for (const socket of Object.values(this.freeSockets).flat()) socket?.destroy();
+  }
+
   /** A connection of the caller's own. */
   async open(): Promise<TLSSocket> {
     const { name, places, secureContext } = this.#door;

@@ -1,20 +1,23 @@
 /**
  * Requests to the APIs of other nodes: finds them in the roster, keeps connections, and gives up what a node cannot answer any more.
  *
- * Invariant: a request to a node that gossip holds dead is not made, and those under way end when it comes to be held so: TCP alone would wait a
- * quarter of an hour for a host whose cable was pulled.
+ * Invariant: a request to a node that gossip holds dead is not made, and those under way end when it comes to be held so, or when the link that they go by was
+ * cut: TCP alone would wait a quarter of an hour for a host whose cable was pulled.
  */
 import { type ClientRequest, type OutgoingHttpHeaders, request } from "node:http";
-import type { SecureContextOptions } from "node:tls";
+import type { Socket } from "node:net";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
 import { nodePath } from "../api/node-path.ts";
 import { Places } from "../api/places.ts";
 import type { Door } from "../client/door.ts";
 import { events } from "../client/events.ts";
 import type { RawResponse } from "../client/parse-response.ts";
 import { HansaError } from "../errors.ts";
+import type { LinkView } from "../links/link-paths.ts";
 import type { Endpoint } from "../values/endpoint.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { shortAge } from "../values/short-age.ts";
+import { CallsUnderWay } from "./calls-under-way.ts";
 import type { RememberedNode } from "./membership-file.ts";
 import { PeerDoor } from "./peer-door.ts";
 import { isHeard, type Roster, type RosterNode } from "./roster.ts";
@@ -43,6 +46,7 @@ export interface PeerRequestsOptions {
   /** The one of its addresses at which it answers now; undefined where it has only one. */
   readonly reachedAt: (id: NodeId) => string | undefined;
   readonly roundabout: (id: NodeId) => string | undefined;
+  readonly links: (id: NodeId) => readonly Pick<LinkView, "theirs" | "state" | "inUse">[];
   readonly secureContext: () => Promise<SecureContextOptions>;
   readonly nowMs: () => number;
 }
@@ -67,7 +71,7 @@ interface PeerConnections {
   readonly name: string;
   readonly kept: PeerDoor;
   readonly places: Places;
-  readonly asked: Set<Asking["failed"]>;
+  readonly calls: CallsUnderWay;
 }
 
 export class PeerRequests {
@@ -111,7 +115,10 @@ export class PeerRequests {
     const isKept = method === "GET" && headers["upgrade"] === undefined;
     const agent = isKept ? door.kept : this.#newDoor(node, false);
     const made = request({ agent, host: "localhost", method, path, headers });
-    const release = this.hold(node, failed);
+    const release = door.calls.add({
+      ...{ failed, lasts: false, at: () => made.socket?.remoteAddress },
+      cut: (error) => made.destroy(error),
+    });
     let isUpgraded = false;
     // What left HTTP keeps its place until its connection closes.
     made.once("upgrade", (_, socket) => {
@@ -126,8 +133,8 @@ export class PeerRequests {
   }
 
   /**
-   * The events at `path` of the node, until `signal` aborts. Ends with NODE_UNREACHABLE when the node does, or with what it refused them with. `heard` is
-   * told of each sign of life.
+   * The events at `path` of the node, until `signal` aborts; begun anew when another link to it is used. Ends with NODE_UNREACHABLE when the node does, or
+   * with what it refused them with. `heard` is told of each sign of life.
    */
   async *events(
     node: OtherNode,
@@ -138,17 +145,26 @@ export class PeerRequests {
     if (this.nodes().find(({ id }) => id === node.id)?.isHeard !== true) {
       throw this.unreachable(node, "it is not heard");
     }
+    const moving = new AbortController();
     const ending = new AbortController();
-    const release = this.hold(node, (reason) => ending.abort(new Error(reason)));
+    let opened: TLSSocket | undefined;
+    const { kept, calls } = this.#door(node);
+    const release = calls.add({
+      ...{ lasts: true, at: () => opened?.remoteAddress, cut: () => moving.abort() },
+      failed: (reason) => ending.abort(new Error(reason)),
+    });
     const door: Door = {
       place: `node ${node.id} (${node.name})`,
-      open: () => this.#door(node).kept.open(),
+      open: async () => {
+        opened = await kept.open();
+        return opened;
+      },
       inOurWords: (error) => error,
     };
     const refused = ({ body }: RawResponse): HansaError =>
       this.unreachable(node, `it refused: ${body.slice(0, MAX_REFUSAL)}`);
     try {
-      const either = AbortSignal.any([signal, ending.signal]);
+      const either = AbortSignal.any([signal, ending.signal, moving.signal]);
       yield* events(door, nodePath(node.id, path), either, refused, { heard });
     } catch (error) {
       throw error instanceof HansaError ? error : this.unreachable(node, error);
@@ -156,14 +172,35 @@ export class PeerRequests {
       release();
     }
     if (signal.aborted) return;
+    if (moving.signal.aborted && !ending.signal.aborted) {
+      yield* this.events(node, path, signal, heard);
+      return;
+    }
     throw this.unreachable(node, ending.signal.aborted ? ending.signal.reason : "it ended");
   }
 
-  /** `failed` is told when the node comes to be held dead, until the function that is returned is called. */
-  hold(node: OtherNode, failed: Asking["failed"]): () => void {
-    const { asked } = this.#door(node);
-    asked.add(failed);
-    return () => asked.delete(failed);
+  /**
+   * `failed` is told when the node comes to be held dead, until the function that is returned is called; with `lasting` also when that connection goes by
+   * another link than the one that is used.
+   */
+  hold(
+    node: OtherNode,
+    failed: Asking["failed"],
+    lasting?: Pick<Socket, "remoteAddress">,
+  ): () => void {
+    return this.#door(node).calls.add({
+      ...{ failed, lasts: true, at: () => lasting?.remoteAddress },
+      cut: ({ message }) => failed(message),
+    });
+  }
+
+  /** Other links are used to these nodes: nothing is begun on the former ones, and what they do not carry any more ends. */
+  moved(ids: readonly NodeId[]): void {
+    for (const id of ids) {
+      const door = this.#doors.get(id);
+      door?.kept.closeIdle();
+      door?.calls.moved(this.#options.links(id));
+    }
   }
 
   /** The roster may be another: who waits for a node that is held dead now waits no more. */
@@ -172,7 +209,7 @@ export class PeerRequests {
       const peer = this.#peer(id);
       if (peer && isHeard(peer) && peer.metadata.name === door.name) continue;
       this.#doors.delete(id);
-      for (const failed of [...door.asked]) failed("it is not heard any more");
+      door.calls.fail("it is not heard any more");
       door.kept.destroy();
     }
   }
@@ -204,7 +241,7 @@ export class PeerRequests {
     const known = this.#doors.get(node.id);
     if (known && known.name === node.name) return known;
     const door = {
-      ...{ name: node.name, kept: this.#newDoor(node, true), asked: new Set<() => void>() },
+      ...{ name: node.name, kept: this.#newDoor(node, true), calls: new CallsUnderWay() },
       places: new Places(MAX_AT_ONCE),
     };
     this.#doors.set(node.id, door);

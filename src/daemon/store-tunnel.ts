@@ -124,7 +124,8 @@ export async function openTunnel(
     }
     if (head.length > 0) socket.unshift(head);
     if (socket instanceof Socket) socket.setNoDelay(true);
-    const release = peers.hold(node, () => socket.destroy());
+    const lasting = socket instanceof Socket ? socket : undefined;
+    const release = peers.hold(node, () => socket.destroy(), lasting);
     socket.on("close", release);
     socket.on("error", () => socket.destroy());
     return { mark, socket };
