@@ -4,6 +4,15 @@ import { z } from "zod";
 const id = z.number().int().positive();
 const count = z.number().int().min(0);
 
+export const leaveRequestSchema = z
+  .strictObject({
+    force: z
+      .boolean()
+      .default(false)
+      .describe("also where the store cannot do without this node's vote"),
+  })
+  .default({ force: false });
+
 export const leftSchema = z.object({
   id,
   heir: z.object({ id, name: z.string() }).nullable().describe("who has this node's addresses now"),

@@ -151,7 +151,9 @@ async function bodyOf(context: Context, route: Route): Promise<unknown> {
   const text = await context.req.text();
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // No body at all, as from one that knows of none.
+    const isNone = text === "" && route.request.safeParse(undefined).success;
+    value = isNone ? undefined : JSON.parse(text);
   } catch (cause) {
     throw new HansaError("USAGE", "the request's body is not JSON", { cause });
   }

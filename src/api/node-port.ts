@@ -36,7 +36,7 @@ export interface NodePort {
   /** Resolves when this node can give out an address; waits without limit, rejects when `signal` aborts. */
   prime(signal: AbortSignal): Promise<{ readonly id: number }>;
   /** Gives this node's addresses to a peer and leaves the cluster for good; may take half a minute where others do not answer. */
-  leave(): Promise<Left>;
+  leave(force: boolean): Promise<Left>;
   /** Makes the addresses of a node that vanished this node's. See TAKE_OVER_REFUSED and TAKE_OVER_UNCONFIRMED. */
   takeOver(node: string, confirmed: boolean): Promise<TakenOver>;
   /** Compares leases with containers and looks for gaps in the rings; with `repair` it frees leaks, which takes up to 12 s. */

@@ -3,6 +3,7 @@
  */
 import {
   addressCheckSchema,
+  leaveRequestSchema,
   leftSchema,
   takenOverSchema,
   takeOverRequestSchema,
@@ -172,8 +173,10 @@ export const ROUTES: readonly Route[] = [
     role: "admin",
     summary:
       "Hands this node's addresses to a peer and leaves the cluster for good; the first half of hansa reset",
+    request: leaveRequestSchema,
     response: leftSchema,
-    handle: (node) => node.leave(),
+    errors: [...BODY_ERRORS, "STORE_LAST_VOTE", "STORE_REFUSED"],
+    handle: (node, { force }) => node.leave(force),
   }),
   route({
     method: "post",

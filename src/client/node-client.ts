@@ -91,7 +91,7 @@ export interface NodeClient {
   /** Waits without limit. */
   prime(signal?: AbortSignal): Promise<{ readonly id: number }>;
   /** Waits without limit: others may have to be waited for. */
-  leave(): Promise<Left>;
+  leave(force: boolean): Promise<Left>;
   takeOver(node: string, confirmed: boolean): Promise<TakenOver>;
   checkAddresses(repair: boolean): Promise<AddressCheck>;
   issueCertificate(request: IssueRequest): Promise<Issued>;
@@ -309,8 +309,8 @@ export function apiClient(door: Door, node?: string): NodeClient {
       const answer = await call({ method: "POST", path: "/v1/certificates/revoke", body });
       return checked(answer, isRevoked, "a revocation");
     },
-    leave: async () => {
-      const answer = await call({ method: "POST", path: "/v1/leave" }, false);
+    leave: async (force) => {
+      const answer = await call({ method: "POST", path: "/v1/leave", body: { force } }, false);
       return checked(answer, isLeft, "leaving");
     },
     takeOver: async (node, confirmed) => {

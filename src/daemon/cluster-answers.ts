@@ -73,7 +73,8 @@ export class ClusterAnswers implements ClusterPort {
   removeNode(node: string, confirmed: boolean): Promise<NodeRemoved> {
     const { node: self, membership, peers, containers, takeOver } = this.#options;
     const parts = { self: self.id, membership, peers, containers, takeOver };
-    return removeNode({ ...parts, quorum: () => this.quorum() }, node, confirmed);
+    const votes = { quorum: () => this.quorum(), store: () => this.#options.store.view() };
+    return removeNode({ ...parts, ...votes }, node, confirmed);
   }
 
   /** Undefined where votes are known and none of them answers: such a node is not quorate, which is an answer. */

@@ -202,9 +202,9 @@ export class NodeAnswers implements NodePort {
   }
 
   /** Asked again it gives the same answer: a node leaves once. */
-  async leave(): Promise<Left> {
+  async leave(force: boolean): Promise<Left> {
     const { docker, addresses, membership, storePart } = this.#parts;
-    const unvoted = this.#farewell ? undefined : await storePart.loop.leave();
+    const unvoted = this.#farewell ? undefined : await storePart.loop.leave(force);
     // Docker's network is about to be removed, and must not be made again.
     await docker.close();
     this.#farewell ??= new Farewell({

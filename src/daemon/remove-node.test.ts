@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { exampleContainers } from "../api/example-answers.ts";
 import { exampleQuorum } from "../api/fake-cluster.ts";
+import type { StoreView } from "../api/store-schemas.ts";
 import { type HansaError, isHansaError } from "../errors.ts";
 import { findRemovable, type RemoveNodeParts, removeNode } from "./remove-node.ts";
 import { memberOf, rosterWith } from "./status-facts.ts";
@@ -12,6 +13,10 @@ const gone = {
   endpoint: { ip: "192.0.2.7", port: 6784 },
 };
 
+const vote = (id: number, state: StoreView["voters"][number]["state"]) => ({
+  ...{ id, name: `host${id}`, address: "10.32.0.1:9212", hasVote: true, state, isLocal: false },
+});
+
 function parts(changed: Partial<RemoveNodeParts> = {}): RemoveNodeParts & { taken: string[] } {
   const taken: string[] = [];
   return {
@@ -19,6 +24,7 @@ function parts(changed: Partial<RemoveNodeParts> = {}): RemoveNodeParts & { take
     membership: { roster: () => roster, remembered: [gone], departures: [] },
     peers: {} as RemoveNodeParts["peers"],
     quorum: async () => exampleQuorum(),
+    store: async () => ({ voters: [vote(1, "leads"), vote(2, "follows"), vote(3, "follows")] }),
     containers: async () => ({ nodes: [], containers: [] }),
     takeOver: async (node, confirmed) => {
       taken.push(`${node} ${confirmed}`);
@@ -69,5 +75,20 @@ test("a node that is heard and runs containers on the network is refused, naming
   await assert.rejects(
     removeNode(asked, "host3", true),
     refused("NETWORK_IN_USE", /node 3 \(host3\) runs containers on the network hansa: shop-web-1/),
+  );
+});
+
+test("a node is not told to leave where the store would end, or have no majority, without its vote", async () => {
+  const only = parts({ store: async () => ({ voters: [vote(3, "leads")] }) });
+  await assert.rejects(
+    removeNode(only, "host3", true),
+    refused("STORE_LAST_VOTE", /node 3 has the store's only vote/),
+  );
+  const one = parts({
+    store: async () => ({ voters: [vote(1, "leads"), vote(2, "away"), vote(3, "follows")] }),
+  });
+  await assert.rejects(
+    removeNode(one, "host3", true),
+    refused("STORE_REFUSED", /without node 3, 1 of 2 votes answer and 2 would be needed/),
   );
 });

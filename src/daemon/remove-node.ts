@@ -1,7 +1,7 @@
 /**
  * Takes a node out of the cluster for good: one that is heard is told to leave, one that is gone is taken over. Its key is let in no more.
  *
- * Invariants: only where a majority answers, never oneself; a node whose containers still hold addresses is not told to leave; the registry and the votes
+ * Invariants: only where a majority answers, and goes on answering without that node; never oneself; a node whose containers still hold addresses is not told to leave; the registry and the votes
  * follow by themselves, because the node is then among the departed.
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,20 +9,25 @@ import type { Left, TakenOver } from "../api/address-schemas.ts";
 import type { Containers } from "../api/container-schema.ts";
 import type { QuorumView } from "../api/quorum-schemas.ts";
 import type { NodeRemoved } from "../api/remove-schemas.ts";
+import type { StoreView } from "../api/store-schemas.ts";
 import { isLeft } from "../client/answer-check.ts";
 import { HansaError, isHansaError } from "../errors.ts";
+import { lossWithout } from "../store/vote-change.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { askPeer } from "./ask-peer.ts";
 import type { RememberedNode } from "./membership-file.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
 import { isHeard, type Roster } from "./roster.ts";
+import { asVoter } from "./vote-desk.ts";
 
 export interface RemoveNodeParts {
   readonly self: NodeId;
   readonly membership: Pick<MembershipLoop, "roster" | "remembered" | "departures">;
   readonly peers: Pick<PeerRequests, "request" | "unreachable">;
   readonly quorum: () => Promise<QuorumView>;
+  /** The votes, and who of them answers. */
+  readonly store: () => Promise<Pick<StoreView, "voters">>;
   readonly containers: () => Promise<Containers>;
   readonly takeOver: (node: string, confirmed: boolean) => Promise<TakenOver>;
 }
@@ -40,7 +45,8 @@ const GOODBYE_MS = 5_000;
 const LOOK_MS = 100;
 
 /**
- * Throws USAGE for oneself, NODE_NOT_FOUND, STORE_NONE, STORE_NO_QUORUM, NETWORK_IN_USE, NODE_UNREACHABLE, and for a node that is gone as the take-over does
+ * Throws USAGE for oneself, NODE_NOT_FOUND, STORE_NONE, STORE_NO_QUORUM, NETWORK_IN_USE, STORE_LAST_VOTE and STORE_REFUSED for a vote that the store
+ * cannot do without, NODE_UNREACHABLE, and for a node that is gone as the take-over does
  * (TAKE_OVER_UNCONFIRMED unless `confirmed`, TAKE_OVER_REFUSED).
  */
 export async function removeNode(
@@ -61,6 +67,9 @@ export async function removeNode(
     return { id, name, wasHeard: false, addresses, problem: null };
   }
   await refuseBusy(parts, node);
+  // It looks itself as well; but it may be of an older version, and would take its time.
+  const loss = lossWithout((await parts.store()).voters.map(asVoter), id);
+  if (loss) throw loss;
   const left = await haveLeave(parts, node);
   return {
     id,

@@ -19,6 +19,7 @@ function loopOf(record: VoterRecord | undefined, stores: readonly (string | unde
     record,
     begin: async (next: VoterRecord) => void began.push(next),
     keep: async () => undefined,
+    link: async () => undefined,
   };
   const others = stores.map((id, index) =>
     memberOf({ id: index + 2, ...(id !== undefined && { store: { id, generation: 1 } }) }),
@@ -28,8 +29,8 @@ function loopOf(record: VoterRecord | undefined, stores: readonly (string | unde
     self: { id: 1, name: "host1" },
     place: place as unknown as VoterPlace,
     lead: {} as VoterLead,
-    membership: { roster: () => roster, setStore: () => undefined },
     upkeep: { look: async () => undefined },
+    membership: { roster: () => roster, remembered: [], setStore: () => undefined },
     damage: { clear: () => undefined, look: async () => undefined },
     retreat: {} as StoreRetreat,
     rivals: { heir: undefined, heirOfAnother: async () => undefined },
@@ -72,4 +73,12 @@ test("two stores among the nodes are warned of, by who has a vote and by who has
     loopOf(undefined, ["a1", "b2"]).loop.problem,
     "STORE_OTHER: node 3 (host3) has a vote in another store (b2) than others (a1)",
   );
+});
+
+test("who gives its vote back takes none any more", async () => {
+  const { loop, began } = loopOf({ version: 1, store: OWN, member: "7" }, ["a1"]);
+  assert.equal(await loop.leave(false), undefined);
+  const again = { store: OWN, member: "8", members: [] };
+  await assert.rejects(loop.start(again), (error) => isHansaError(error, "STORE_REFUSED"));
+  assert.deepEqual(began, []);
 });

@@ -25,6 +25,7 @@ import type { StoreRetreat } from "./store-retreat.ts";
 import type { StoreRivals } from "./store-rivals.ts";
 import type { StoreUpkeep } from "./store-upkeep.ts";
 import { untilLed } from "./until-led.ts";
+import { returnVote } from "./vote-return.ts";
 import type { VoterLead } from "./voter-lead.ts";
 import type { VoterPlace } from "./voter-place.ts";
 
@@ -32,7 +33,7 @@ export interface StoreLoopOptions {
   readonly self: { readonly id: NodeId; readonly name: string };
   readonly place: VoterPlace;
   readonly lead: VoterLead;
-  readonly membership: Pick<MembershipLoop, "roster" | "setStore">;
+  readonly membership: Pick<MembershipLoop, "roster" | "remembered" | "setStore">;
   readonly retreat: StoreRetreat;
   readonly upkeep: Pick<StoreUpkeep, "look">;
   readonly damage: Pick<StoreDamage, "clear" | "look">;
@@ -57,6 +58,8 @@ export class StoreLoop {
   readonly #changes: SerialQueue;
   #cancel = (): void => undefined;
   #closed = false;
+  /** It gives its vote back, or did: whoever leads may not know yet. */
+  #isLeaving = false;
   #said: string | undefined;
   #told: string | undefined;
   /** Since when its etcd does not serve, or knows of no leader, by the monotonic clock; and which of both. */
@@ -161,22 +164,22 @@ export class StoreLoop {
     await link.upkeep.defragment();
   }
 
-  /** Gives this node's vote back, before it leaves the cluster for good. Quick where a majority answers; undefined, or why it could not. */
-  async leave(): Promise<string | undefined> {
-    const { place } = this.#options;
+  /**
+   * Gives this node's vote back, before it leaves the cluster for good, and takes none any more; undefined, or why it could not. Throws STORE_LAST_VOTE and
+   * STORE_REFUSED for a vote that the store cannot do without, unless `isForced`: then all is as before.
+   */
+  async leave(isForced: boolean): Promise<string | undefined> {
+    this.#isLeaving = true;
+    let problem: string | undefined;
     try {
-      const link = await place.link();
-      if (link === undefined) return undefined;
-      const members = await link.voters.list();
-      const { member } = await link.store.status();
-      const isLast = members.every(({ id, isLearner }) => id === member || isLearner);
-      if (isLast) return undefined;
-      await link.voters.remove(member);
-      return undefined;
+      await this.#inTurn(async () => {
+        problem = await returnVote({ ...this.#options, self: this.#options.self.id }, isForced);
+      });
     } catch (error) {
-      if (!isHansaError(error)) throw error;
-      return `its vote in the store could not be given back: ${codedSentence(error)}`;
+      this.#isLeaving = false;
+      throw error;
     }
+    return problem;
   }
 
   /** What `status` is to warn of. */
@@ -252,6 +255,9 @@ export class StoreLoop {
   async #start({ store, member, members }: StartVoter): Promise<void> {
     const { place, membership, logger } = this.#options;
     const { record } = place;
+    if (this.#isLeaving) {
+      throw new HansaError("STORE_REFUSED", "this node is about to leave the cluster");
+    }
     if (record && !isSameStore(record.store, store)) {
       const text = `this node has a vote in the store ${record.store.name} (${record.store.id})`;
       throw new HansaError("STORE_OTHER", text);

@@ -3,7 +3,7 @@ import type { GiveVote, StoreView } from "../api/store-schemas.ts";
 import { HansaError } from "../errors.ts";
 import { CONFIG_VERSION_KEY, versionIn } from "../store/node-registry.ts";
 import type { Store } from "../store/store.ts";
-import { withoutVote, withVote } from "../store/vote-change.ts";
+import { type VoteFacts, withoutVote, withVote } from "../store/vote-change.ts";
 import { encodeWanted, WANTED_KEY, wantedIn } from "../store/votes.ts";
 import { type NodeId, parseNodeId } from "../values/node-id.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
@@ -78,6 +78,11 @@ function notFound(node: string): HansaError {
   return new HansaError("NODE_NOT_FOUND", `no node ${node} is known here`);
 }
 
-function asVoter({ id, hasVote, state }: StoreView["voters"][number]) {
+/** As the rules want it. Pure. */
+export function asVoter({
+  id,
+  hasVote,
+  state,
+}: StoreView["voters"][number]): VoteFacts["voters"][number] {
   return { id, hasVote, answers: state === "leads" || state === "follows" };
 }

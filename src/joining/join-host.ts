@@ -170,7 +170,7 @@ async function makeRoom(name: string, joiner: Joiner, host: ThisHost): Promise<v
   const file = await backUpNode(host.paths, name, joiner.nowMs(), systemCommand);
   joiner.say(`backup of the old node to '${file}'`);
   joiner.say("stopping the old node");
-  const leave = (): Promise<Left> => joiner.local.leave();
+  const leave = (): Promise<Left> => joiner.local.leave(false);
   const { notes } = await reset({ force: true, leave }, host);
   for (const note of notes) joiner.warn(`Note: ${note}`);
 }

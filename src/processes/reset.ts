@@ -63,7 +63,8 @@ const LEAVE_TRIES = 3;
 /**
  * Takes the node away; idempotent.
  *
- * Throws, with nothing changed: ROOT_REQUIRED, RESET_RUNNING, NETWORK_IN_USE, DOCKER_UNREACHABLE. Throws afterwards, to be called again:
+ * Throws, with nothing changed: ROOT_REQUIRED, RESET_RUNNING, NETWORK_IN_USE, DOCKER_UNREACHABLE; STORE_LAST_VOTE and STORE_REFUSED for a vote that the store
+ * cannot do without. Throws afterwards, to be called again:
  * DOCKER_REFUSED, SYSTEMD_FAILED, OVERLAY_REFUSED, TOOL_MISSING, and INTERNAL for a process that does not end.
  */
 export async function reset(
@@ -166,7 +167,9 @@ async function leave(
       step("handing the addresses over and leaving the cluster");
       return leftNotes(node, await options.leave());
     } catch (error) {
-      if (!isHansaError(error)) throw error;
+      const isRefused =
+        isHansaError(error, "STORE_LAST_VOTE") || isHansaError(error, "STORE_REFUSED");
+      if (!isHansaError(error) || isRefused) throw error;
       problem = codedSentence(error);
     }
   }

@@ -19,7 +19,7 @@ export async function runStarter(host: ThisHost = thisHost()): Promise<number> {
   const starter = await serveStarter({
     host,
     logger: createLogger({ fields: { process: "starter" } }),
-    leave: () => nodeClient(paths.apiSocket).leave(),
+    leave: () => nodeClient(paths.apiSocket).leave(false),
     makeStore: async (cluster) => {
       await nodeClient(paths.apiSocket).createStore(storeNameFrom(cluster));
     },

@@ -25,7 +25,7 @@ the network hansa, and where this node has the only vote of the cluster's store 
     const { id, notes } = await withProgress(context.note, "resetting", ({ step }) =>
       resetNode({
         force: flags.has("force"),
-        leave: () => context.local.leave(),
+        leave: () => context.local.leave(flags.has("force")),
         onProgress: step,
       }),
     );

@@ -21,7 +21,7 @@ cluster and off this host, as by reset.`,
       }
       const { stopHere } = await import("../../starter/start-here.ts");
       const { thisHost } = await import("../../processes/this-host.ts");
-      return stopHere(request, thisHost(), () => context.local.leave(), step);
+      return stopHere(request, thisHost(), () => context.local.leave(false), step);
     });
     for (const note of notes) context.note(note);
     context.out(`[${id ?? "-"}] Node ${request.leave ? "reset" : "stopped"}\n`);
