@@ -3,10 +3,11 @@
  *
  * Invariants: nothing but the nonce of this check is echoed; every socket is closed when it ends.
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import type { JoinInfo } from "../api/join-info-schemas.ts";
 import type { NodeClient } from "../client/node-client.ts";
 import { HansaError, isHansaError } from "../errors.ts";
@@ -27,6 +28,8 @@ export interface PathCheck {
 const NONCE_BYTES = 16;
 const AGAIN_MS = 150;
 const CONNECT_MS = 2_500;
+/** Fifty hosts at once are looked at in less. */
+const TURN_MS = 60_000;
 /** From so many members, where there are so many. */
 const MEMBERS = 2;
 
@@ -55,12 +58,13 @@ export async function checkPaths(check: PathCheck): Promise<PathFact[]> {
   }
 }
 
-/** The node that was asked, and one more that is heard. */
+/** The node that was asked, and another that is heard: any one, so that hosts which join at one time do not all ask the same. */
 function membersOf({ info, asked }: PathCheck): Member[] {
   const heard = info.nodes.filter(({ isHeard }) => isHeard);
   const first = heard.filter(({ id }) => id === info.nodeId);
   const others = heard.filter(({ id }) => id !== info.nodeId);
-  return [...first, ...others]
+  const from = others.length > 1 ? randomInt(others.length) : 0;
+  return [...first, ...others.slice(from), ...others.slice(0, from)]
     .slice(0, MEMBERS)
     .map(({ id, name, address, ports }) =>
       id === info.nodeId
@@ -113,18 +117,31 @@ async function ask(
     readonly nonce: Buffer;
   },
 ): Promise<Omit<PathFact, "member">[] | undefined> {
+  const request = {
+    ...{ ports: { gossip, overlay, api }, hasRelay, nonce: nonce.toString("hex") },
+    ...(address !== undefined && { address }),
+  };
   try {
-    const { paths } = await client.checkJoiner({
-      ...{ ports: { gossip, overlay, api }, hasRelay, nonce: nonce.toString("hex") },
-      ...(address !== undefined && { address }),
-    });
-    return paths;
+    return (await inTurn(() => client.checkJoiner(request))).paths;
   } catch (error) {
     const isAway =
       isHansaError(error, "CONTEXT_UNREACHABLE") || isHansaError(error, "NODE_NOT_RUNNING");
     // What else it says is a refusal of the node itself, which was reached then.
     if (!isAway) throw error;
     return undefined;
+  }
+}
+
+/** A member looks at few hosts at a time; the others wait, each for a while of its own. */
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const end = performance.now() + TURN_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isHansaError(error, "JOINS_MANY") || performance.now() > end) throw error;
+      await delay(randomInt(500, 2500));
+    }
   }
 }
 

@@ -89,9 +89,14 @@ export async function joinHost(
   decide({ host: facts, cluster, paths }, force, joiner);
   if (!toCheck) throw new HansaError("INTERNAL", "a cluster that cannot be asked was let pass");
   if (facts.node) {
-    await makeRoom(facts.node.name, joiner, host);
+    const backup = await makeRoom(facts.node.name, joiner, host);
     const after = { host: { ...facts, node: undefined, containers: [] }, cluster };
-    decide({ ...after, paths: await reach(toCheck, joiner) }, force, joiner);
+    try {
+      decide({ ...after, paths: await reach(toCheck, joiner) }, force, joiner);
+    } catch (error) {
+      joiner.warn(`Note: this host is no node any more; what the old one had is in '${backup}'`);
+      throw error;
+    }
   }
   joiner.say("Request addition of this node");
   const node = await takePlace({ name: trial.name, links, ports }, host, {
@@ -165,14 +170,15 @@ function decide(facts: JoinFacts, force: boolean, joiner: Joiner): void {
   throw new HansaError("JOIN_CHECKS_FAILED", "check if node may join a cluster failed");
 }
 
-/** What this host was ends, after a copy. */
-async function makeRoom(name: string, joiner: Joiner, host: ThisHost): Promise<void> {
+/** What this host was ends, after a copy, of which this is the file. */
+async function makeRoom(name: string, joiner: Joiner, host: ThisHost): Promise<string> {
   const file = await backUpNode(host.paths, name, joiner.nowMs(), systemCommand);
   joiner.say(`backup of the old node to '${file}'`);
   joiner.say("stopping the old node");
   const leave = (): Promise<Left> => joiner.local.leave(false);
   const { notes } = await reset({ force: true, leave }, host);
   for (const note of notes) joiner.warn(`Note: ${note}`);
+  return file;
 }
 
 /** Until the cluster counts this node, and its vote where it is to have one. */
