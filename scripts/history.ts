@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Playground } from "../src/playground/playground.ts";
-import { FAULTS } from "../test/history/faults.ts";
+import { EXPECTED, FAULTS } from "../test/history/faults.ts";
 import { playHistory } from "../test/history/play-history.ts";
 import { storeOfFour } from "../test/history/store-of-four.ts";
 import { positive, scriptOptions } from "./options.ts";
@@ -15,6 +15,7 @@ Clients of the store under faults: npm run history -- [OPTIONS]
   --rounds N     how often each fault, default 1
   --seed N       of the clients' choices
   --only WORDS   faults whose name has these words
+  --expected     at the end, a minority that begins anew beside a majority: what is lost by it is shown
   --out FILE     where the whole history goes when a promise is broken, default history.json in the folder for temporary files
   --name NAME    of the playground, default history
   --no-build     take dist/hansa as it is`;
@@ -22,11 +23,13 @@ Clients of the store under faults: npm run history -- [OPTIONS]
 const values = scriptOptions(USAGE, {
   rounds: { type: "string", default: "1" },
   seed: { type: "string" },
+  expected: { type: "boolean", default: false },
   only: { type: "string", default: "" },
   out: { type: "string", default: join(tmpdir(), "history.json") },
   name: { type: "string", default: "history" },
   "no-build": { type: "boolean", default: false },
 });
+const SHOWN = 10;
 const rounds = positive("rounds", values.rounds);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const binary = process.env["HANSA_BINARY"] ?? join(ROOT, "dist/hansa");
@@ -39,7 +42,8 @@ if (!values["no-build"]) {
 if (!existsSync(binary)) throw new Error(`${binary} is missing: npm run build`);
 process.stdout.write(`seed ${seed}\n`);
 const chosen = FAULTS.filter(({ name }) => name.includes(values.only));
-const faults = Array.from({ length: rounds }, () => chosen).flat();
+const rounded = Array.from({ length: rounds }, () => chosen).flat();
+const faults = values.expected ? [...rounded, EXPECTED] : rounded;
 const line = (...cells: readonly (string | number)[]): void => {
   const [name = "", ...numbers] = cells;
   const columns = numbers.map((cell) => `${cell}`.padStart(14)).join("");
@@ -55,8 +59,13 @@ const { history, refusals, broken } = await playHistory({
 });
 process.stdout.write(`${history.length} operations; errors that clients were told: `);
 process.stdout.write(`${[...refusals].map(([code, count]) => `${code} ${count}`).join(", ")}\n`);
-for (const sentence of broken) process.stdout.write(`BROKEN ${sentence}\n`);
-if (broken.length > 0) {
+for (const sentence of broken.slice(0, SHOWN))
+  process.stdout.write(`${values.expected ? "LOST" : "BROKEN"} ${sentence}\n`);
+if (broken.length > SHOWN) process.stdout.write(`and ${broken.length - SHOWN} more\n`);
+if (values.expected) {
+  process.stdout.write("what is lost was lost by the recovery that was asked for\n");
+  process.exitCode = broken.length > 0 ? 0 : 1;
+} else if (broken.length > 0) {
   const text = (_: string, value: unknown): unknown =>
     typeof value === "bigint" ? `${value}` : value;
   writeFileSync(values.out, JSON.stringify(history, text));

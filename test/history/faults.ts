@@ -106,6 +106,31 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
+/**
+ * What a person may decide, and is told the price of: a minority begins anew, while the majority goes on. What the majority acknowledged since is put into a file and
+ * lost to the store, so a history with it is broken.
+ */
+export const EXPECTED: Fault = {
+  ...{ name: "expected 1 on one of four votes, beside the other three", leavesMajority: true },
+  lastsMs: 8000,
+  begin: async ({ playground }) => {
+    await playground.part([
+      [1, 5],
+      [2, 3, 4],
+    ]);
+    const endMs = performance.now() + 120_000;
+    const one = playground.host(1);
+    // While it hears another vote it refuses.
+    for (;;) {
+      const { status, stderr } = await one.exec(["hansa", "expected", "1", "--yes"]);
+      if (status === 0) return;
+      if (performance.now() > endMs) throw new Error(`expected 1 is refused: ${stderr}`);
+      await pause(1000);
+    }
+  },
+  mend: heal,
+};
+
 function split(
   name: string,
   leavesMajority: boolean,
