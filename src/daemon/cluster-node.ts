@@ -179,6 +179,7 @@ export class ClusterNode {
         this.#peers?.moved(peers);
         this.#changed();
       },
+      followed: (peers) => this.#dataPath.steer(peers),
       roundabout: (id, by) => this.#dataPath.roundabout(id, by),
       rebound: (binding) =>
         this.#writes.add(() => saveIdentity(paths.stateDir, { ...identity, binding })),

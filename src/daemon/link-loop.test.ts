@@ -16,7 +16,11 @@ const OWN = links("10.0.0.1", "10.1.0.1");
 const TWO = links("10.0.0.7", "10.1.0.7");
 
 function routes(...peers: readonly RosterNode[]): [string, string][] {
-  const loop = new LinkLoop({ send: () => undefined, moved: () => undefined });
+  const loop = new LinkLoop({
+    send: () => undefined,
+    moved: () => undefined,
+    followed: () => undefined,
+  });
   try {
     loop.setPeers(OWN, peers, () => 1);
     return [...loop.routes()];

@@ -18,6 +18,8 @@ export interface LinkLoopOptions {
   readonly send: (to: Endpoint, body: Uint8Array) => void;
   /** Other links are used to these peers now. */
   readonly moved: (peers: readonly NodeId[]) => void;
+  /** These peers came to the link that we use to them. */
+  readonly followed: (peers: readonly NodeId[]) => void;
 }
 
 interface Known {
@@ -113,11 +115,12 @@ export class LinkLoop {
     clearTimeout(this.#timer);
   }
 
-  #carryOut({ probes, moved }: LinkStep): void {
+  #carryOut({ probes, moved, followed = [] }: LinkStep): void {
     for (const { peer, to, body } of probes) {
       const port = this.#peers.get(peer)?.node.member.endpoint.port;
       if (port !== undefined) this.#options.send({ ip: to, port }, encodeLinkProbe(body));
     }
+    if (followed.length > 0) this.#options.followed(followed);
     if (moved.length === 0) return;
     this.#arm();
     this.#options.moved(moved);

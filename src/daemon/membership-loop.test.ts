@@ -48,6 +48,7 @@ class Stage implements AsyncDisposable {
       rebound: () => undefined,
       roundabout: () => undefined,
       moved: () => undefined,
+      followed: () => undefined,
     });
     this.loops.push(loop);
     return loop;

@@ -59,6 +59,8 @@ export interface MembershipLoopOptions {
   readonly changed: () => void;
   /** Other links are used: tunnels are to follow at once. */
   readonly moved: (peers: readonly NodeId[]) => void;
+  /** Peers came to the link that we use: see `LinkStep`. */
+  readonly followed: (peers: readonly NodeId[]) => void;
   /** First contact made, or given up waiting for it. Called once. */
   readonly settled: () => void;
   /** See `Post`. */
@@ -114,6 +116,7 @@ export class MembershipLoop {
     this.#links = new LinkLoop({
       send: (to, body) => this.#post?.sendPacket(to, "link-probe", body),
       moved: (peers) => this.#moved(peers),
+      followed: options.followed,
     });
     this.#search = new MemberSearch({
       node,

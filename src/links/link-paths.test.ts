@@ -196,6 +196,18 @@ test("with any link between them that works, both ends use one that works", () =
   );
 });
 
+test("who moves first is told when the other end has followed", () => {
+  const paths = new LinkPaths(5);
+  const links = [0, 1].map((number) => ({
+    ...{ number, own: `10.0.${number}.1`, theirs: `10.0.${number}.2`, priority: 1 },
+  }));
+  paths.setPairs([{ peer: 2, links, isHeard: true, before: 1 }], 0);
+  const body = { link: 1, nonce: 1, wantsAnswer: false, echo: undefined, everyMs: 250 };
+  const hears = (inUse: boolean, link = 1) => paths.heard(2, { ...body, link, inUse }, 10).followed;
+  assert.deepEqual([hears(false), hears(true), hears(true)], [[], [2], []]);
+  assert.deepEqual(hears(true, 0), [], "we do not use that one");
+});
+
 test("links with other numbers are not common, and the higher priority of both counts at both ends", () => {
   const a = [
     { number: 0, address: "10.0.0.1", priority: 1 },

@@ -59,6 +59,8 @@ export interface LinkStep {
   readonly probes: readonly LinkProbe[];
   /** Peers to whom another link is used now. */
   readonly moved: readonly NodeId[];
+  /** Peers that came to the link that we use: what they sent before may have led the tunnel away from it. */
+  readonly followed?: readonly NodeId[];
 }
 
 interface Pair {
@@ -122,10 +124,13 @@ export class LinkPaths {
     const pair = this.#pairs.get(peer);
     const link = pair?.links.find(({ number }) => number === body.link);
     if (!pair || !link) return { probes: [], moved: [] };
-    factsOf(pair, link.number).take(body, nowMs);
+    const facts = factsOf(pair, link.number);
+    const didUse = facts.theyUse;
+    facts.take(body, nowMs);
     const probes = body.wantsAnswer ? [this.#probe(pair, link, false, nowMs)] : [];
     const moved = this.#judge(pair, nowMs) ? [peer] : [];
-    return { probes, moved };
+    const hasFollowed = facts.theyUse && !didUse && link.number === pair.used;
+    return { probes, moved, followed: hasFollowed ? [peer] : [] };
   }
 
   /** Sends what is due, and decides. */
