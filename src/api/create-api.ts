@@ -15,11 +15,10 @@ import type { Gate } from "./gate.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { NodePort } from "./node-port.ts";
 import { openApiDocument } from "./open-api.ts";
+import { refusalHeaders } from "./refusal.ts";
 import { sentenceOf } from "./request-error.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
-/** No rate is so low that one more request has to wait longer. */
-export const RETRY_AFTER_S = 1;
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** A value of 1 MiB in base64. */
 const LARGE_BODY_PATH = "/v1/config/put";
@@ -166,7 +165,7 @@ async function bodyOf(context: Context, route: Route): Promise<unknown> {
 
 function answerError(context: Context, error: HansaError): Response {
   const { code, message, hint } = error;
-  if (code === "API_RATE_LIMITED") context.header("retry-after", `${RETRY_AFTER_S}`);
+  for (const [name, value] of Object.entries(refusalHeaders(code))) context.header(name, value);
   return context.json(
     { error: { code, message, hint } },
     ERRORS[code].status as ContentfulStatusCode,

@@ -7,13 +7,14 @@
 import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { ERRORS, HansaError } from "../errors.ts";
+import { HansaError } from "../errors.ts";
 import { containerLabel } from "../values/container-reference.ts";
 import { type Caller, holderOf, requireRole } from "./caller.ts";
 import type { AuditEntry } from "./create-api.ts";
 import { NodeStream } from "./node-stream.ts";
 import { Places } from "./places.ts";
 import type { FoundContainer, ReachPort } from "./reach-port.ts";
+import { refusalText } from "./refusal.ts";
 import { sentenceOf } from "./request-error.ts";
 import { findStreamRoute, STREAM_PROTOCOL, type StreamRoute } from "./stream-routes.ts";
 
@@ -166,11 +167,8 @@ function requestOf(json: string, route: StreamRoute): unknown {
 }
 
 /** Answers a request that asked to leave HTTP as the API answers failures, and ends the connection. */
-export function refuse(socket: Duplex, { code, message, hint }: HansaError): void {
-  const body = JSON.stringify({ error: { code, message, hint } });
-  socket.end(
-    `HTTP/1.1 ${ERRORS[code].status} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+export function refuse(socket: Duplex, error: HansaError): void {
+  socket.end(refusalText(error));
   // What the client sent meanwhile is thrown away, so that the answer arrives before the connection is reset.
   socket.resume();
   setTimeout(() => socket.destroy(), 1_000).unref();

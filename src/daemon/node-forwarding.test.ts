@@ -20,6 +20,7 @@ import { FakeNode } from "../api/fake-node.ts";
 import { serveUnix, type UnixListener } from "../api/serve-unix.ts";
 import { unixDoor } from "../client/door.ts";
 import { apiClient, type NodeClient } from "../client/node-client.ts";
+import { HansaError } from "../errors.ts";
 import { ManualClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
 import { createAuthority, type Leaf } from "../identity/authority.ts";
@@ -238,6 +239,23 @@ test("a person's certificate cannot claim to be somebody else, here or further o
   const asked = { method: "POST", body: { targets: ["x"] }, headers: { [CALLER_HEADER]: claim } };
   for (const path of ["/v1/targets", "/v1/nodes/host1/targets", "/v1/nodes/host2/targets"]) {
     assert.equal((await ask(1, ada, path, asked)).status, 403, path);
+  }
+});
+
+test("who asks for another node too often is told when to come back, also for a stream", async () => {
+  const limited = (): never => {
+    throw new HansaError("API_RATE_LIMITED", "ada asks too often: wait 1 s");
+  };
+  const forwarding = new NodeForwarding({ self: { id: 1, name: "host1" }, peers: one.peers });
+  const socketPath = join(folder, "limited.sock");
+  const routing = forwarding.routing(limited);
+  const listener = await serveUnix(createApi(one.node), { path: socketPath, routing });
+  closers.push(() => listener.close());
+  for (const headers of [{}, { connection: "Upgrade", upgrade: "hansa-stream" }]) {
+    const asked = plainRequest({ socketPath, path: "/v1/nodes/host2/status", headers }).end();
+    const [response] = (await once(asked, "response")) as [IncomingMessage];
+    response.resume();
+    assert.deepEqual([response.statusCode, response.headers["retry-after"]], [429, "1"]);
   }
 });
 

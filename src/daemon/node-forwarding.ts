@@ -14,9 +14,9 @@ import type {
 import type { Duplex } from "node:stream";
 import { type Caller, holderOf } from "../api/caller.ts";
 import { CALLER_HEADER, encodeCaller } from "../api/caller-header.ts";
-import { RETRY_AFTER_S } from "../api/create-api.ts";
 import { chooseNode, nodePath, splitNodePath } from "../api/node-path.ts";
 import type { NodeRouting } from "../api/node-routing.ts";
+import { refusalBody, refusalHeaders, refusalText } from "../api/refusal.ts";
 import { ERRORS, HansaError } from "../errors.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { isCut } from "./calls-under-way.ts";
@@ -247,16 +247,16 @@ function headText(
 function answerFailure(response: ServerResponse, error: HansaError, type: string): void {
   if (!response.headersSent) answerError(response, error);
   else if (!type.startsWith("text/event-stream")) response.destroy();
-  else response.end(`event: error\ndata: ${bodyOf(error)}\n\n`);
+  else response.end(`event: error\ndata: ${refusalBody(error)}\n\n`);
 }
 
 function answerError(response: ServerResponse, error: HansaError): void {
   if (response.destroyed) return;
-  const body = bodyOf(error);
+  const body = refusalBody(error);
   response.writeHead(ERRORS[error.code].status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body),
-    ...(error.code === "API_RATE_LIMITED" && { "retry-after": `${RETRY_AFTER_S}` }),
+    ...refusalHeaders(error.code),
     // What the client goes on to send of its request is not read.
     connection: "close",
   });
@@ -264,13 +264,6 @@ function answerError(response: ServerResponse, error: HansaError): void {
 }
 
 function endWithError(socket: Duplex, error: HansaError): void {
-  const body = bodyOf(error);
   socket.on("error", () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${ERRORS[error.code].status} Refused\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
-}
-
-function bodyOf({ code, message, hint }: HansaError): string {
-  return JSON.stringify({ error: { code, message, hint } });
+  socket.end(refusalText(error));
 }
