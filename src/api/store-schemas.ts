@@ -160,7 +160,9 @@ export const copiesInReachSchema = z.object({
 });
 
 export const restoreSchema = z.strictObject({
-  force: z.boolean().describe("also from another cluster's store"),
+  force: z
+    .boolean()
+    .describe("also while votes are missing that may go on elsewhere, and from another store"),
 });
 
 /** A store that was made anew, and from what. */

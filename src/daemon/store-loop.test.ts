@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { isHansaError } from "../errors.ts";
 import { ManualClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
+import type { NamedStore } from "../store/store-copy.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
 import { memberOf, rosterWith } from "./status-facts.ts";
 import { StoreLoop } from "./store-loop.ts";
@@ -13,7 +14,11 @@ import type { VoterPlace } from "./voter-place.ts";
 const OWN = { id: "a1", name: "prod", generation: 1 };
 
 /** A node that has this record, among nodes 2 and 3 with these stores. */
-function loopOf(record: VoterRecord | undefined, stores: readonly (string | undefined)[]) {
+function loopOf(
+  record: VoterRecord | undefined,
+  stores: readonly (string | undefined)[],
+  seen?: NamedStore,
+) {
   const began: VoterRecord[] = [];
   const place = {
     record,
@@ -34,6 +39,7 @@ function loopOf(record: VoterRecord | undefined, stores: readonly (string | unde
     damage: { clear: () => undefined, look: async () => undefined },
     retreat: {} as StoreRetreat,
     rivals: { heir: undefined, heirOfAnother: async () => undefined },
+    lastSeen: () => seen,
     clock: new ManualClock(),
     changed: () => undefined,
     logger: silentLogger,
@@ -80,5 +86,15 @@ test("who gives its vote back takes none any more", async () => {
   assert.equal(await loop.leave(false), undefined);
   const again = { store: OWN, member: "8", members: [] };
   await assert.rejects(loop.start(again), (error) => isHansaError(error, "STORE_REFUSED"));
+  assert.deepEqual(began, []);
+});
+
+test("a node that lost its data makes no store beside the one of which it has a copy", async () => {
+  const { loop, began } = loopOf(undefined, [undefined], OWN);
+  await assert.rejects(loop.create("prod"), (error) => {
+    assert.ok(isHansaError(error, "STORE_EXISTS"));
+    assert.match(`${error.hint}`, /hansa expected 1/);
+    return true;
+  });
   assert.deepEqual(began, []);
 });

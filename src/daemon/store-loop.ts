@@ -38,6 +38,8 @@ export interface StoreLoopOptions {
   readonly upkeep: Pick<StoreUpkeep, "look">;
   readonly damage: Pick<StoreDamage, "clear" | "look">;
   readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
+  /** The store of this node's own copy. */
+  readonly lastSeen: () => NamedStore | undefined;
   readonly clock: Clock;
   /** There may be another problem. */
   readonly changed: () => void;
@@ -104,9 +106,10 @@ export class StoreLoop {
     this.#lookIn(0);
   }
 
-  /** Makes the store anew, as `store`, with this node's vote alone and what `copy` has. Throws as `VoterPlace.refound`. */
-  refound(store: NamedStore, copy: StoreCopy): Promise<void> {
+  /** Makes the store anew, as `store`, with this node's vote alone and what `copy` has. `refuse`: throws where what was looked at is old by now. Throws as `VoterPlace.refound`. */
+  refound(store: NamedStore, copy: StoreCopy, refuse: () => void): Promise<void> {
     return this.#inTurn(async () => {
+      refuse();
       const { place, retreat, membership, logger } = this.#options;
       const data = await retreat.backUpBefore();
       await place.refound(store, copy, data);
@@ -249,6 +252,13 @@ export class StoreLoop {
     if (holder) {
       const { id, name } = holder.metadata;
       throw new HansaError("STORE_EXISTS", `node ${id} (${name}) has a vote in a store already`);
+    }
+    const seen = this.#options.lastSeen();
+    if (seen) {
+      const text = `this cluster has the store ${seen.name} (${seen.id}), of which this node has a copy and hears no vote`;
+      throw new HansaError("STORE_EXISTS", text, {
+        hint: "bring its votes back; where they are gone for good: hansa expected 1",
+      });
     }
   }
 

@@ -96,6 +96,7 @@ export class StorePart {
     this.#loop = new StoreLoop({
       ...{ retreat, rivals, damage, upkeep: new StoreUpkeep({ lead, logger }) },
       ...{ self, place, lead, membership, clock: systemClock, changed, logger },
+      lastSeen: () => mirror.store,
     });
     const ways = (): StoreWay[] =>
       storeWays({

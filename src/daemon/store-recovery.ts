@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { CopiesInReach, Refounded } from "../api/store-schemas.ts";
 import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import { readIfExists } from "../host/files.ts";
@@ -15,30 +16,52 @@ import {
   newestCopy,
   type RecoveryFacts,
   refoundedCopy,
+  refuseMissing,
+  restoredCopy,
 } from "../store/recovery-plan.ts";
 import { decodeStoreCopy, type NamedStore, type StoreCopy } from "../store/store-copy.ts";
-import { lineageOf, nextMark } from "../store/store-mark.ts";
-import type { CopyDesk } from "./copy-desk.ts";
+import { lineageOf, nextMark, type StoreMark } from "../store/store-mark.ts";
+import type { CopiesFound, CopyDesk } from "./copy-desk.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { isHeard } from "./roster.ts";
 import type { StoreLoop } from "./store-loop.ts";
 
 export interface StoreRecoveryOptions {
   readonly self: { readonly id: number; readonly name: string };
-  readonly desk: CopyDesk;
+  readonly desk: Pick<CopyDesk, "own" | "of" | "fetch">;
   readonly loop: Pick<StoreLoop, "refound">;
   readonly membership: Pick<MembershipLoop, "roster">;
   /** Where `hansa restore` puts the file that is to be restored. */
   readonly stateDir: string;
+  /** How long this node's own etcd may take to answer. */
+  readonly patienceMs?: number;
 }
 
 /** In the state directory, so that only root can have put it there. */
 export const RESTORE_FILE = "restore.hansa";
 
 interface Looked extends RecoveryFacts {
-  /** Nodes that are heard and could not be asked, and why. */
+  /** Nodes that are heard and could not be asked, or whose etcd cannot be read, and why. */
   readonly silent: readonly string[];
+  /** Of all stores that anybody named, as text. */
+  readonly marks: ReadonlySet<string>;
 }
+
+/** What a store is made anew from. */
+interface Basis {
+  readonly name: string;
+  readonly known: readonly NamedStore[];
+  /** What it replaces; undefined: nothing, or the copy itself. */
+  readonly current: StoreCopy | undefined;
+  readonly from: CopyInReach["node"] | undefined;
+  readonly facts: Looked;
+}
+
+const BROKEN = "its etcd cannot be read";
+const OWN_MS = 5000;
+const LOOK_MS = 200;
+
+const markText = ({ id, generation }: StoreMark): string => `${id} ${generation}`;
 
 export class StoreRecovery {
   readonly #options: StoreRecoveryOptions;
@@ -73,43 +96,64 @@ export class StoreRecovery {
     const chosen = chosenCopy(expected, facts);
     const copy = await this.#options.desk.fetch(chosen);
     const name = chosen.store.name;
-    return await this.#refound(copy, name, this.#known(facts), chosen.node);
+    const known = this.#known(facts);
+    return await this.#refound(copy, {
+      ...{ name, known, current: undefined, from: chosen.node, facts },
+    });
   }
 
-  /** From the file that lies at RESTORE_FILE, which is gone afterwards. Throws STATE_DAMAGED, STORE_OTHER, STORE_QUORATE, and as `VoterPlace.refound`. */
+  /**
+   * From the file that lies at RESTORE_FILE, which is gone afterwards. Throws STATE_DAMAGED; STORE_OTHER, and STORE_REFUSED while votes are missing that may go on
+   * elsewhere, unless `isForced`; and as `VoterPlace.refound`.
+   */
   async restore(isForced: boolean): Promise<Refounded> {
     const path = join(this.#options.stateDir, RESTORE_FILE);
     const decoded = decodeStoreCopy((await readIfExists(path)) ?? new Uint8Array());
     if (!decoded.ok) throw new HansaError("STATE_DAMAGED", `the file ${decoded.reason}`);
     const { copy } = decoded;
     const facts = await this.#look();
-    const own = facts.copies.length > 0 ? newestCopy(facts.copies).store : undefined;
+    const newest = facts.copies.length > 0 ? newestCopy(facts.copies) : undefined;
+    const own = newest?.store;
     if (own && lineageOf(own) !== lineageOf(copy.store) && !isForced) {
       const text = `the file is of the store ${copy.store.name} (${copy.store.id}), this cluster's is ${own.name} (${own.id})`;
       throw new HansaError("STORE_OTHER", text, { hint: "--force puts its content into ours" });
     }
-    // Of another store only the content is taken.
+    if (!isForced) refuseMissing(facts);
+    const current = newest && (await this.#options.desk.fetch(newest));
     const known = own ? this.#known(facts) : [...this.#known(facts), copy.store];
-    const done = await this.#refound(copy, own?.name ?? copy.store.name, known, undefined);
+    const done = await this.#refound(restoredCopy(copy, current), {
+      ...{ name: own?.name ?? copy.store.name, known, current, from: undefined, facts },
+    });
     await rm(path, { force: true });
     return done;
   }
 
-  async #refound(
-    copy: StoreCopy,
-    name: string,
-    known: readonly NamedStore[],
-    from: CopyInReach["node"] | undefined,
-  ): Promise<Refounded> {
+  async #refound(copy: StoreCopy, basis: Basis): Promise<Refounded> {
+    const { name, known, current, from, facts } = basis;
     const { self, loop, membership } = this.#options;
     const store = { ...nextMark(known, randomBytes(4).toString("hex")), name };
     const member = membership.roster().self.member.name;
-    await loop.refound(store, refoundedCopy(copy, { id: self.id, member }));
+    const next = refoundedCopy(copy, { id: self.id, member }, current);
+    await loop.refound(store, next, () => this.#refuseNews(facts));
     const { revision, takenAtMs, entries } = copy;
     return {
       ...{ store, from: from ?? null, revision: `${revision}` },
       ...{ takenAtMs, entries: entries.length },
     };
+  }
+
+  /** Whoever came first with another recovery, here or elsewhere, made what was looked at old. Throws STORE_REFUSED. */
+  #refuseNews({ marks }: Looked): void {
+    const news = this.#told().find((mark) => !marks.has(markText(mark)));
+    if (news === undefined) return;
+    const text = `a store of generation ${news.generation} (${news.id}) came up meanwhile: nothing was changed`;
+    throw new HansaError("STORE_REFUSED", text, { hint: "look at it first: hansa store" });
+  }
+
+  /** What this node and those that are heard say they hold to. */
+  #told(): StoreMark[] {
+    const { self, peers } = this.#options.membership.roster();
+    return [self, ...peers.filter(isHeard)].flatMap(({ metadata }) => metadata.store ?? []);
   }
 
   /** All marks of the newest store's lineage that anybody names, dead or alive. */
@@ -132,8 +176,10 @@ export class StoreRecovery {
     const silent: string[] = [];
     const copies: CopyInReach[] = [];
     let quorate: string | undefined;
-    const own = await desk.own();
+    const marks = new Set(this.#told().map(markText));
+    const own = await this.#own();
     copies.push(...own.copies);
+    if (own.isBroken) silent.push(`${self.name} (node ${self.id}), which is this one: ${BROKEN}`);
     if (own.copies.some(({ source }) => source === "voter")) {
       heard.set(roster.self.member.name, `${self.name} (node ${self.id})`);
     }
@@ -146,7 +192,10 @@ export class StoreRecovery {
           const found = await desk.of({ id, name });
           copies.push(...found.copies);
           if (found.isQuorate) quorate ??= title;
-          if (found.copies.some(({ source }) => source === "voter")) heard.set(member.name, title);
+          // One that is slow or starts may answer others, or in a moment, and be newer than all.
+          const hasVote = found.copies.some(({ source }) => source === "voter");
+          if (hasVote || found.isBroken) heard.set(member.name, title);
+          if (found.isBroken) silent.push(`${title}: ${BROKEN}`);
         } catch (error) {
           if (!isHansaError(error)) throw error;
           silent.push(`${title}: ${codedSentence(error)}`);
@@ -155,6 +204,18 @@ export class StoreRecovery {
         }
       }),
     );
-    return { copies, quorate, heard, self: roster.self.member.name, silent };
+    for (const { store } of copies) marks.add(markText(store));
+    return { copies, quorate, heard, self: roster.self.member.name, silent, marks };
+  }
+
+  /** An etcd that was started just now has more than the mirror beside it. */
+  async #own(): Promise<CopiesFound> {
+    const { desk, patienceMs = OWN_MS } = this.#options;
+    const endMs = performance.now() + patienceMs;
+    for (;;) {
+      const found = await desk.own();
+      if (!found.isBroken || performance.now() > endMs) return found;
+      await delay(LOOK_MS);
+    }
   }
 }

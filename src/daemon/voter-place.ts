@@ -176,6 +176,8 @@ export class VoterPlace {
     // From here on it is the new one, whatever happens.
     const kept = former && keep && { data: former.data ?? FIRST_DATA, to: keep };
     await this.#keepRecord({ version: 1, store, data, filling: true, ...(kept && { kept }) });
+    // What outlived the former one does not outlive this.
+    this.isFenced = false;
     try {
       await this.fill();
     } catch (error) {
@@ -241,6 +243,7 @@ export class VoterPlace {
     await this.close();
     await endStoreProcess(this.#options.paths, { wipe: false });
     await this.#keepRecord(former);
+    this.isFenced = former.outlived === true;
     await this.mend();
     await this.#tidy();
     await this.keep();

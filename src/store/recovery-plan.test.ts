@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ErrorCode, isHansaError } from "../errors.ts";
-import { CONFIG_VERSION_KEY } from "./node-registry.ts";
+import { CONFIG_VERSION_KEY, versionIn } from "./node-registry.ts";
 import {
   type CopyInReach,
   chosenCopy,
   newestCopy,
   type RecoveryFacts,
   refoundedCopy,
+  refuseMissing,
+  restoredCopy,
 } from "./recovery-plan.ts";
 import type { Entry } from "./store.ts";
+import type { StoreCopy } from "./store-copy.ts";
 import { encodeGiven, encodeWanted, GIVEN_KEY, givenIn, WANTED_KEY, wantedIn } from "./votes.ts";
 
 const LINEAGE = "3f1c0d2b9a8e7f65";
@@ -117,4 +120,48 @@ test("the store that is made anew has the vote of its maker, and all else as it 
     wantedIn(wanted.find(({ key }) => key === WANTED_KEY)?.value),
     [1, 2, 3, 4, 5, 6, 9],
   );
+});
+
+test("a file of another store brings what users wrote, and the number of the configuration never falls", () => {
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const of = (id: string, values: Readonly<Record<string, string>>): StoreCopy => ({
+    ...{ store: { id, name: "prod", generation: 1 }, revision: 7n, takenAtMs: 0 },
+    entries: Object.entries(values).map(([key, value]) => ({
+      ...{ key, value: bytes(value), revision: 3n, created: 2n },
+    })),
+  });
+  const own = of(LINEAGE, {
+    "cluster/nodes/1": "ours",
+    "config/a": "old",
+    [CONFIG_VERSION_KEY]: "40",
+  });
+  const old = of(LINEAGE, {
+    "cluster/nodes/2": "then",
+    "config/a": "then",
+    [CONFIG_VERSION_KEY]: "4",
+  });
+  const foreign = of("0".repeat(16), {
+    ...{ "cluster/nodes/9": "theirs", "config/b": "new", [CONFIG_VERSION_KEY]: "90" },
+  });
+  const keys = (made: StoreCopy): string[] => made.entries.map(({ key }) => key).sort();
+  assert.equal(restoredCopy(old, own), old);
+  const into = restoredCopy(foreign, own);
+  assert.deepEqual(keys(into), [CONFIG_VERSION_KEY, "cluster/nodes/1", "config/b"]);
+  assert.deepEqual(keys(restoredCopy(foreign, undefined)), ["config/b"]);
+  const version = (made: StoreCopy): number =>
+    versionIn(made.entries.find(({ key }) => key === CONFIG_VERSION_KEY));
+  const self = { id: 1, member: member(1) };
+  assert.equal(version(refoundedCopy(restoredCopy(old, own), self, own)), 41);
+  assert.equal(version(refoundedCopy(into, self, own)), 41);
+});
+
+test("a file is not restored beside votes that are missing and may go on, but where a majority answers", () => {
+  refuses("STORE_REFUSED", /2 of 3 votes are not heard \(node 2, node 3\)/, () =>
+    refuseMissing(facts([1])),
+  );
+  refuseMissing(facts([1, 2, 3]));
+  // Its own etcd may be broken for good.
+  refuseMissing(facts([2, 3]));
+  refuseMissing(facts([1, 2], { quorate: "host2 (node 2)" }));
+  refuseMissing(facts([], { copies: [] }));
 });

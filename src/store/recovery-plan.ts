@@ -5,7 +5,7 @@
  */
 import { HansaError } from "../errors.ts";
 import type { NodeId } from "../values/node-id.ts";
-import { CONFIG_VERSION_KEY, versionIn } from "./node-registry.ts";
+import { CLUSTER_NAME_KEY, CONFIG_VERSION_KEY, versionIn } from "./node-registry.ts";
 import type { Entry, Revision } from "./store.ts";
 import type { NamedStore, StoreCopy } from "./store-copy.ts";
 import { lineageOf } from "./store-mark.ts";
@@ -96,17 +96,47 @@ export function chosenCopy(expected: number, facts: RecoveryFacts): CopyInReach 
   return chosen;
 }
 
-/** The copy as the store of `self`'s vote alone: who is to have a vote includes it, and the number of the configuration is one more. */
+/** Below it lies what users wrote. */
+const CONTENT_PREFIX = "config/";
+
+/** What a file brings: all of it into the store that it is of, and into another one, `current`, only what users wrote. */
+export function restoredCopy(file: StoreCopy, current: StoreCopy | undefined): StoreCopy {
+  if (current && lineageOf(current.store) === lineageOf(file.store)) return file;
+  const isContent = ({ key }: Entry): boolean => key.startsWith(CONTENT_PREFIX);
+  const kept = current?.entries.filter((entry) => !isContent(entry));
+  // Nodes and votes that it names are of another cluster.
+  const own = kept ?? file.entries.filter(({ key }) => key === CLUSTER_NAME_KEY);
+  return { ...file, entries: [...own, ...file.entries.filter(isContent)] };
+}
+
+/** Throws STORE_REFUSED where votes of the store are out of reach, and no majority answers: they may go on without this node. */
+export function refuseMissing(facts: RecoveryFacts): void {
+  if (facts.quorate !== undefined || facts.copies.length === 0) return;
+  const { voters } = newestCopy(facts.copies);
+  const missing = voters.filter((name) => name !== facts.self && !facts.heard.has(name));
+  if (missing.length === 0) return;
+  const names = missing.map((name) => `node ${Number.parseInt(name, 10)}`).join(", ");
+  const text = `${missing.length} of ${voters.length} votes are not heard (${names}): they may go on with the store as it is`;
+  throw new HansaError("STORE_REFUSED", text, {
+    hint: "bring them back; where they are gone for good: --force, and what they had is lost",
+  });
+}
+
+/** The copy as the store of `self`'s vote alone: who is to have a vote includes it, and the number of the configuration is one more than here and in `current`. */
 export function refoundedCopy(
   copy: StoreCopy,
   self: { readonly id: NodeId; readonly member: string },
+  current: StoreCopy = copy,
 ): StoreCopy {
   const { entries, revision } = copy;
   const entryOf = (key: string) => entries.find((entry) => entry.key === key);
+  const versions = [copy, current].map((each) =>
+    versionIn(each.entries.find(({ key }) => key === CONFIG_VERSION_KEY)),
+  );
   const wanted = wantedIn(entryOf(WANTED_KEY)?.value);
   const room = wanted.includes(self.id) ? wanted : wanted.slice(0, MAX_VOTERS - 1);
   const { hasGrown } = givenIn(entryOf(GIVEN_KEY)?.value);
-  const version = versionIn(entryOf(CONFIG_VERSION_KEY)) + 1;
+  const version = Math.max(...versions) + 1;
   const changed: readonly (readonly [string, Uint8Array])[] = [
     [WANTED_KEY, encodeWanted([...room, self.id])],
     [GIVEN_KEY, encodeGiven({ voters: [self.member], hasGrown })],

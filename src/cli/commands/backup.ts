@@ -40,12 +40,16 @@ last saw of the store, and how old that is is said.`,
 export const restore: Command = {
   name: "restore",
   summary: "make the store anew from a backup",
-  details: `Done to this host, which then has the only vote, in the store's next generation; the others take theirs by themselves, and put what they had into a file first. A file of
-another cluster's store is refused without --force.`,
+  details: `Done to this host, which then has the only vote, in the store's next generation; the others take theirs by themselves, and put what they had into a file first. Refused
+without --force while votes are missing, which may go on without this node, and for a file of another cluster's store: of that only what hansa config wrote is taken.`,
   onThisHost: true,
   operands: { name: "FILE", min: 1, max: 1, completes: "files" },
   options: [
-    { name: "force", summary: "also from the backup of another cluster's store" },
+    {
+      name: "force",
+      summary:
+        "also while votes are missing that may go on elsewhere, and the content of another cluster's backup",
+    },
     YES_OPTION,
     OUTPUT_OPTION,
   ],
