@@ -610,7 +610,7 @@ export const ERRORS = {
   STORE_DAMAGED: {
     title: "etcd does not open its data",
     cause: "the files of this node's vote were damaged, by its disk or by hand",
-    hint: "where the other votes are a majority the node begins anew by itself; else, with the other votes back or gone for ever: hansa expected N, which takes the newest copy in reach, or hansa restore FILE",
+    hint: "where the other votes are a majority the node begins anew by itself (under systemd not: hansa reset there and launch it again); else, with the other votes back or gone for ever: hansa expected N, which takes the newest copy in reach, or hansa restore FILE",
     exit: 1,
     status: 500,
   },

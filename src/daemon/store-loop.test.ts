@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isHansaError } from "../errors.ts";
+import { setImmediate } from "node:timers/promises";
+import { HansaError, isHansaError } from "../errors.ts";
 import { ManualClock } from "../host/clock.ts";
 import { silentLogger } from "../host/logger.ts";
 import type { NamedStore } from "../store/store-copy.ts";
@@ -20,6 +21,7 @@ function loopOf(
   seen?: NamedStore,
 ) {
   const began: VoterRecord[] = [];
+  const clock = new ManualClock();
   const place = {
     record,
     begin: async (next: VoterRecord) => void began.push(next),
@@ -40,11 +42,11 @@ function loopOf(
     retreat: {} as StoreRetreat,
     rivals: { heir: undefined, heirOfAnother: async () => undefined },
     lastSeen: () => seen,
-    clock: new ManualClock(),
+    clock,
     changed: () => undefined,
     logger: silentLogger,
   });
-  return { loop, began };
+  return { loop, began, clock, place };
 }
 
 test("a second store is refused, whoever has a vote in the first", async () => {
@@ -97,4 +99,25 @@ test("a node that lost its data makes no store beside the one of which it has a 
     return true;
   });
   assert.deepEqual(began, []);
+});
+
+test("what keeps this node's part from its work is a warning after 5 s, until the vote is taken", async () => {
+  const { loop, place, clock } = loopOf({ version: 1, store: OWN }, []);
+  const failing = Object.assign(place, {
+    renew: async () => undefined,
+    mend: async () => undefined,
+    keep: () => Promise.reject(new HansaError("TOOL_MISSING", "there is no etcd")),
+    end: async () => void Object.assign(place, { record: undefined }),
+  });
+  loop.begin();
+  for (let look = 0; look < 14; look++) {
+    clock.advance(500);
+    await setImmediate();
+  }
+  assert.equal(loop.problem, "TOOL_MISSING: there is no etcd");
+  await loop.end({ store: OWN });
+  assert.equal(failing.record, undefined);
+  clock.advance(500);
+  await setImmediate();
+  assert.equal(loop.problem, undefined);
 });

@@ -27,7 +27,7 @@ import type { StoreUpkeep } from "./store-upkeep.ts";
 import { untilLed } from "./until-led.ts";
 import { returnVote } from "./vote-return.ts";
 import type { VoterLead } from "./voter-lead.ts";
-import type { VoterPlace } from "./voter-place.ts";
+import type { VoterLink, VoterPlace } from "./voter-place.ts";
 
 export interface StoreLoopOptions {
   readonly self: { readonly id: NodeId; readonly name: string };
@@ -304,38 +304,57 @@ export class StoreLoop {
 
   /** True when something was done or is under way. Says what fails once, until it is something else. */
   async #look(): Promise<boolean> {
-    const { place, lead, retreat, damage, upkeep, clock, logger } = this.#options;
-    if (place.record === undefined) return false;
+    const { place, retreat, damage, clock } = this.#options;
+    if (place.record === undefined) return this.#lookedAtNothing();
     try {
       if (place.record.filling && !place.isFenced) return await this.#fill();
       if (place.isFenced) await retreat.putAway();
       else if (place.isLost) await retreat.giveUp();
-      if (place.record === undefined) return false;
+      if (place.record === undefined) return this.#lookedAtNothing();
       await place.keep();
       const link = await place.link();
       const status = await link?.store.status();
       damage.clear();
       await place.settle();
-      this.#note(status?.leader === undefined ? NO_LEADER : undefined);
-      const isLeading = status !== undefined && status.leader === status.member;
       if (status) await this.#giveWay(status);
-      let isBusy = false;
-      if (link && isLeading && !place.isFenced) {
-        await upkeep.look(link, status, clock.monotonicMs());
-        isBusy = await lead.lead(link, status, place.record.store);
-      }
-      this.#said = undefined;
-      return isBusy;
+      this.#note(status?.leader === undefined ? NO_LEADER : undefined);
+      const isBusy = link && status ? await this.#lead(link, status) : false;
+      if (isBusy !== undefined) this.#said = undefined;
+      return isBusy === true;
     } catch (error) {
       if (!isHansaError(error)) throw error;
-      const sentence = codedSentence(error);
-      if (isHansaError(error, "STORE_UNREACHABLE")) {
-        this.#note((await damage.look(clock.monotonicMs())) ?? sentence);
-      }
-      if (sentence !== this.#said) logger.warn("the store waits", { why: sentence });
-      this.#said = sentence;
+      const isSilent = isHansaError(error, "STORE_UNREACHABLE");
+      const found = isSilent ? await damage.look(clock.monotonicMs()) : undefined;
+      this.#note(found ?? codedSentence(error));
+      this.#say(error);
       return false;
     }
+  }
+
+  /** Undefined when it failed, mostly for want of other nodes, which is no trouble of this one's. */
+  async #lead(link: VoterLink, status: StoreStatus): Promise<boolean | undefined> {
+    const { place, lead, upkeep, clock } = this.#options;
+    if (status.leader !== status.member || place.isFenced || !place.record) return false;
+    try {
+      await upkeep.look(link, status, clock.monotonicMs());
+      return await lead.lead(link, status, place.record.store);
+    } catch (error) {
+      if (!isHansaError(error)) throw error;
+      this.#say(error);
+      return undefined;
+    }
+  }
+
+  #lookedAtNothing(): false {
+    this.#note(undefined);
+    return false;
+  }
+
+  /** Once, until it is something else. */
+  #say(error: HansaError): void {
+    const sentence = codedSentence(error);
+    if (sentence !== this.#said) this.#options.logger.warn("the store waits", { why: sentence });
+    this.#said = sentence;
   }
 
   /** Where two stores were made apart, one of them may be ours to put away. */

@@ -11,7 +11,7 @@ import type { StoreBackups } from "./store-backups.ts";
 import type { VoterPlace } from "./voter-place.ts";
 
 export interface StoreRetreatOptions {
-  readonly place: VoterPlace;
+  readonly place: Pick<VoterPlace, "record" | "fence" | "end" | "keep" | "copy" | "moveData">;
   readonly backups: StoreBackups;
   readonly membership: Pick<MembershipLoop, "setStore">;
   readonly clock: Clock;
@@ -20,9 +20,13 @@ export interface StoreRetreatOptions {
 
 /** How long status tells where it was put. */
 const SAID_MS = 24 * 3_600_000;
+/** For its etcd to answer. */
+const PATIENCE_MS = 30_000;
 
 export class StoreRetreat {
   readonly #options: StoreRetreatOptions;
+  /** Since when its etcd is asked for what it has. */
+  #sinceMs: number | undefined;
   #done: { readonly sinceMs: number; readonly sentence: string } | undefined;
 
   constructor(options: StoreRetreatOptions) {
@@ -36,16 +40,25 @@ export class StoreRetreat {
     return isNew ? done.sentence : undefined;
   }
 
-  /** Then it is as a node that never had a vote. `isReadable`: false for data that etcd does not open. Throws STATE_UNWRITABLE, and INTERNAL for a process that does not end. */
+  /**
+   * Then it is as a node that never had a vote. `isReadable`: false for data that etcd does not open. Throws as the store does while its etcd may still be
+   * starting, to be called again; STATE_UNWRITABLE, and INTERNAL for a process that does not end.
+   */
   async putAway(isReadable = true): Promise<void> {
     const { place, membership, logger, clock } = this.#options;
     const own = place.record?.store;
     await place.fence();
-    const path = isReadable ? await this.backUp() : await this.#moveAway();
+    const copied = isReadable ? await this.#copiedInTime() : undefined;
+    const path = copied ?? (await this.#moveAway());
+    this.#sinceMs = undefined;
     await place.end();
     membership.setStore(undefined);
     if (own === undefined || path === undefined) return;
-    const text = `what this node had of the store ${own.name}, generation ${own.generation}, was put into ${path}`;
+    const text = `what this node had of the store ${own.name}, generation ${own.generation}, ${
+      copied === undefined
+        ? `lies in the folder ${path} as etcd left it, because etcd did not open it in time`
+        : `was put into ${path}`
+    }`;
     this.#done = { sentence: `STORE_OUTLIVED: ${text}`, sinceMs: clock.monotonicMs() };
     logger.warn("the former store was put away", { path, generation: own.generation });
   }
@@ -58,14 +71,19 @@ export class StoreRetreat {
     membership.setStore(undefined);
   }
 
-  /** Into a file what its etcd has, and where that does not answer, its data as it lies; the path. Undefined where there is nothing. Throws STATE_UNWRITABLE. */
-  async backUp(): Promise<string | undefined> {
-    return (await this.#copied()) ?? (await this.#moveAway());
-  }
-
-  /** The same, but the data stays where it is: the path is that to which it is to be moved when its time has come. */
+  /** Into a file what its etcd has, now; where that does not answer, the path to which its data is to be moved when its time has come. Undefined where there is nothing. Throws STATE_UNWRITABLE. */
   async backUpBefore(): Promise<string | undefined> {
     return (await this.#copied()) === undefined ? await this.#nextPlace() : undefined;
+  }
+
+  /** The path of the file; undefined where etcd did not answer in its time, or has nothing. At a boot it waits for the overlay, and what is heard of others comes first. */
+  async #copiedInTime(): Promise<string | undefined> {
+    const { place, backups, clock } = this.#options;
+    this.#sinceMs ??= clock.monotonicMs();
+    if (clock.monotonicMs() - this.#sinceMs >= PATIENCE_MS) return await this.#copied();
+    await place.keep();
+    const copy = await place.copy(clock.wallMs());
+    return copy && (await backups.write(copy, clock.wallMs()));
   }
 
   async #copied(): Promise<string | undefined> {
@@ -92,6 +110,6 @@ export class StoreRetreat {
     const { place, backups, clock } = this.#options;
     const { record } = place;
     if (record === undefined || record.filling === true) return undefined;
-    return await backups.place(record.store, clock.wallMs(), "etcd");
+    return await backups.folder(record.store, clock.wallMs());
   }
 }

@@ -5,10 +5,10 @@
  * the one that is to run is gone before it starts. The process outlives this object.
  */
 import { existsSync } from "node:fs";
-import { readdir, rename, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HansaError, isHansaError } from "../errors.ts";
-import { atomicWrite, ensureDir, readIfExists } from "../host/files.ts";
+import { atomicWrite, ensureDir, moveFolder, readIfExists } from "../host/files.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Paths } from "../processes/paths.ts";
 import { storeLog } from "../processes/store-log.ts";
@@ -211,7 +211,7 @@ export class VoterPlace {
     await this.#writeSettled(settled);
     if (kept) {
       const from = join(this.#files.dir, kept.data);
-      if (existsSync(from)) await rename(from, kept.to);
+      if (existsSync(from)) await moveFolder(from, kept.to);
     }
     await this.#keepRecord(settled);
     await this.#tidy();
@@ -235,7 +235,7 @@ export class VoterPlace {
   async moveData(path: string): Promise<void> {
     await this.close();
     await endStoreProcess(this.#options.paths, { wipe: false });
-    if (existsSync(this.#data)) await rename(this.#data, path);
+    if (existsSync(this.#data)) await moveFolder(this.#data, path);
   }
 
   async #goBack(former: VoterRecord | undefined): Promise<void> {

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isErrno, isHansaError } from "../errors.ts";
-import { atomicWrite, atomicWriteSync, ensureDir, readIfExists, readJson } from "./files.ts";
+import {
+  atomicWrite,
+  atomicWriteSync,
+  ensureDir,
+  moveFolder,
+  readIfExists,
+  readJson,
+} from "./files.ts";
 
 async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "hansa-files-"));
@@ -102,5 +109,19 @@ test("a new directory gets the mode, an old one keeps its own", async () => {
     assert.equal((await stat(path)).mode & 0o777, 0o750);
     await ensureDir(path, 0o700);
     assert.equal((await stat(path)).mode & 0o777, 0o750);
+  });
+});
+
+test("a folder is moved within a file system and to another one, whole", async () => {
+  await withDirectory(async (directory) => {
+    const [from, to] = [join(directory, "from"), join(directory, "to")];
+    await mkdir(join(from, "member"), { recursive: true });
+    await writeFile(join(from, "member/wal"), "log");
+    await moveFolder(from, to);
+    await moveFolder(to, from, () =>
+      Promise.reject(Object.assign(new Error("cross-device link"), { code: "EXDEV" })),
+    );
+    assert.deepEqual(await readdir(directory), ["from"]);
+    assert.equal(await readFile(join(from, "member/wal"), "utf8"), "log");
   });
 });

@@ -13,7 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { HansaError, isErrno } from "../errors.ts";
 
@@ -173,5 +173,22 @@ export function atomicWriteSync(path: string, data: string | Uint8Array, mode: n
     fsyncSync(directory);
   } finally {
     closeSync(directory);
+  }
+}
+
+/**
+ * Moves a folder to `to`, where nothing is yet, also to another file system: copied there under another name first, so that what is at `to` is whole. `renamed`: the
+ * system's call, by default.
+ */
+export async function moveFolder(from: string, to: string, renamed = rename): Promise<void> {
+  try {
+    await renamed(from, to);
+  } catch (error) {
+    if (!isErrno(error, "EXDEV")) throw error;
+    const part = join(dirname(to), `.${basename(to)}.tmp`);
+    await rm(part, { recursive: true, force: true });
+    await cp(from, part, { recursive: true, preserveTimestamps: true });
+    await rename(part, to);
+    await rm(from, { recursive: true, force: true });
   }
 }

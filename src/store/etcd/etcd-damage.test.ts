@@ -24,6 +24,7 @@ test("a full disk, a port that is taken, an address that is not there are none, 
   ]) {
     assert.equal(damageIn(fatal(words)), undefined, words);
   }
+  assert.equal(damageIn("fatal error: runtime: out of memory\n\ngoroutine 1:\n"), undefined);
   assert.equal(damageIn('{"level":"warn","msg":"peer became inactive"}\n'), undefined);
   assert.equal(damageIn(""), undefined);
 });

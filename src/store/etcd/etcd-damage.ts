@@ -6,7 +6,7 @@
 
 const GAVE_UP = /"level":"(?:fatal|panic)"|^panic: |^fatal error: /m;
 const SURROUNDINGS =
-  /no space left|quota exceeded|read-only file system|address already in use|cannot assign requested address|permission denied|too many open files|cannot allocate memory|input\/output error|bind: |certificate|x509|tls: |no such host|--[a-z-]+ /i;
+  /no space left|quota exceeded|read-only file system|address already in use|cannot assign requested address|permission denied|too many open files|cannot allocate memory|out of memory|input\/output error|bind: |certificate|x509|tls: |no such host|--[a-z-]+ /i;
 
 /** Why, in etcd's own words; undefined when it tells of no such thing. */
 export function damageIn(log: string): string | undefined {
