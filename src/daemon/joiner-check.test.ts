@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { exampleJoinInfo } from "../api/fake-cluster.ts";
 import type { NodeClient } from "../client/node-client.ts";
-import { isHansaError } from "../errors.ts";
+import { HansaError, isHansaError } from "../errors.ts";
 import type { Command, CommandOptions, CommandResult } from "../host/command.ts";
 import { checkPaths } from "../joining/check-paths.ts";
 import { arrivalTable, JoinerCheck } from "./joiner-check.ts";
@@ -34,14 +34,20 @@ test("a host and two members find every port open both ways over loopback, and w
   const member = new JoinerCheck(nft, { gossip: 6783, overlay: 6784 });
   const info = exampleJoinInfo();
   const nodes = info.nodes.map((node) => ({ ...node, address: "127.0.0.1", ports }));
+  let refusals = 0;
   const client = {
-    checkJoiner: (request: Parameters<NodeClient["checkJoiner"]>[0]) =>
-      member.check(request, "::ffff:127.0.0.1"),
+    checkJoiner: async (request: Parameters<NodeClient["checkJoiner"]>[0]) => {
+      // Eight others are before this host.
+      refusals += 1;
+      if (refusals === 1) throw new HansaError("JOINS_MANY", "8 hosts are being checked already");
+      return await member.check(request, "::ffff:127.0.0.1");
+    },
   } as NodeClient;
   const paths = await checkPaths({
     ...{ info: { ...info, nodes }, ports, address: undefined },
     asked: { host: "127.0.0.1", port: ports.api },
     clientAt: () => client,
+    anyOf: () => 0,
   });
   assert.deepEqual([...new Set(paths.map(({ member: name }) => name))], ["hp2", "hp1"]);
   const closed = paths.filter(({ isOpen }) => !isOpen);

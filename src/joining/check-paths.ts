@@ -23,6 +23,8 @@ export interface PathCheck {
   /** Where the node that was asked answered. */
   readonly asked: { readonly host: string; readonly port: number };
   readonly clientAt: (host: string, port: number) => NodeClient;
+  /** One of so many, from 0: any, so that hosts which join at one time do not all ask the same. */
+  readonly anyOf: (count: number) => number;
 }
 
 const NONCE_BYTES = 16;
@@ -58,12 +60,12 @@ export async function checkPaths(check: PathCheck): Promise<PathFact[]> {
   }
 }
 
-/** The node that was asked, and another that is heard: any one, so that hosts which join at one time do not all ask the same. */
-function membersOf({ info, asked }: PathCheck): Member[] {
+/** The node that was asked, and another that is heard. */
+function membersOf({ info, asked, anyOf }: PathCheck): Member[] {
   const heard = info.nodes.filter(({ isHeard }) => isHeard);
   const first = heard.filter(({ id }) => id === info.nodeId);
   const others = heard.filter(({ id }) => id !== info.nodeId);
-  const from = others.length > 1 ? randomInt(others.length) : 0;
+  const from = others.length > 1 ? anyOf(others.length) : 0;
   return [...first, ...others.slice(from), ...others.slice(0, from)]
     .slice(0, MEMBERS)
     .map(({ id, name, address, ports }) =>
