@@ -57,6 +57,24 @@ test("VXLAN on hosts with several links lets in all addresses of a peer, and lea
   assert.ok(!firewall.includes("2001:db8::1"), "the device has one family");
 });
 
+test("WireGuard is told the links of a peer that are not used, but of a peer that a relay carries", () => {
+  const input = sampleInput(DOCKERS["docker-28"]!);
+  const peers = input.peers.map((peer) => ({
+    ...{ ...peer, otherAddresses: ["198.51.100.1", "2001:db8::1"] },
+    ...(peer.id === 3 && { relay: { port: 9, askerKey: sampleKey(77) } }),
+  }));
+  const { tunnel } = desiredOverlay({ ...input, peers });
+  assert.ok(tunnel.kind === "wireguard");
+  const told = tunnel.peers.map(({ id, otherEndpoints }) => [id, otherEndpoints]);
+  const both = ["198.51.100.1:6784", "[2001:db8::1]:6784"];
+  assert.deepEqual(told, [
+    [2, both],
+    [3, undefined],
+    [3, undefined],
+    [5, undefined],
+  ]);
+});
+
 test("Docker 29 with its iptables backend gets the rules of 28", () => {
   const of = (version: string): string =>
     describe(sampleInput({ version, firewallBackend: "iptables" }));

@@ -82,6 +82,8 @@ export interface WireguardPeer {
   readonly publicKey: string;
   /** "1.2.3.4:6784" or "[2001:db8::1]:6784"; null while unknown. */
   readonly endpoint: string | null;
+  /** The same of the peer's links that are not used now; absent where it has none. */
+  readonly otherEndpoints?: readonly string[];
   /** Sorted by address; blocks of different peers never overlap. */
   readonly allowedIps: readonly string[];
   readonly keepaliveSeconds: number;

@@ -13,7 +13,8 @@ export function steeredTunnel(known: Tunnel, wanted: Tunnel, moved: ReadonlySet<
     const peers = known.peers.map((peer) => {
       const now = wanted.peers.find(({ publicKey }) => publicKey === peer.publicKey);
       if (!now || !moved.has(peer.id)) return peer;
-      return { ...peer, endpoint: now.endpoint, isLost: true as const };
+      const { endpoint, otherEndpoints = [] } = now;
+      return { ...peer, endpoint, otherEndpoints, isLost: true as const };
     });
     return { ...known, peers };
   }

@@ -95,6 +95,16 @@ test("a tunnel that is lost while gossip hears the peer is sent back to the anno
   assert.equal(sends(device()), undefined, "it is there already");
 });
 
+test("a peer whose packets came by a link that is not used is sent back to the one that is", () => {
+  const peers = wanted.peers.map((peer) => ({ ...peer, otherEndpoints: ["198.51.100.2:6784"] }));
+  const sends = (endpoint: string, sent = SENT) =>
+    planDevice({ ...wanted, peers }, secrets, device({ endpoint }), sent, NOW)?.peers[0]?.endpoint;
+  for (const sent of [SENT, new Map<string, string>()])
+    assert.equal(sends("198.51.100.2:6784", sent), "192.0.2.2:6784");
+  assert.equal(sends("198.51.100.9:6784"), undefined, "it roamed");
+  assert.equal(sends("192.0.2.2:6784"), undefined, "it is there");
+});
+
 test("a change of addresses leaves a roamed endpoint alone", () => {
   const change = plan(device({ endpoint: "198.51.100.9:4000", allowedIps: ["10.32.0.2/32"] }));
   assert.equal(change?.peers[0]?.changed, true);

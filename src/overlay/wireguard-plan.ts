@@ -109,6 +109,7 @@ function planPeers(input: OverlayInput, peers: readonly OverlayPeer[]): Wireguar
       endpoint: endpointText(peer),
       allowedIps: blocks.map(formatCidr),
       keepaliveSeconds: KEEPALIVE_SECONDS,
+      ...otherEndpoints(peer),
       ...(peer.isLost && { isLost: true as const }),
     };
     return peer.relay ? [carrier, askerOf(peer.id, peer.relay)] : [carrier];
@@ -118,6 +119,12 @@ function planPeers(input: OverlayInput, peers: readonly OverlayPeer[]): Wireguar
 /** A peer that may ask and has no addresses: WireGuard answers its handshake, and drops whatever else it sends. */
 function askerOf(id: NodeId, { askerKey }: PeerRelay): WireguardPeer {
   return { id, publicKey: askerKey, endpoint: null, allowedIps: [], keepaliveSeconds: 0 };
+}
+
+function otherEndpoints(peer: OverlayPeer): Pick<WireguardPeer, "otherEndpoints"> {
+  const { endpoint, otherAddresses = [], relay } = peer;
+  if (endpoint === undefined || relay !== undefined || otherAddresses.length === 0) return {};
+  return { otherEndpoints: otherAddresses.map((ip) => formatEndpoint({ ...endpoint, ip })) };
 }
 
 /** null unless it is an address literal and a port: it goes into line-based protocols as it is. */
@@ -132,7 +139,8 @@ function endpointText({ endpoint, relay }: OverlayPeer): string | null {
  * The change that makes `state` what `wanted` says, or undefined when nothing differs.
  *
  * `sent` is the endpoint last sent for each public key by this process. A peer found with an endpoint that we did not send keeps
- * it while its tunnel works (a handshake within 180 s of `wallMs`, and not lost), as after a restart of the daemon. Peers without a pair key
+ * it while its tunnel works (a handshake within 180 s of `wallMs`, and not lost), as after a restart of the daemon, unless it is that of a link of the peer's
+ * that is not used. Peers without a pair key
  * in `secrets` are treated as absent, since a tunnel without one would be weaker than promised.
  */
 export function planDevice(
@@ -189,6 +197,8 @@ function endpointToSend(
   if (peer.endpoint === null || found?.endpoint === peer.endpoint) return undefined;
   if (found === undefined || found.endpoint === null) return peer.endpoint;
   if (peer.isLost) return peer.endpoint;
+  // It did not roam: what it sent before it left that link came after we had left it.
+  if (peer.otherEndpoints?.includes(found.endpoint)) return peer.endpoint;
   // Nobody roams to or from a relay: packets still under way when the path changed have led the device astray.
   if (isLocal(found.endpoint) !== isLocal(peer.endpoint)) return peer.endpoint;
   const works = found.handshakeAt !== undefined && wallMs - found.handshakeAt < SESSION_MS;
