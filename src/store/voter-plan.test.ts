@@ -73,6 +73,12 @@ test("a learner is started, waited for, and gets its vote when it has all and ev
   assert.equal(short(nextVoterStep({ ...whole, following: new Set([2n]) })), "nothing");
 });
 
+test("a learner that never started and whose node left the cluster makes room for the next one", () => {
+  const members = [member(1), member(2, { name: "", isLearner: true })];
+  const left = { ...one, members, departed: new Set([name(2)]) };
+  assert.equal(short(nextVoterStep({ ...left, nodes: [...one.nodes, node(3)] })), "remove 2");
+});
+
 test("a learner whose node went away makes room for the next one", () => {
   const members = [member(1), member(2, { name: "", isLearner: true })];
   const nodes = [...one.nodes, node(2, { isHeard: false }), node(3)];

@@ -98,7 +98,9 @@ function reasonToGo(member: StoreMember, facts: VoterFacts): string | undefined 
   if (Number.isInteger(id) && !wanted.has(id)) return "its vote was taken";
   if (node === undefined) {
     const successor = nodes.find(({ peerUrl, isSteady }) => isSteady && peerUrl === member.peerUrl);
-    return successor && `${successor.name} is in its place`;
+    if (successor) return `${successor.name} is in its place`;
+    // Until it starts it has no name by which it could be among the departed.
+    return member.isLearner ? "its node is gone, and had no vote yet" : undefined;
   }
   // A learner has no vote to lose, and holds up those that come after it.
   if (member.isLearner) return node.isHeard ? undefined : "it is not heard, and had no vote yet";
