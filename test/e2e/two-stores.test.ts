@@ -18,7 +18,7 @@ let playground: Playground;
 let members: Host[];
 
 before(async () => {
-  playground = await hosts("e2etwo", 4);
+  playground = await hosts("e2estwo", 4);
   members = [1, 2, 3, 4].map((id) => playground.host(id));
   await launchTogether(members);
 });
