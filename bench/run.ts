@@ -17,6 +17,7 @@ import { linkCutRows } from "./link-cut.ts";
 import { membershipRows } from "./membership/membership-rows.ts";
 import { mirrorRows } from "./mirror.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
+import { storeRows } from "./store.ts";
 import { throughputRows } from "./throughput.ts";
 
 /** Those with a playground share one cluster of four, in this order. */
@@ -36,6 +37,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   containers: { on: "cluster", rows: (playground) => containerRows(playground, 100) },
   throughput: { on: "nothing", rows: () => throughputRows(3) },
   mirror: { on: "nothing", rows: mirrorRows },
+  store: { on: "nothing", rows: storeRows },
   // In short; `npm run bench -- membership` has all sizes and more rounds.
   membership: {
     on: "nothing",
