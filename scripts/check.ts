@@ -1,23 +1,20 @@
 /** The quick checks of every commit: types, lint, generated reference, unit and architecture tests. */
 import { runSteps, type Step } from "./steps.ts";
 
+/** All tests that need no playground host. */
+export const UNIT_TESTS: readonly string[] = [
+  "src/**/*.test.ts",
+  "test/{architecture,history,hostile,openapi,sim,soak}/*.test.ts",
+  "test/*.test.ts",
+];
+
 export const CHECKS: readonly Step[] = [
   { title: "types", argv: ["tsc", "-p", "."] },
   { title: "lint", argv: ["biome", "check", "."] },
   { title: "generated reference", argv: ["node", "scripts/generate-reference.ts", "--check"] },
   {
     title: "unit and property tests",
-    argv: [
-      "node",
-      "scripts/node-tests.ts",
-      "src/**/*.test.ts",
-      "test/architecture/*.test.ts",
-      "test/hostile/*.test.ts",
-      "test/openapi/*.test.ts",
-      "test/sim/*.test.ts",
-      "test/soak/*.test.ts",
-      "test/*.test.ts",
-    ],
+    argv: ["node", "scripts/node-tests.ts", ...UNIT_TESTS],
     minutes: 20,
   },
 ];
