@@ -31,7 +31,7 @@ export async function apiReadRows(playground: Playground, seconds: number): Prom
       { mode: 0o600 },
     );
     const issued = await unixRequest({
-      socketPath: `/proc/${host.pid}/root/run/hansa/hansa.sock`,
+      socketPath: host.apiSocket,
       method: "POST",
       path: "/v1/certificates",
       body: { name: "bench", role: "viewer", days: 1 },

@@ -23,7 +23,7 @@ export async function seconds(job: () => Promise<unknown>): Promise<number> {
 
 /** Asks a node's API from outside of its host, so that asking costs the hosts next to nothing. */
 export async function api(host: Host, path: string): Promise<unknown> {
-  const socketPath = `/proc/${host.pid}/root/run/hansa/hansa.sock`;
+  const socketPath = host.apiSocket;
   return (await unixRequest({ socketPath, path, timeoutMs: 60_000 })).body;
 }
 

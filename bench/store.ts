@@ -67,7 +67,7 @@ async function writeRows(playground: Playground, client: string): Promise<Row[]>
 
 /** Milliseconds of so many writes through the host's own node, one after another. */
 async function puts(host: Host, count: number): Promise<number[]> {
-  const api = nodeClient(socketOf(host));
+  const api = nodeClient(host.apiSocket);
   return timed(count, async () => {
     const { written } = await api.configPut({ key: "bench/ours", value: VALUE });
     if (!written) throw new Error("a write was not done");
@@ -76,7 +76,7 @@ async function puts(host: Host, count: number): Promise<number[]> {
 
 /** Of a question to another node through the host's own: by mutual TLS there and back, without the store. */
 async function roundTrips(host: Host, count: number): Promise<number[]> {
-  const api = nodeClient(socketOf(host)).of("2");
+  const api = nodeClient(host.apiSocket).of("2");
   return timed(count, () => api.version());
 }
 
@@ -133,9 +133,9 @@ async function lossRows(
 async function loss(voters: readonly Host[], playground: Playground): Promise<number> {
   const [first] = voters;
   if (first === undefined) throw new Error("no voter");
-  const { leader } = await nodeClient(socketOf(first)).store();
+  const { leader } = await nodeClient(first.apiSocket).store();
   const other = voters.find(({ number }) => number !== leader?.id) as Host;
-  const api = nodeClient(socketOf(other));
+  const api = nodeClient(other.apiSocket);
   const ours = `etcd --config-file ${FILES}`;
   await must(playground.host(leader?.id ?? 0), "pkill", "-KILL", "-f", ours);
   const began = performance.now();
@@ -156,7 +156,7 @@ async function loss(voters: readonly Host[], playground: Playground): Promise<nu
 async function untilWhole(host: Host): Promise<void> {
   for (;;) {
     try {
-      const { votes, leader } = await nodeClient(socketOf(host)).store();
+      const { votes, leader } = await nodeClient(host.apiSocket).store();
       if (votes.answering === 4 && leader !== null) return;
     } catch {
       // It is elected anew.
@@ -207,10 +207,6 @@ async function bareLeader(voters: readonly Host[], client: string): Promise<Host
     }
     await pause(100);
   }
-}
-
-function socketOf(host: Host): string {
-  return `/proc/${host.pid}/root/run/hansa/hansa.sock`;
 }
 
 if (import.meta.main) process.stdout.write(`${table(await storeRows())}\n`);

@@ -83,6 +83,11 @@ export class Host {
     return initOf(mustReadState(this.playground), this.number) !== undefined;
   }
 
+  /** The socket of its node's API as this machine sees it, for it has a /run of its own. Throws PLAYGROUND_HOST_OFF when it is off. */
+  get apiSocket(): string {
+    return `/proc/${this.pid}/root/run/hansa/hansa.sock`;
+  }
+
   /** Its address on a link (from 0). */
   ip(link = 0): string {
     return addressOf(this.number, link);

@@ -153,7 +153,7 @@ export class Clients {
   }
 }
 
-/** The API of a host's node, as its own command line reaches it; by way of /proc, because a host has a /run of its own. Throws PLAYGROUND_HOST_OFF. */
+/** The API of a host's node, as its own command line reaches it. Throws PLAYGROUND_HOST_OFF. */
 function clientOf(host: Host) {
-  return nodeClient(`/proc/${host.pid}/root/run/hansa/hansa.sock`);
+  return nodeClient(host.apiSocket);
 }

@@ -147,7 +147,7 @@ async function leaderOf({ voters, playground }: World): Promise<Host> {
   const endMs = performance.now() + 60_000;
   while (performance.now() < endMs) {
     for (const host of voters) {
-      const id = await nodeClient(`/proc/${host.pid}/root/run/hansa/hansa.sock`)
+      const id = await nodeClient(host.apiSocket)
         .store()
         .then(({ leader }) => leader?.id)
         // It may be the one that is down; the next one is asked.
