@@ -27,7 +27,7 @@ import { loadMembershipFile, type MembershipFile, type RememberedNode } from "./
 import { MetNodes } from "./met-nodes.ts";
 import { Post, type PostOptions } from "./post.ts";
 import { type Rejection, Rejections } from "./rejections.ts";
-import { isHeard, isLive, type Roster, type RosterNode, rosterOf } from "./roster.ts";
+import { heardTwins, isHeard, isLive, type Roster, type RosterNode, rosterOf } from "./roster.ts";
 import { SharedKnowledge } from "./shared-knowledge.ts";
 
 /** How often old known peers are dropped, and what else grows is looked at. */
@@ -147,6 +147,7 @@ export class MembershipLoop {
       self: node.id,
       fingerprint: keys.fingerprint,
       peers: () => this.roster().peers,
+      twins: () => heardTwins(this.roster()),
       roundabout: this.#options.roundabout,
     });
     this.#search.begin(this.#gossip);

@@ -16,6 +16,8 @@ export interface PostOptions {
   /** 8 hex digits. */
   readonly fingerprint: string;
   readonly peers: () => readonly RosterNode[];
+  /** Who shares an id with a peer or with us, and is heard: no tunnel leads there. */
+  readonly twins: () => readonly RosterNode[];
   /** Where a node is reached whose host is not: through its tunnel, which a relay carries. Undefined: where it says. */
   readonly roundabout: (to: NodeId, by: "packet" | "stream") => Endpoint | undefined;
 }
@@ -57,14 +59,15 @@ export class Post {
   }
 
   /**
-   * One packet to each peer that is heard, best effort. For what nobody passes on: a broadcast by gossip reaches only a few nodes by itself
+   * One packet to each peer and each twin that is heard, best effort. For what nobody passes on: a broadcast by gossip reaches only a few nodes by itself
    * (8 of 50), and is everybody's when each passes on what was news to it.
    */
   sendToEach(kind: EnvelopeKind, body: Uint8Array): void {
-    const { gossip, peers } = this.#options;
+    const { gossip, peers, twins } = this.#options;
     const bytes = this.#wrap(kind, body);
     for (const peer of peers().filter(isHeard))
       gossip.sendPacket(this.#endpointOf(peer, "packet"), bytes);
+    for (const { member } of twins()) gossip.sendPacket(gossip.routed(member.endpoint), bytes);
   }
 
   /** Exchanges whole states with each of `peers` now; those that did not answer. Ends within 10 s for 16 peers. */

@@ -110,3 +110,9 @@ export function rosterOf(
 export function heardPeers(roster: Roster): NodeId[] {
   return roster.peers.filter(isHeard).map(({ metadata }) => metadata.id);
 }
+
+/** Who has an id that another won, or the one who won ours: those that are heard now. They are nobody's peers, and nobody but us would tell them. */
+export function heardTwins({ self, twins, usurper }: Roster): RosterNode[] {
+  const others = twins.filter((node) => node !== self);
+  return [...(usurper === undefined ? [] : [usurper]), ...others].filter(isHeard);
+}

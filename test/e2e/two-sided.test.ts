@@ -95,6 +95,11 @@ test("a node whose disk is lost is born again apart: both containers with one ad
   await serve(one, "ca", "--ip", "10.35.0.5");
   await newDisk(two);
   await playground.part([[2], [1, 3, 4]]);
+  // Its former self may win the id, dead as it is: what others say must come to the one that lives.
+  await eventually("host1 has lost host2", 60_000, async () => {
+    const { peers } = await status(one);
+    return peers.some(({ id, state }) => id === 2 && state === "dead") || undefined;
+  });
   await launch(two, 2);
   await serve(two, "cb", "--ip", "10.35.0.5");
   await playground.heal();
