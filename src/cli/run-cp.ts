@@ -5,9 +5,9 @@
  */
 import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, posix, resolve } from "node:path";
-import { type FoundPath, isFoundPath } from "../client/answer-check.ts";
 import type { ClientStream } from "../client/client-stream.ts";
 import { askContainer } from "../client/container-answers.ts";
+import { type FoundPath, isFoundPath } from "../client/container-check.ts";
 import { packTar } from "../client/pack-tar.ts";
 import { unpackTar } from "../client/unpack-tar.ts";
 import { HansaError, isErrno, isHansaError } from "../errors.ts";

@@ -1,59 +1,24 @@
 /**
- * Light checks of a daemon's answers, for the usual case that daemon and command line are one version.
- *
- * They look as deep as the tables read, without zod, whose import alone takes half of the time that `hansa status` may use.
- * An answer from another version goes through the schemas (schema-check.ts).
+ * Light checks of a daemon's answers, for the usual case that daemon and command line are one version: an answer from another version goes
+ * through the schemas (schema-check.ts).
  */
-
 import type { AddressCheck, Left, TakenOver } from "../api/address-schemas.ts";
-import type { ContainerEvent, Containers } from "../api/container-schema.ts";
 import type { Certificates, Issued, Revoked } from "../api/context-schemas.ts";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { Inspection } from "../api/inspection-schema.ts";
 import type { Joined, PlaceGiven } from "../api/join-schemas.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import type { Status } from "../api/status-schema.ts";
-import type {
-  ConfigEntries,
-  ConfigEntry,
-  ConfigEvent,
-  ConfigHistory,
-  ConfigWritten,
-  CopiesInReach,
-  CopyPart,
-  OwnCopies,
-  Refounded,
-  StoreView,
-  Voter,
-} from "../api/store-schemas.ts";
-import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
-
-/** A function that tells whether a decoded JSON value has a certain shape. */
-export type Check<T> = (value: unknown) => value is T;
-
-export const isText = (value: unknown): value is string => typeof value === "string";
-export const isNumber = (value: unknown): value is number => typeof value === "number";
-export const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
-export const orNull =
-  (check: (value: unknown) => boolean) =>
-  (value: unknown): boolean =>
-    value === null || check(value);
-
-export function has(
-  value: unknown,
-  fields: Readonly<Record<string, (field: unknown) => boolean>>,
-): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const record = value as Record<string, unknown>;
-  return Object.entries(fields).every(([name, check]) => check(record[name]));
-}
-
-export const listOf =
-  (check: (item: unknown) => boolean) =>
-  (value: unknown): boolean =>
-    Array.isArray(value) && value.every(check);
-
-const isNodeRef = (value: unknown): boolean => has(value, { id: isNumber, name: isText });
+import {
+  type Check,
+  has,
+  isBoolean,
+  isNodeRef,
+  isNumber,
+  isText,
+  listOf,
+  orNull,
+} from "./shape.ts";
 
 const isConnection = (value: unknown): boolean =>
   has(value, {
@@ -249,59 +214,6 @@ export const isAddressCheck: Check<AddressCheck> = (value): value is AddressChec
     conflicts: isNumber,
   });
 
-const isContainerRow = (value: unknown): boolean =>
-  has(value, {
-    node: isNodeRef,
-    id: orNull(isText),
-    group: orNull(isText),
-    name: isText,
-    dockerName: isText,
-    image: isText,
-    addresses: listOf(isText),
-    ports: listOf((port) =>
-      has(port, {
-        port: isNumber,
-        protocol: isText,
-        hostPort: orNull(isNumber),
-        hostAddress: orNull(isText),
-      }),
-    ),
-    dependsOn: listOf(isText),
-    imageState: (image) =>
-      has(image, { state: isText, percent: orNull(isNumber), error: orNull(isText) }),
-    engine: isText,
-    engineState: orNull(isText),
-    state: isText,
-    stateSince: orNull(isText),
-    exitCode: orNull(isNumber),
-    error: orNull(isText),
-  });
-
-const isContainerNode = (value: unknown): boolean =>
-  has(value, {
-    id: isNumber,
-    name: isText,
-    reachable: isBoolean,
-    asOf: orNull(isText),
-    problem: orNull((problem) => has(problem, { code: isText, message: isText })),
-  });
-
-export const isContainers: Check<Containers> = (value): value is Containers =>
-  has(value, { nodes: listOf(isContainerNode), containers: listOf(isContainerRow) });
-
-const EVENTS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  all: isContainers,
-  container: (value) => has(value, { container: isContainerRow }),
-  gone: (value) => has(value, { node: isNumber, id: isText }),
-  node: (value) => has(value, { node: isContainerNode }),
-  "node-gone": (value) => has(value, { node: isNumber }),
-};
-
-export const isContainerEvent: Check<ContainerEvent> = (value): value is ContainerEvent => {
-  const type = (value as { readonly type?: unknown } | null | undefined)?.type;
-  return isText(type) && Object.hasOwn(EVENTS, type) && EVENTS[type]?.(value) === true;
-};
-
 /** The table's code, sentence and hint of a failed request. */
 export const isFailure: Check<{
   readonly error: { readonly code: string; readonly message: string; readonly hint: string };
@@ -316,117 +228,3 @@ export const isHostReport = (value: unknown): value is HostReport =>
     files: listOf((file) => has(file, { path: isText, text: isText })),
     missing: listOf((file) => has(file, { path: isText, why: isText })),
   });
-
-export const isProcessTable = (value: unknown): value is ProcessTable =>
-  has(value, { titles: listOf(isText), processes: listOf(listOf(isText)) });
-
-export const isContainerUsage = (value: unknown): value is ContainerUsage =>
-  has(value, {
-    readAt: isText,
-    cpuPercent: isNumber,
-    memory: isNumber,
-    memoryLimit: isNumber,
-    received: isNumber,
-    sent: isNumber,
-    blockRead: isNumber,
-    blockWritten: isNumber,
-    processes: isNumber,
-  });
-
-/** What is at a path of a container; null for nothing. */
-export interface FoundPath {
-  /** As Go's os.FileMode. */
-  readonly mode: number;
-  /** Where a symbolic link leads; empty otherwise. */
-  readonly linkTarget: string;
-}
-
-export const isFoundPath = (value: unknown): value is FoundPath | null =>
-  value === null || has(value, { mode: isNumber, linkTarget: isText });
-
-export const isStoreView: Check<StoreView> = (value): value is StoreView =>
-  has(value, {
-    ...{ name: isText, id: isText, generation: isNumber, configVersion: orNull(isNumber) },
-    ...{ quorate: isBoolean, leader: orNull(isNodeRef) },
-    ...{ term: isNumber, bytes: orNull(isNumber), stale: isBoolean },
-    copy: orNull((copy) => has(copy, { revision: isText, ageMs: isNumber })),
-    wanted: listOf(isNumber),
-    votes: (votes) => has(votes, { expected: isNumber, answering: isNumber, needed: isNumber }),
-    voters: listOf((voter) =>
-      has(voter, {
-        ...{ id: isNumber, name: isText, address: isText },
-        ...{ hasVote: isBoolean, state: isText, isLocal: isBoolean },
-      }),
-    ),
-  });
-
-export const isVoter: Check<Voter> = (value): value is Voter =>
-  has(value, {
-    ...{ member: isHex, leader: orNull(isHex), isLearner: isBoolean },
-    applied: (applied) => isText(applied) && /^\d{1,20}$/.test(applied),
-    ...{ bytes: isNumber, inUse: isNumber },
-  });
-
-const isCopy = (value: unknown): boolean =>
-  has(value, {
-    ...{ source: (source) => source === "voter" || source === "mirror", store: isNamedStore },
-    revision: (revision) => isText(revision) && /^\d{1,19}$/.test(revision),
-    ...{ takenAtMs: isNumber, entries: isNumber, voters: listOf(isText) },
-    hasGrown: isBoolean,
-  });
-
-const isNamedStore = (value: unknown): boolean =>
-  has(value, { id: isText, name: isText, generation: isNumber });
-
-export const isOwnCopies: Check<OwnCopies> = (value): value is OwnCopies =>
-  has(value, { copies: listOf(isCopy), isQuorate: isBoolean, isBroken: isBoolean });
-
-export const isCopyPart: Check<CopyPart> = (value): value is CopyPart =>
-  has(value, { sum: isText, length: isNumber, data: isText, source: isText, takenAtMs: isNumber });
-
-export const isCopiesInReach: Check<CopiesInReach> = (value): value is CopiesInReach =>
-  has(value, {
-    copies: listOf((copy) => isCopy(copy) && has(copy, { node: isNodeRef, isChosen: isBoolean })),
-    silent: listOf(isText),
-    refused: orNull((refused) => has(refused, { code: isText, message: isText })),
-  });
-
-export const isRefounded: Check<Refounded> = (value): value is Refounded =>
-  has(value, {
-    ...{ store: isNamedStore, from: orNull(isNodeRef), revision: isText },
-    ...{ takenAtMs: isNumber, entries: isNumber },
-  });
-
-const isHex = (value: unknown): boolean => isText(value) && /^[0-9a-f]{1,16}$/.test(value);
-
-const isEntry = (value: unknown): boolean =>
-  has(value, { key: isText, value: isText, encoding: isText, revision: isText });
-
-const FRESHNESS = { stale: isBoolean, ageMs: orNull(isNumber), reason: orNull(isText) };
-
-export const isConfigEntry: Check<ConfigEntry> = (value): value is ConfigEntry =>
-  has(value, { entry: orNull(isEntry), ...FRESHNESS });
-
-export const isConfigEntries: Check<ConfigEntries> = (value): value is ConfigEntries =>
-  has(value, { entries: listOf(isEntry), ...FRESHNESS });
-
-const isConfigChange = (value: unknown): boolean =>
-  has(value, { type: isText, key: isText, revision: isText }) &&
-  ((value as { readonly type: string }).type === "remove" || isEntry(value));
-
-export const isConfigEvent: Check<ConfigEvent> = (value): value is ConfigEvent =>
-  has(value, {
-    ...{ revision: isText, missed: isBoolean, waitsFor: orNull(isText) },
-    changes: listOf(isConfigChange),
-  });
-
-export const isConfigHistory: Check<ConfigHistory> = (value): value is ConfigHistory =>
-  has(value, {
-    whole: isBoolean,
-    changes: listOf(
-      (change) => isConfigChange(change) && has(change, { seenAtMs: orNull(isNumber) }),
-    ),
-  });
-
-export const isConfigWritten: Check<ConfigWritten> = (value): value is ConfigWritten =>
-  has(value, { written: isBoolean, revision: isText });

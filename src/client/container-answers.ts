@@ -1,8 +1,9 @@
 /** What is asked of one container and answered with JSON: once, or again and again. */
 import { HansaError } from "../errors.ts";
 import type { ContainerUsage } from "../values/container-usage.ts";
-import { type Check, isContainerUsage } from "./answer-check.ts";
+import { isContainerUsage } from "./container-check.ts";
 import type { NodeClient } from "./node-client.ts";
+import type { Check } from "./shape.ts";
 
 /** A table of processes is smaller by far. */
 const MAX_ANSWER = 16 * 1024 * 1024;

@@ -6,7 +6,7 @@ import {
   containersSchema,
 } from "../api/container-schema.ts";
 import { exampleContainers } from "../api/example-answers.ts";
-import { isContainerEvent, isContainers } from "./answer-check.ts";
+import { isContainerEvent, isContainers } from "./container-check.ts";
 
 test("the light checks and the schemas accept the same documents", () => {
   const all = exampleContainers();

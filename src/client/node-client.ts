@@ -40,18 +40,8 @@ import type {
 import { BUILD, type Version } from "../api/version.ts";
 import { HansaError, isErrno } from "../errors.ts";
 import {
-  type Check,
   isAddressCheck,
   isCertificates,
-  isConfigEntries,
-  isConfigEntry,
-  isConfigEvent,
-  isConfigHistory,
-  isConfigWritten,
-  isContainerEvent,
-  isContainers,
-  isCopiesInReach,
-  isCopyPart,
   isDoctorReport,
   isFailure,
   isHostReport,
@@ -60,16 +50,15 @@ import {
   isJoined,
   isLeft,
   isPrimed,
-  isRefounded,
   isRevoked,
   isStatus,
-  isStoreView,
   isTakenOver,
   isTargets,
   isVersion,
 } from "./answer-check.ts";
 import type { ClientStream } from "./client-stream.ts";
-import { isJoinChecked, isJoinInfo, isNodeRemoved, isQuorumView } from "./cluster-checks.ts";
+import { isJoinChecked, isJoinInfo, isNodeRemoved, isQuorumView } from "./cluster-check.ts";
+import { isContainerEvent, isContainers } from "./container-check.ts";
 import { type Door, unixDoor } from "./door.ts";
 import { events, type Place } from "./events.ts";
 import { type Exchange, exchange } from "./exchange.ts";
@@ -77,6 +66,18 @@ import { errorOf } from "./failure.ts";
 import { openStream, type StreamOpening } from "./open-stream.ts";
 import { type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
 import { type ResumeOptions, resumedEvents } from "./resumed-events.ts";
+import type { Check } from "./shape.ts";
+import {
+  isConfigEntries,
+  isConfigEntry,
+  isConfigEvent,
+  isConfigHistory,
+  isConfigWritten,
+  isCopiesInReach,
+  isCopyPart,
+  isRefounded,
+  isStoreView,
+} from "./store-check.ts";
 
 export const DEFAULT_SOCKET = "/run/hansa/hansa.sock";
 

@@ -12,7 +12,7 @@ import type {
   ContainerRow,
   Containers,
 } from "../api/container-schema.ts";
-import { isContainerEvent } from "../client/answer-check.ts";
+import { isContainerEvent } from "../client/container-check.ts";
 import { HansaError } from "../errors.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { ContainerFeed } from "./container-feed.ts";

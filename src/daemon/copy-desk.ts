@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { CopyPart, CopyPartRequest, OwnCopies } from "../api/store-schemas.ts";
-import { isCopyPart, isOwnCopies } from "../client/answer-check.ts";
+import { isCopyPart, isOwnCopies } from "../client/store-check.ts";
 import { HansaError, isHansaError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { NodeStore } from "../store/node-store.ts";

@@ -4,7 +4,7 @@
  * Invariant: each step is thought out from facts looked at just before, and nothing is kept between two, so that whoever leads next goes on from there.
  */
 import type { StartVoter, Voter } from "../api/store-schemas.ts";
-import { isVoter } from "../client/answer-check.ts";
+import { isVoter } from "../client/store-check.ts";
 import { isHansaError } from "../errors.ts";
 import type { Logger } from "../host/logger.ts";
 import { formatMemberName } from "../membership/member-name.ts";

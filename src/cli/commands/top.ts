@@ -14,7 +14,7 @@ export const top: Command = {
     const format = formatOf(words);
     const [container = "", ...options] = words.operands;
     const { askContainer } = await import("../../client/container-answers.ts");
-    const { isProcessTable } = await import("../../client/answer-check.ts");
+    const { isProcessTable } = await import("../../client/container-check.ts");
     const request = { arguments: options.join(" ") };
     const table = await askContainer(context.client, container, "top", request, isProcessTable);
     if (format !== "table") context.out(await documentText(table, format));

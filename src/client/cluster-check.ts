@@ -2,7 +2,7 @@
 import type { JoinChecked, JoinInfo } from "../api/join-info-schemas.ts";
 import type { QuorumView } from "../api/quorum-schemas.ts";
 import type { NodeRemoved } from "../api/remove-schemas.ts";
-import { type Check, has, isBoolean, isNumber, isText, listOf, orNull } from "./answer-check.ts";
+import { type Check, has, isBoolean, isNumber, isText, listOf, orNull } from "./shape.ts";
 
 export const isQuorumView: Check<QuorumView> = (value): value is QuorumView =>
   has(value, {
