@@ -4,26 +4,40 @@
  * Invariant: the data is moved, never removed; where the others have no majority it stays, because it may be the last.
  */
 import { codedSentence, isHansaError } from "../errors.ts";
+import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import type { StoreLogPlace } from "../processes/store-log.ts";
 import { damageIn } from "../store/etcd/etcd-damage.ts";
 import type { StoreRetreat } from "./store-retreat.ts";
 import type { VoterPlace } from "./voter-place.ts";
 
 export interface StoreDamageOptions {
-  readonly place: Pick<VoterPlace, "log">;
+  readonly place: Pick<VoterPlace, "logEnd" | "logSince">;
   readonly retreat: Pick<StoreRetreat, "putAway">;
   /** Whether another voter answers by a majority. */
   readonly hasMajority: () => Promise<boolean>;
+  readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
   readonly logger: Logger;
 }
 
 /** It is started again meanwhile, several times. */
 const PATIENCE_MS = 15_000;
+/** Reading a journal costs a process. */
+const EACH_MS = 5000;
+
+interface Trouble {
+  readonly sinceMs: number;
+  /** Where its log ended then. */
+  readonly place: StoreLogPlace;
+  /** When the log is read again. */
+  nextMs: number;
+  /** What was found at the last time. */
+  found: string | undefined;
+}
 
 export class StoreDamage {
   readonly #options: StoreDamageOptions;
-  /** Since when it does not serve, and how long its log was then. */
-  #trouble: { readonly sinceMs: number; readonly logBytes: number } | undefined;
+  #trouble: Trouble | undefined;
 
   constructor(options: StoreDamageOptions) {
     this.#options = options;
@@ -35,12 +49,23 @@ export class StoreDamage {
   }
 
   /** It did not serve just now. A sentence for status, when its data is damaged and could not be given up. Throws as `StoreRetreat.putAway`. */
-  async look(nowMs: number): Promise<string | undefined> {
-    const { place, retreat, hasMajority, logger } = this.#options;
-    this.#trouble ??= { sinceMs: nowMs, logBytes: place.log().bytes };
-    const { sinceMs, logBytes } = this.#trouble;
-    if (nowMs - sinceMs < PATIENCE_MS) return undefined;
-    const why = damageIn(place.log(logBytes).text);
+  async look(): Promise<string | undefined> {
+    const { place, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#trouble ??= {
+      ...{ sinceMs: nowMs, nextMs: nowMs + PATIENCE_MS },
+      ...{ place: place.logEnd(clock.wallMs()), found: undefined },
+    };
+    const trouble = this.#trouble;
+    if (nowMs < trouble.nextMs) return trouble.found;
+    trouble.nextMs = nowMs + EACH_MS;
+    trouble.found = await this.#find(trouble.place);
+    return trouble.found;
+  }
+
+  async #find(from: StoreLogPlace): Promise<string | undefined> {
+    const { retreat, hasMajority, logger } = this.#options;
+    const why = damageIn(await this.#told(from));
     if (why === undefined) return undefined;
     try {
       if (!(await hasMajority())) {
@@ -54,5 +79,15 @@ export class StoreDamage {
     this.clear();
     await retreat.putAway(false);
     return undefined;
+  }
+
+  async #told(from: StoreLogPlace): Promise<string> {
+    try {
+      return await this.#options.place.logSince(from);
+    } catch (error) {
+      if (!isHansaError(error)) throw error;
+      this.#options.logger.warn("etcd's log cannot be read", { why: codedSentence(error) });
+      return "";
+    }
   }
 }

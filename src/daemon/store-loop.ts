@@ -304,7 +304,7 @@ export class StoreLoop {
 
   /** True when something was done or is under way. Says what fails once, until it is something else. */
   async #look(): Promise<boolean> {
-    const { place, retreat, damage, clock } = this.#options;
+    const { place, retreat, damage } = this.#options;
     if (place.record === undefined) return this.#lookedAtNothing();
     try {
       if (place.record.filling && !place.isFenced) return await this.#fill();
@@ -324,7 +324,7 @@ export class StoreLoop {
     } catch (error) {
       if (!isHansaError(error)) throw error;
       const isSilent = isHansaError(error, "STORE_UNREACHABLE");
-      const found = isSilent ? await damage.look(clock.monotonicMs()) : undefined;
+      const found = isSilent ? await damage.look() : undefined;
       this.#note(found ?? codedSentence(error));
       this.#say(error);
       return false;

@@ -90,7 +90,7 @@ export class StorePart {
       },
     });
     const damage = new StoreDamage({
-      ...{ place, retreat, logger },
+      ...{ place, retreat, clock: systemClock, logger },
       hasMajority: () => rivals.hasMajority(),
     });
     this.#loop = new StoreLoop({

@@ -11,7 +11,7 @@ import { HansaError, isHansaError } from "../errors.ts";
 import { atomicWrite, ensureDir, moveFolder, readIfExists } from "../host/files.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Paths } from "../processes/paths.ts";
-import { storeLog } from "../processes/store-log.ts";
+import { type StoreLogPlace, storeLogEnd, storeLogSince } from "../processes/store-log.ts";
 import { type StoreFiles, type StorePorts, storeFiles } from "../processes/store-process.ts";
 import {
   endStoreProcess,
@@ -226,9 +226,14 @@ export class VoterPlace {
     return { store: record.store, revision, takenAtMs: nowMs, entries };
   }
 
-  /** What its etcd said, after the first `from` bytes. */
-  log(from = 0): ReturnType<typeof storeLog> {
-    return storeLog(this.#options.paths, from);
+  /** Where its etcd's log ends at this moment. */
+  logEnd(nowMs: number): StoreLogPlace {
+    return storeLogEnd(this.#options.paths, nowMs);
+  }
+
+  /** What its etcd said since. Throws as `storeLogSince`. */
+  logSince(place: StoreLogPlace): Promise<string> {
+    return storeLogSince(this.#options.paths, place);
   }
 
   /** Moves its data, which cannot be read any more, out of the way: to `path`. */

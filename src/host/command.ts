@@ -36,6 +36,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dockerd: "docker.io",
   iptables: "iptables",
   ip: "iproute2",
+  journalctl: "systemd",
   modprobe: "kmod",
   mount: "mount",
   nft: "nftables",
