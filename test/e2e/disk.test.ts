@@ -82,12 +82,14 @@ test("a node whose disk fills up refuses what it cannot write down, and loses no
   await fullMesh([playground.host(1), host], 20_000);
   await must(host, "docker", "start", "kept");
   const before = await status(host);
-  await sh(
-    host,
-    `cp -a ${STATE} /tmp/state && mount -t tmpfs -o size=512k tmpfs ${STATE} && cp -a /tmp/state/. ${STATE}/`,
-  );
+  // The node runs: a file may be gone between its listing and its copy.
+  await eventually("a copy of the state", 10_000, async () => {
+    await sh(host, `rm -rf /tmp/state; cp -a ${STATE} /tmp/state`);
+    return true;
+  });
+  await sh(host, `mount -t tmpfs -o size=8m tmpfs ${STATE} && cp -a /tmp/state/. ${STATE}/`);
   // Every process of ours holds the old directory open no longer than one write.
-  await sh(host, `head -c 1000000 /dev/zero > ${STATE}/ballast 2>/dev/null; true`);
+  await sh(host, `head -c 10000000 /dev/zero > ${STATE}/ballast 2>/dev/null; true`);
   const connect = await hansa(host, "connect", "host3");
   assert.equal(connect.status, 1, connect.stdout);
   assertOneSentence(connect.stderr);

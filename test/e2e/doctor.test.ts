@@ -115,9 +115,6 @@ async function makeLeak(at: Host): Promise<Leak> {
   return { address, release: () => ask("ReleaseAddress", { PoolID, Address: address }) };
 }
 
-/** On host3, which the tests between here and its own do not ask; a lease is suspect only after 10 s. */
-let leak: Promise<Leak>;
-
 for (const [protocol, port, evidence] of [
   ["udp", 6783, /none of \d+ datagrams arrived/],
   ["tcp", 6783, /192\.168\.48\.12:6783\/tcp does not answer/],
@@ -175,10 +172,9 @@ test("doctor --all, asked anywhere, tells of every pair, and once what both of i
 test("6784/udp closed one way: both ends say which way, or that a relay carries the tunnel since", async () => {
   await drop(host(2), `${FROM_1} udp dport 6784`);
   for (const each of [host(1), host(2)]) {
-    const [finding] = await eventually(`${each.name} tells`, 25_000, async () => {
-      const found = await findings(each);
-      return found.some(({ evidence }) => evidence.includes("6784/udp")) ? found : undefined;
-    });
+    const finding = await eventually(`${each.name} tells`, 25_000, async () =>
+      (await findings(each)).find(({ evidence }) => evidence.includes("6784/udp")),
+    );
     assert.match(
       finding?.evidence ?? "",
       finding?.code === "DOCTOR_RELAYED"
@@ -193,21 +189,18 @@ test("6784/udp closed one way: both ends say which way, or that a relay carries 
 
 test("two nodes that hear each other only through the third still find out which way is closed", async () => {
   await drop(host(2), FROM_1);
-  const found = await eventually("the way is told", 20_000, async () => {
-    const blocked = (await findings(host(1))).filter(({ code }) => code === "DOCTOR_PORT_BLOCKED");
-    return blocked.some(({ evidence }) => evidence.includes("6783/udp")) ? blocked : undefined;
+  await eventually("the way is told, and no other", 30_000, async () => {
+    const found = await findings(host(1));
+    const udp = found.filter(
+      ({ code, evidence }) => code === "DOCTOR_PORT_BLOCKED" && evidence.startsWith("6783/udp"),
+    );
+    const from = udp.map(({ evidence }) => /from (\S+)/.exec(evidence)?.[1]);
+    assert.deepEqual(from, ["host1"], JSON.stringify(found));
+    return true;
   });
-  const udp = found.filter(({ evidence }) => evidence.startsWith("6783/udp"));
-  assert.deepEqual(
-    udp.map(({ evidence }) => /from (\S+)/.exec(evidence)?.[1]),
-    ["host1"],
-    JSON.stringify(found),
-  );
   await open(host(2));
   await fullMesh(all, 30_000);
   await clean(host(1));
-  leak = makeLeak(host(3));
-  await leak;
 });
 
 test("large packets are lost on a path: the size that passes is told, and is the mend", async () => {
@@ -250,7 +243,8 @@ test("the host's own ills: neighbours, plugin's file, route", async () => {
 });
 
 test("an address that Docker forgot to give back", async () => {
-  const { address, release } = await leak;
+  // Told from the tenth second on, and given back by the daemon itself in the second minute.
+  const { address, release } = await makeLeak(host(3));
   const [finding] = await shows(host(3), "DOCTOR_LEASE_LEAKED");
   assert.ok(finding?.evidence.startsWith(`${address} is leased for `), String(finding?.evidence));
   await release();
@@ -271,9 +265,10 @@ test("a daemon that is down, and then one whose clock is off", async () => {
   assert.equal((await host(3).exec(["hansa", "resume"], { env })).status, 0);
   await fullMesh(all, 20_000);
   const [behind] = await shows(host(1), "DOCTOR_CLOCK_SKEW");
-  assert.match(behind?.evidence ?? "", /clock of node 3 \(host3\) is (39\.9|40\.[01]) s behind/);
+  // Off by up to half of what the question took.
+  assert.match(behind?.evidence ?? "", /clock of node 3 \(host3\) is (39|40)\.\d s behind/);
   const [ahead] = await shows(host(3), "DOCTOR_CLOCK_SKEW", "DOCTOR_CLOCK_SKEW");
-  assert.match(ahead?.evidence ?? "", /is (39\.9|40\.[01]) s ahead of/);
+  assert.match(ahead?.evidence ?? "", /is (39|40)\.\d s ahead of/);
   await sh(host(3), `kill -9 ${pids}`);
   await must(host(3), "hansa", "resume");
   await fullMesh(all, 20_000);

@@ -123,12 +123,9 @@ test("uninstall removes all that install made, byte for byte", async () => {
   // As after a power cut of a host that was reset.
   await host.kill();
   await host.boot();
-  await must(
-    host,
-    "sh",
-    "-c",
-    "kill $(cat /run/hansa/*.pid | cut -d ' ' -f 1); rm -rf /var/lib/hansa/*",
-  );
+  await eventually("the node runs", 30_000, async () => ((await status(host)) ? true : undefined));
+  await must(host, "hansa", "stop");
+  await must(host, "sh", "-c", "rm -rf /var/lib/hansa/*");
   await must(host, "rm", "-f", "/etc/docker/plugins/hansa.spec");
   const dry = await must(host, "hansa", "uninstall", "--dry-run");
   const printed = await must(host, "hansa", "uninstall");

@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import type { StoreView } from "../../src/api/store-schemas.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import { eventually, hansa, hosts, launch, must, status } from "./cluster.ts";
+import { got, put } from "./store-entries.ts";
 
 let playground: Playground;
 let one: Host;
@@ -17,7 +18,7 @@ before(async () => {
   await launch(five, 5, "host1");
   await launch(six, 6, "host1", "host2");
   await must(one, "hansa", "create", "prod");
-  await must(one, "hansa", "config", "put", "motd", "first");
+  await put(one, "motd", "first");
 });
 after(() => playground?.down());
 
@@ -78,7 +79,7 @@ test("the only vote is gone for ever: expected 1 on an ordinary node takes the n
   assert.match(stderr, /host3 \(6\) +mirror/);
   await settled(five, [5], 2);
   await settled(six, [5], 2);
-  await must(six, "hansa", "config", "put", "motd", "second");
+  await put(six, "motd", "second");
   await has(five, "second");
 });
 
@@ -92,13 +93,13 @@ test("all disks are gone but one ordinary node's: the store is made anew from it
     /generation 3, from revision \d+ of node 6/,
   );
   await settled(six, [6], 3);
-  assert.equal(await must(six, "hansa", "config", "get", "motd"), "second");
+  assert.equal(await got(six, "motd"), "second");
   await one.wipe();
   await one.boot();
   await must(six, "hansa", "ipam", "take-over", "1", "--yes");
   await launch(one, 1, "host3");
   await settled(one, [1, 6], 3);
-  assert.equal(await must(one, "hansa", "config", "get", "motd"), "second");
+  assert.equal(await got(one, "motd"), "second");
 });
 
 test("a vote of the generation in between that returns is fenced, and keeps what it had in a file", async () => {

@@ -325,9 +325,10 @@ test("events tell starts and ends on any node, and since when; a stopped contain
       "busybox",
       "sh",
       "-c",
-      "sleep 2; exit 5",
+      "until [ -e /go ]; do usleep 50000; done; exit 5",
     );
     await until(/^\S+Z host2\/brief running$/m);
+    await must(two, "docker", "exec", "brief", "touch", "/go");
     await until(/^\S+Z host2\/brief \S+ \(5\)$/m);
     assert.equal((await ran("logs", "brief")).status, 0);
     await must(two, "docker", "rm", "brief");

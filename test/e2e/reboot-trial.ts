@@ -8,7 +8,7 @@ import type { Host, Playground } from "../../src/playground/playground.ts";
 import { fairNow } from "../fair-time.ts";
 import { eventually, fullMesh, launch, must, NETWORK, status } from "./cluster.ts";
 
-/** Seconds from the moment when power was back. */
+/** Seconds from the moment when power was back, by the clock. */
 export interface RebootTimes {
   /** dockerd answers on each rebooted host: it has started its containers, or given them up. */
   readonly docker: number;
@@ -37,7 +37,7 @@ export async function fillHosts(playground: Playground, count: number): Promise<
   await whenWell(playground, count, 120_000);
 }
 
-/** Cuts the power of these hosts at once, gives it back, and waits until all is well everywhere. */
+/** Cuts the power of these hosts at once, gives it back, and waits until all is well everywhere; fails after `withinMs` of a machine at rest. */
 export async function rebootHosts(
   playground: Playground,
   rebooted: readonly Host[],

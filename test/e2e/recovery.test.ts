@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import type { StoreView } from "../../src/api/store-schemas.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import { eventually, hansa, hosts, launchTogether, must, status } from "./cluster.ts";
+import { got, put } from "./store-entries.ts";
 
 let playground: Playground;
 let one: Host;
@@ -51,7 +52,7 @@ test("expected is refused while a majority is there, with exit status 1 and noth
 });
 
 test("two of three votes gone for ever: expected 1 makes the store anew from the third", async () => {
-  await must(one, "hansa", "config", "put", "motd", "before");
+  await put(one, "motd", "before");
   await must(one, "hansa", "backup", "/var/lib/hansa/prod.hansa");
   assert.equal(await must(one, "stat", "-c", "%a", "/var/lib/hansa/prod.hansa"), "600");
   await Promise.all([two.kill(), three.kill()]);
@@ -72,8 +73,8 @@ test("two of three votes gone for ever: expected 1 makes the store anew from the
     seen.voters.map(({ id }) => id),
     [1],
   );
-  assert.equal(await must(one, "hansa", "config", "get", "motd"), "before");
-  await must(one, "hansa", "config", "put", "motd", "after");
+  assert.equal(await got(one, "motd"), "before");
+  await put(one, "motd", "after");
 });
 
 test("the two return: they serve nothing of the former generation, keep it in a file, and have votes in the new one", async () => {
@@ -96,10 +97,10 @@ test("the two return: they serve nothing of the former generation, keep it in a 
         ({ code, message }) => code === "STORE_OUTLIVED" && message.includes("/backups/prod-g1-"),
       ),
     );
-    assert.equal(await must(host, "hansa", "config", "get", "motd"), "after");
+    assert.equal(await got(host, "motd"), "after");
   }
-  await must(three, "hansa", "config", "put", "motd", "together");
-  assert.equal(await must(one, "hansa", "config", "get", "motd"), "together");
+  await put(three, "motd", "together");
+  assert.equal(await got(one, "motd"), "together");
 });
 
 test("a backup is restored on one host, and the others follow", async () => {
@@ -113,7 +114,7 @@ test("a backup is restored on one host, and the others follow", async () => {
   );
   await settled(one, 3, 3);
   for (const host of [one, two, three]) {
-    assert.equal(await must(host, "hansa", "config", "get", "motd"), "before", host.name);
+    assert.equal(await got(host, "motd"), "before", host.name);
   }
 });
 
@@ -122,12 +123,12 @@ test("a minority made anew while the majority lives apart: healed, the majority'
   await playground.part([[1], [2, 3]]);
   await alone(one);
   await must(one, "hansa", "expected", "1", "--yes");
-  await must(one, "hansa", "config", "put", "side", "one");
-  await must(two, "hansa", "config", "put", "side", "two");
+  await put(one, "side", "one");
+  await put(two, "side", "two");
   await playground.heal();
   await settled(one, 3, former + 1);
   for (const host of [one, two, three]) {
-    assert.equal(await must(host, "hansa", "config", "get", "side"), "one", host.name);
+    assert.equal(await got(host, "side"), "one", host.name);
   }
   // What the majority acknowledged is lost to the store, and in the files.
   for (const host of [two, three]) {
@@ -151,5 +152,5 @@ test("a voter whose etcd does not open its data begins anew by itself, and the d
     return stdout === "" ? undefined : true;
   });
   await settled(three, 3, generation);
-  assert.equal(await must(three, "hansa", "config", "get", "side"), "one");
+  assert.equal(await got(three, "side"), "one");
 });

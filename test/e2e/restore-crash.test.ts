@@ -5,6 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import type { StoreView } from "../../src/api/store-schemas.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import { eventually, hansa, hosts, launch, must } from "./cluster.ts";
+import { got, put } from "./store-entries.ts";
 
 const FILE = "/var/lib/hansa/prod.hansa";
 /** Chosen over the whole of it; where they fall decides nothing but which of both is left. */
@@ -18,7 +19,7 @@ before(async () => {
   one = playground.host(1);
   await launch(one, 1);
   await must(one, "hansa", "create", "prod");
-  await must(one, "hansa", "config", "put", "motd", "saved");
+  await put(one, "motd", "saved");
   await must(one, "hansa", "backup", FILE);
 });
 after(() => playground?.down());
@@ -31,7 +32,7 @@ async function store(): Promise<StoreView> {
 
 test("killed at any moment of a restore, the store is the former one or the next generation, and is written to again", async (context) => {
   for (const ms of KILLED_AFTER_MS) {
-    await must(one, "hansa", "config", "put", "motd", `before ${ms}`);
+    await put(one, "motd", `before ${ms}`);
     const { generation } = await store();
     const restoring = hansa(one, "restore", FILE, "--yes");
     await setTimeout(ms);
@@ -42,7 +43,7 @@ test("killed at any moment of a restore, the store is the former one or the next
       return now.quorate && now.voters.length === 1 ? now : undefined;
     });
     context.diagnostic(`${ms} ms: exit ${status}, generation ${generation} -> ${seen.generation}`);
-    const motd = await must(one, "hansa", "config", "get", "motd");
+    const motd = await got(one, "motd");
     if (seen.generation === generation) assert.equal(motd, `before ${ms}`);
     else {
       assert.equal(seen.generation, generation + 1);

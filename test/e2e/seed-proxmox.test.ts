@@ -282,6 +282,20 @@ function valuesOf(stdout: string, ...labels: string[]): (string | undefined)[] {
   return labels.map((label) => values.get(label));
 }
 
+/** Waits until the status there shows these numbers, which follow a change by a moment; returns it. */
+function counts(
+  at: Host,
+  withinMs: number,
+  expected: Readonly<Record<string, number>>,
+): Promise<string> {
+  return eventually(`${JSON.stringify(expected)} on ${at.name}`, withinMs, async () => {
+    const { stdout } = await pvecm(at, "status");
+    const seen = valuesOf(stdout, ...Object.keys(expected));
+    if (seen.join() === Object.values(expected).join()) return stdout;
+    throw new Error(stdout);
+  });
+}
+
 test("delnode: not oneself, nobody unknown; a node that is off is gone everywhere, its vote with it", async () => {
   const four = playground.host(4);
   const self = await pvecm(hp1, "delnode", "host1");
@@ -291,26 +305,20 @@ test("delnode: not oneself, nobody unknown; a node that is off is gone everywher
   assert.equal(unknown.status, 3);
   assert.match(unknown.stderr, /Node\/IP: hp9 is not a known host of the cluster\./);
   await four.kill();
-  await eventually("host4 is not listed any more", 30_000, async () => {
-    const { stdout } = await pvecm(hp1, "nodes");
-    return stdout.includes("host4") ? undefined : true;
-  });
-  const before = (await pvecm(hp1, "status")).stdout;
-  assert.deepEqual(valuesOf(before, "Nodes:", "Expected votes:", "Config Version:"), [
-    "3",
-    "4",
-    "4",
-  ]);
+  // While any node hears it, it is not removed as one that is gone.
+  for (const id of [1, 2, 3]) {
+    await eventually(`host${id} lists host4 no more`, 30_000, async () => {
+      const { stdout } = await pvecm(playground.host(id), "nodes");
+      return stdout.includes("host4") ? undefined : true;
+    });
+  }
+  await counts(hp1, 20_000, { "Nodes:": 3, "Expected votes:": 4, "Config Version:": 4 });
   const asked = await hp1.exec(["hansa", "delnode", "host4"], { timeoutMs: 60_000 });
   assert.equal(asked.status, 1, "without a terminal hansa wants --yes");
   await must(hp1, "pvecm", "delnode", "host4");
   for (const id of [1, 2, 3]) {
-    await eventually(`three nodes on host${id}`, 20_000, async () => {
-      const { stdout } = await pvecm(playground.host(id), "status");
-      const seen = valuesOf(stdout, "Nodes:", "Expected votes:", "Quorum:", "Config Version:");
-      if (seen.join() === "3,3,2,5") return true;
-      throw new Error(stdout);
-    });
+    const three = { "Nodes:": 3, "Expected votes:": 3, "Quorum:": 2, "Config Version:": 5 };
+    await counts(playground.host(id), 20_000, three);
   }
 });
 
@@ -332,15 +340,12 @@ test("a removed node that starts again is not let in with its old state; after h
   await must(four, "sh", "-c", `umask 077; echo ${token} > /root/token`);
   const line = ["add", hp1.ip(), "--token-file", "/root/token", "--nodeid", "4", "--votes", "0"];
   await must(four, "pvecm", ...line);
-  const seen = await eventually("four nodes", 20_000, async () => {
-    const { stdout: shown } = await pvecm(hp1, "status");
-    return sections(shown).rows.length === 4 ? shown : undefined;
+  // A node, and its vote.
+  const seen = await counts(hp1, 20_000, {
+    "Nodes:": 4,
+    "Expected votes:": 3,
+    "Config Version:": 7,
   });
-  assert.deepEqual(
-    valuesOf(seen, "Nodes:", "Expected votes:", "Config Version:"),
-    ["4", "3", "7"],
-    "a node, and its vote",
-  );
   assert.equal(sections(seen).rows[3], `0x00000004          0 ${four.ip()}`);
 });
 
@@ -368,11 +373,11 @@ test("a node that is heard leaves by itself, once no container of its is on the 
   await must(four, "docker", "rm", "-f", "guest");
   await eventually("it is removed", 30_000, async () => {
     const { status, stderr } = await pvecm(hp1, "delnode", "host4");
-    if (status !== 0) throw new Error(stderr);
+    // A node that leaves cuts its own answer off: on a slow machine its goodbye may come after the command gave up.
+    if (status !== 0 && !stderr.includes("host4 is not a known host")) throw new Error(stderr);
     return true;
   });
-  const { stdout } = await pvecm(hp1, "status");
-  assert.deepEqual(valuesOf(stdout, "Nodes:", "Config Version:"), ["3", "8"]);
+  await counts(hp1, 20_000, { "Nodes:": 3, "Config Version:": 8 });
   await must(four, "hansa", "reset");
 });
 
@@ -449,11 +454,8 @@ test("a host that is a node and holds containers is refused; --force copies to a
   const [, file = ""] = /backup of the old node to '(.+)'/.exec(forced.stdout) ?? [];
   assert.match(await must(six, "tar", "-tzf", file), /^hansa\/identity\.json$/m);
   assert.equal(await must(six, "stat", "-c", "%a %U", file), "600 root");
-  await eventually("each counts once", 20_000, async () => {
-    const { stdout } = await pvecm(six, "status");
-    if (valuesOf(stdout, "Nodes:", "Config Version:").join() === "5,10") return true;
-    throw new Error(stdout);
-  });
+  // Each once.
+  await counts(six, 20_000, { "Nodes:": 5, "Config Version:": 10 });
   const ids = sections((await pvecm(six, "nodes")).stdout).rows.map((row) =>
     Number.parseInt(row, 10),
   );
@@ -471,5 +473,10 @@ test("a node that is cut off is not quorate: exit 2, Activity blocked, and it re
   const refused = await pvecm(hp1, "delnode", "host3");
   assert.equal(refused.status, 1);
   assert.match(refused.stderr, /are needed: no node can be removed/);
-  assert.equal((await pvecm(playground.host(2), "status")).status, 0);
+  // The other side may still be about to choose who leads.
+  await eventually("host2 is quorate", 30_000, async () => {
+    const { status, stdout } = await pvecm(playground.host(2), "status");
+    if (status !== 0) throw new Error(stdout);
+    return true;
+  });
 });

@@ -286,7 +286,11 @@ test("who stopped for good joins another cluster; two that join at one time thro
       return `${alive.sort()}` === `${all}` ? true : undefined;
     });
   }
-  assert.deepEqual((await status(three)).warnings, []);
+  // It has just been given a vote.
+  await eventually("nothing is warned of", 20_000, async () => {
+    assert.deepEqual((await status(three)).warnings, []);
+    return true;
+  });
   const { id } = (await status(three)).node;
   assert.equal(await prints(three, "smrmgr stop --leave"), `[${id}] Node reset`);
   const again = await prints(three, "smrmgr start -n smr-node-3 -j");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { after, before, test } from "node:test";
 import type { Host, Playground } from "../../src/playground/playground.ts";
-import { fairNow, slowness } from "../fair-time.ts";
+import { fairNow } from "../fair-time.ts";
 import {
   eventually,
   hosts,
@@ -15,6 +15,7 @@ import {
   type StatusDocument,
 } from "./cluster.ts";
 import type { Followed, Watched } from "./stream-crowd.ts";
+import { whileMeasured } from "./worst-slowness.ts";
 
 const CROWD = join(import.meta.dirname, "stream-crowd.ts");
 const OURS = ["env", "HANSA_CONTEXTS=/tmp/contexts"] as const;
@@ -114,20 +115,12 @@ function suspicions(host: Host): { readonly ended: () => Promise<readonly string
   };
 }
 
-/** Gossip was as ever while `job` ran. A machine that stands still for seconds starves every program on it, which proves nothing of ours. */
+/** Gossip was as ever while `job` ran. */
 async function unharmed(job: () => Promise<void>): Promise<void> {
   const watched = [one, two, three].map(suspicions);
-  let worst = 1;
-  const looking = setInterval(() => {
-    worst = Math.max(worst, slowness());
-  }, 100);
-  try {
-    await job();
-  } finally {
-    clearInterval(looking);
-  }
+  const { worst, starved } = await whileMeasured(job);
   const found = (await Promise.all(watched.map((each) => each.ended()))).flat();
-  const grave = worst > 2 ? found.filter((text) => !text.endsWith("suspect")) : found;
+  const grave = starved ? found.filter((text) => !text.endsWith("suspect")) : found;
   assert.deepEqual(grave, [], `the machine was ${worst.toFixed(1)} times slower than at rest`);
 }
 

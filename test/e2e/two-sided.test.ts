@@ -75,6 +75,15 @@ async function newDisk(host: Host): Promise<void> {
 
 const diskOf = (host: Host): string => join(host.stateDir, "hansa");
 
+/** The node's files as they are now; it runs, so one may be gone between its listing and its copy. */
+async function copyDisk(from: Host, to: string): Promise<void> {
+  await eventually(`a copy of ${from.name}'s disk`, 20_000, async () => {
+    await rm(to, { recursive: true, force: true });
+    await cp(diskOf(from), to, { recursive: true });
+    return true;
+  });
+}
+
 test("two seed nodes that were born apart meet as if they had always known each other", async () => {
   await playground.part([[1], [2], [3], [4]]);
   await Promise.all([launch(one, 1), launch(two, 2)]);
@@ -115,7 +124,7 @@ test("a node whose disk is lost is born again apart: both containers with one ad
 
 test("a node that starts from an old image of its disk finds out, and the containers are named everywhere", async () => {
   const image = join(playground.host(4).stateDir, "..", "image");
-  await cp(diskOf(three), image, { recursive: true });
+  await copyDisk(three, image);
   // 10.37.0.5 is of node 3's part; host1 asks for it after the image was made.
   await serve(one, "cd", "--ip", "10.37.0.5");
   await three.kill();
@@ -141,7 +150,7 @@ test("a node that starts from an old image of its disk finds out, and the contai
 
 test("a clone of a whole machine keeps quiet, says why, and disturbs nobody", async () => {
   await four.kill();
-  await cp(diskOf(three), diskOf(four), { recursive: true });
+  await copyDisk(three, diskOf(four));
   await cp(join(three.stateDir, "etc-docker"), join(four.stateDir, "etc-docker"), {
     recursive: true,
   });

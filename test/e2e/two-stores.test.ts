@@ -13,6 +13,7 @@ import {
   must,
   status,
 } from "./cluster.ts";
+import { put } from "./store-entries.ts";
 
 let playground: Playground;
 let members: Host[];
@@ -94,7 +95,7 @@ test("a store that never had a second vote gives way to one that had, and is kep
   await playground.part([[1, 2, 3], [4]]);
   await launch(four, 4, "host1");
   await must(four, "hansa", "create", "alone");
-  await must(four, "hansa", "config", "put", "motd", "of four");
+  await put(four, "motd", "of four");
   await playground.heal();
   await fullMesh(members, 30_000);
   await settled(four, "left", 4);

@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import type { StoreView } from "../../src/api/store-schemas.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import { eventually, hansa, hosts, launch, must } from "./cluster.ts";
+import { got, put } from "./store-entries.ts";
 
 let playground: Playground;
 let one: Host;
@@ -28,12 +29,18 @@ async function store(host: Host): Promise<StoreView> {
   return JSON.parse(stdout);
 }
 
-function votesOf({ voters }: StoreView): number[] {
-  return voters.filter(({ hasVote }) => hasVote).map(({ id }) => id);
+/** Waits until `host` shows these votes: what one voter knows another one may know a moment later. */
+function votesAre(host: Host, ...ids: number[]): Promise<boolean> {
+  return eventually(`votes ${ids} on ${host.name}`, 20_000, async () => {
+    const { voters } = await store(host);
+    const found = voters.filter(({ hasVote }) => hasVote).map(({ id }) => id);
+    assert.deepEqual(found, ids);
+    return true;
+  });
 }
 
 test("a vote is given by name and by id, from a node without one, and the arithmetic is said", async () => {
-  assert.deepEqual(votesOf(await store(one)), [1]);
+  await votesAre(one, 1);
   assert.equal(
     await must(six, "hansa", "vote", "give", "host2"),
     "Votes: 2 of 2 answer, 2 are needed; 2 votes survive no failures",
@@ -42,7 +49,7 @@ test("a vote is given by name and by id, from a node without one, and the arithm
     await must(one, "hansa", "vote", "give", "6"),
     /3 of 3 answer, 2 are needed; 3 votes survive 1 failure$/,
   );
-  assert.deepEqual(votesOf(await store(five)), [1, 5, 6]);
+  await votesAre(five, 1, 5, 6);
   assert.match(await must(five, "hansa", "vote", "ls"), /To have one: 1, 2, 3, 4, 5, 6\n/);
   const unknown = await hansa(one, "vote", "give", "77");
   assert.equal(unknown.status, 3);
@@ -50,11 +57,10 @@ test("a vote is given by name and by id, from a node without one, and the arithm
 });
 
 test("a vote is taken, also the leader's own, and nothing of the store is left on that host", async () => {
-  const { leader } = await store(five);
-  const id = leader?.id ?? 0;
+  const id = await eventually("one leads", 20_000, async () => (await store(five)).leader?.id);
   const host = id === 1 ? one : id === 5 ? five : six;
   const others = [one, five, six].filter((each) => each !== host);
-  await must(one, "hansa", "config", "put", "motd", "hello");
+  await put(one, "motd", "hello");
   const said = await must(others[0] as Host, "hansa", "vote", "take", `${id}`);
   assert.match(said, /2 votes survive no failures$/);
   await eventually("its etcd and its files are gone", 20_000, async () => {
@@ -62,9 +68,9 @@ test("a vote is taken, also the leader's own, and nothing of the store is left o
     const files = (await host.exec(["ls", "/var/lib/hansa/store/data"])).status;
     return runs === "" && files !== 0 ? true : undefined;
   });
-  assert.equal(await must(host, "hansa", "config", "get", "motd"), "hello");
+  assert.equal(await got(host, "motd"), "hello");
   await must(host, "hansa", "vote", "give", `${id}`);
-  assert.deepEqual(votesOf(await store(one)), [1, 5, 6]);
+  await votesAre(one, 1, 5, 6);
 });
 
 test("a vote that the majority needs is not taken", async () => {
@@ -90,5 +96,5 @@ test("a host that was away while its vote was taken puts its data away when it i
     const runs = (await six.exec(["pgrep", "-x", "etcd"])).stdout;
     return files !== 0 && runs === "" ? true : undefined;
   });
-  assert.deepEqual(votesOf(await store(six)), [1]);
+  await votesAre(six, 1);
 });

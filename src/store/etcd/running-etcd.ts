@@ -12,7 +12,7 @@ import { type EtcdChannel, type EtcdPlace, openEtcd } from "./etcd-channel.ts";
 import { DEFAULT_TIMING, type EtcdSettings, etcdConfig, peerUrl } from "./etcd-config.ts";
 import { EtcdStore } from "./etcd-store.ts";
 
-const READY_MS = 20_000;
+const READY_MS = 120_000;
 
 export interface RunningEtcd {
   readonly place: EtcdPlace;
