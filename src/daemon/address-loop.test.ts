@@ -226,21 +226,21 @@ test("claims are refused with the code that names the reason", { concurrency: tr
     stage.loop.input({ type: "settled" });
     await until(() => stage.ready === 1);
     const why = { code: "IPAM_NOT_READY", message: /^node 5 has no addresses yet/ };
-    await assert.rejects(stage.take("any", 1000), why);
+    await assert.rejects(stage.take("any", 4000), why);
   });
   void t.test("its owner is out of reach", async () => {
     await using stage = await Stage.make();
     stage.loop.input({ type: "settled" });
     await until(() => stage.ready === 1);
     const why = { code: "IPAM_OWNER_UNREACHABLE", message: /belongs to node 4, which is out/ };
-    await assert.rejects(stage.take(far, 1000), why);
+    await assert.rejects(stage.take(far, 4000), why);
   });
   void t.test("in use at its owner, who is asked", async () => {
     await using stage = await Stage.make();
     const { loop, sent } = stage;
     loop.input({ type: "settled" });
     loop.input({ type: "reachable", nodes: [4] });
-    const answered = stage.take(far, 5000);
+    const answered = stage.take(far, 60_000);
     const rejected = assert.rejects(answered, {
       code: "IPAM_ADDRESS_IN_USE",
       message: /is in use on node 4$/,
@@ -257,7 +257,7 @@ test("claims are refused with the code that names the reason", { concurrency: tr
     stage.loop.input({ type: "settled" });
     await until(() => stage.plugin?.spaces.at(-1)?.ready === true);
     const given = new Set<number>();
-    for (let count = 0; count < 512; count++) given.add(await stage.take("any", 400));
+    for (let count = 0; count < 512; count++) given.add(await stage.take("any", 60_000));
     assert.equal(given.size, 512);
     // Longer than the machine holds the plugin's counts back after the space was set.
     await assert.rejects(stage.take("any", 4000), {
@@ -270,6 +270,6 @@ test("claims are refused with the code that names the reason", { concurrency: tr
     stage.loop.input({ type: "settled" });
     await until(() => stage.ready === 1);
     const near = PLAN.fixed.start + 9;
-    assert.equal(await stage.take(near, 5000), near);
+    assert.equal(await stage.take(near, 60_000), near);
   });
 });

@@ -39,8 +39,11 @@ const PERSIST_AGAIN_MS = 1000;
 /** Before the plugin is told its space again, when it is there but did not take it. */
 const SPACE_AGAIN_MS = 1000;
 
-/** So much before the plugin gives up waiting, at most a quarter of its time, it is answered: only we know the reason. */
-const ANSWER_EARLIER_MS = 200;
+/**
+ * So much before the plugin gives up waiting, at most a quarter of its time, it is answered: only we know the reason, and a busy machine
+ * takes a part of a second to tell it.
+ */
+const ANSWER_EARLIER_MS = 1000;
 
 interface WaitingClaim {
   readonly address: Ipv4 | undefined;

@@ -6,6 +6,8 @@ import { playHistory } from "../history/play-history.ts";
 import { storeOfFour } from "../history/store-of-four.ts";
 import { hosts } from "./cluster.ts";
 
+/** What the clients do is the same each time, so that a failure is a change's: `npm run history` draws anew. */
+const SEED = 20_261;
 const CHOSEN = ["the leader's host loses its power", "split 3/1", "split 2/2", "every etcd"];
 
 test("clients that write through all nodes under splits, power cuts and kills see one store", async (context) => {
@@ -13,7 +15,7 @@ test("clients that write through all nodes under splits, power cuts and kills se
   const world = await storeOfFour(playground);
   const faults = FAULTS.filter(({ name }) => CHOSEN.some((words) => name.includes(words)));
   assert.equal(faults.length, CHOSEN.length);
-  const seed = Number(process.env["HISTORY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  const seed = Number(process.env["HISTORY_SEED"] ?? SEED);
   context.diagnostic(`seed ${seed} (HISTORY_SEED)`);
   const { rows, history, broken } = await playHistory({ world, faults, seed });
   for (const row of rows) context.diagnostic(JSON.stringify(row));

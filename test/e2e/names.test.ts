@@ -22,6 +22,8 @@ const PROBE = join(import.meta.dirname, "name-probe.ts");
 const ELSEWHERE = "203.0.113.7";
 /** What is promised: cluster-wide within a second of a start and of an end. */
 const LIVE_MS = 1_000;
+/** By the clock; sooner nobody who fell silent is held dead. */
+const HELD_DEAD_MS = 4_000;
 
 let playground: Playground;
 let h1: Host;
@@ -48,6 +50,13 @@ before(async () => {
     async () => asked.includes("serving") || undefined,
   );
   await Promise.all([h1, h2, h3].map((host) => serve(host, `c${host.number}`)));
+  for (const [host, name] of [h1, h2, h3].flatMap((each) =>
+    ["c1", "c2", "c3"].map((name) => [each, name] as const),
+  )) {
+    await eventually(`${name} is known on ${host.name}`, 10_000, async () =>
+      (await lookUp(host, `c${host.number}`, `${name}.hansa`)).length === 1 ? true : undefined,
+    );
+  }
 });
 after(async () => {
   upstream?.kill();
@@ -282,16 +291,16 @@ test("kill -9 of the daemon: names elsewhere never fail, ours are back once it i
   const isBack = async (): Promise<true | undefined> =>
     (await ask(h1, "10.32.0.1", "udp", "c2.hansa")).answers?.length === 1 || undefined;
   await eventually("the new daemon knows the other hosts' names", 10_000, isBack);
-  console.log(`    ours back after ${(performance.now() - killed).toFixed(0)} ms`);
+  const awayMs = performance.now() - killed;
+  console.log(`    ours back after ${awayMs.toFixed(0)} ms`);
   assert.equal((await lookUp(h1, "c1", "c2.hansa")).length, 1);
   await fullMesh([h1, h2, h3], 15_000);
   outside.kill();
   watching.kill();
   assert.ok(!seen.includes("bad"), `a name elsewhere failed: ${seen.replaceAll("good\n", ".")}`);
-  assert.ok(
-    there.includes("there") && !there.includes("gone"),
-    "the host's names were gone elsewhere",
-  );
+  assert.ok(there.includes("there"));
+  // A daemon that takes longer to start is held dead meanwhile, rightly.
+  if (awayMs < HELD_DEAD_MS) assert.ok(!there.includes("gone"), "the names were gone elsewhere");
 });
 
 test("a split: names of the other side vanish, each side's own stay live; after the heal all are back", async () => {
@@ -313,6 +322,8 @@ test("a split: names of the other side vanish, each side's own stay live; after 
   await eventually("names of the other side are back", 20_000, async () =>
     (await lookUp(h1, "c1", "split3.hansa")).join() === healed ? true : undefined,
   );
-  assert.equal((await lookUp(h3, "split3", "split2.hansa")).length, 1);
+  await eventually("and on that side too", 20_000, async () =>
+    (await lookUp(h3, "split3", "split2.hansa")).length === 1 ? true : undefined,
+  );
   assert.deepEqual(await lookUp(h1, "c1", "c3.hansa"), [], "it ended during the split");
 });

@@ -1,4 +1,4 @@
-/** Two minutes of the soak with a new seed each time: `npm run soak -- --seed N` makes the same plan again, for longer. */
+/** Two minutes of the soak, the same plan each time, so that a failure is a change's: new ones are drawn by `npm run soak`. */
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +7,10 @@ import { runSoak } from "../soak/soak.ts";
 import { summary } from "../soak/summary.ts";
 import { HANSA } from "./cluster.ts";
 
+const SEED = 20_261;
+
 test("a random day of two minutes leaves nothing broken", async () => {
-  const seed = Number(process.env["SOAK_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  const seed = Number(process.env["SOAK_SEED"] ?? SEED);
   const { figures, folder } = await runSoak({
     name: "e2esoak",
     binary: HANSA,

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isHansaError } from "../../src/errors.ts";
 import { type Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow, slowness } from "../fair-time.ts";
 import { remainsOf } from "./remains.ts";
 
 const NAME = "hpgt";
@@ -23,6 +24,8 @@ let three: Host;
 const folder = mkdtempSync(join(tmpdir(), "hpgt-"));
 
 before(async () => {
+  // From here on it is known how slow the machine is.
+  fairNow();
   const binary = join(folder, "hansa");
   writeFileSync(binary, STAND_IN, { mode: 0o755 });
   playground = await Playground.up({ name: NAME, hosts: 3, links: 2, binary });
@@ -36,7 +39,7 @@ after(async () => {
 });
 
 async function out(host: Host, ...argv: string[]): Promise<string> {
-  const { status, stdout, stderr } = await host.exec(argv, { timeoutMs: 30_000 });
+  const { status, stdout, stderr } = await host.exec(argv, { timeoutMs: 300_000 });
   assert.equal(status, 0, `${argv.join(" ")}: ${stdout}${stderr}`);
   return stdout.trim();
 }
@@ -187,10 +190,11 @@ test("a blocked port is blocked between two hosts only, and other ports are not"
   }
   await playground.block(1, 2, "tcp", 8000);
   assert.equal(await asks(one, 8000), "");
-  assert.equal(await asks(one, 8001), "open\n");
-  assert.equal(await asks(three, 8000), "open\n");
+  // Those that answer may take longer than the one that is asked in vain may cost.
+  await eventually("another port", async () => (await asks(one, 8001)) === "open\n");
+  await eventually("another host", async () => (await asks(three, 8000)) === "open\n");
   await playground.heal();
-  assert.equal(await asks(one, 8000), "open\n");
+  await eventually("all is open", async () => (await asks(one, 8000)) === "open\n");
   const ends = servers.map(ended);
   for (const server of servers) server.kill();
   await Promise.all(ends);
@@ -202,7 +206,8 @@ test("a delay makes the round trip longer by twice as much, and a cut link stays
     const times = await roundTrips(one, name, 20);
     assert.equal(times.length, 20);
     const fastest = Math.min(...times);
-    assert.ok(fastest > 58 && fastest < 100, `${fastest} ms`);
+    // A program of ours holds each packet back, and is late on a busy machine.
+    assert.ok(fastest > 58 && fastest < 60 + 40 * slowness(), `${fastest} ms`);
   }
   assert.ok(Math.min(...(await roundTrips(one, "host3", 20))) < 10);
   await playground.cut(2, 0);
@@ -251,10 +256,10 @@ test("a power cut loses network and processes, keeps the disk; boot starts hansa
   assert.ok(await isDeaf(three, "host2"));
 
   await two.boot();
-  assert.equal(
-    await out(two, "cat", "/var/lib/hansa/calls"),
-    "boot early docker-down\nboot late docker-started",
-  );
+  await eventually("hansa was called twice", async () => {
+    const calls = await out(two, "cat", "/var/lib/hansa/calls");
+    return calls === "boot early docker-down\nboot late docker-started";
+  });
   assert.match(await out(two, "docker", "volume", "ls"), /v2/);
   assert.equal(await out(two, "cat", "/etc/changed"), "1");
   assert.notEqual((await two.exec(["ip", "link", "show", "left"])).status, 0);

@@ -5,6 +5,7 @@
  * the order in which they began. A failure is a fault only where nothing else was disturbed; else it is written down.
  */
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import { fairNow } from "../fair-time.ts";
 import type { Disturbance } from "./disturbance.ts";
 import { disturbedBy, lanesOf, lastingEffect } from "./effects.ts";
 import { describe, type SoakEvent } from "./event.ts";
@@ -119,7 +120,7 @@ export class Executor {
 
   async #perform(step: number, event: SoakEvent): Promise<void> {
     const { journal, disturbance, slowness, fault } = this.#options;
-    const startedAt = journal.ms;
+    const [startedAt, fairStartedAt] = [journal.ms, fairNow()];
     if (event.type === "run" && event.ip !== null) this.#wanted.set(event.name, event.ip);
     const ip = "name" in event ? this.#wanted.get(event.name) : undefined;
     const hosts = this.#options.playground.size;
@@ -147,7 +148,7 @@ export class Executor {
     const isQuiet = needs !== undefined && wasQuiet && disturbance.isQuiet(needs, sinceMs);
     if (!ok && isQuiet) fault(`${describe(event)} failed on a quiet host: ${words}`);
     if (!ok && needs === undefined) journal.note(`${describe(event)}: ${words}`);
-    if (isQuiet && outcome.tookMs > 30_000 * slowness()) {
+    if (isQuiet && fairNow() - fairStartedAt > 30_000) {
       fault(`${describe(event)} took ${outcome.tookMs} ms on a quiet host`);
     }
   }
