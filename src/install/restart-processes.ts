@@ -16,7 +16,7 @@ import type { ThisHost } from "../processes/this-host.ts";
 import { REPLACED, runningProcess } from "./running-build.ts";
 
 /** How long the plugin may answer what it was asked before its successor takes over, and some more. */
-const TAKEN_OVER_MS = 15_000;
+const TAKEN_OVER_MS = 30_000;
 
 /**
  * Replaces those of `names` that run, and starts no other. `host` is of the executable to be started. Throws INTERNAL naming a process that

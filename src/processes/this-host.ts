@@ -45,6 +45,6 @@ export function thisHost(program: readonly string[] = thisProgram()): ThisHost {
       const tunnel = wireguardGo === undefined ? "role" : { wireguardGo };
       return processList({ program, tunnel, store });
     },
-    readyWithinMs: 15_000,
+    readyWithinMs: 60_000,
   };
 }
