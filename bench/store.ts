@@ -7,7 +7,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { nodeClient } from "../src/client/node-client.ts";
 import { type Host, Playground } from "../src/playground/playground.ts";
-import { DEFAULT_TIMING, etcdConfig } from "../src/store/etcd/etcd-config.ts";
+import { etcdConfig } from "../src/store/etcd/etcd-config.ts";
+import { LEAST_TIMING } from "../src/store/store-times.ts";
 import { storeOfFour } from "../test/history/store-of-four.ts";
 import { buildGo } from "../test/interop/go-build.ts";
 import { HANSA, must } from "./cluster.ts";
@@ -176,7 +177,7 @@ async function bareStore(voters: readonly Host[]): Promise<void> {
       ...{ name: `bare${host.number}`, dataDir: "/var/lib/hansa/bare", clientPort: BARE.client },
       peer: { ip: `10.32.0.${host.number}`, port: BARE.peer },
       tlsFiles: { leaf: `${FILES}/voter.pem`, ca: `${FILES}/ca.pem` },
-      ...{ members, begins: "new", token: "bare", timing: DEFAULT_TIMING },
+      ...{ members, begins: "new", token: "bare", timing: LEAST_TIMING },
     });
     await must(host, "sh", "-c", 'printf %s "$1" > /run/bare.json', "sh", text);
     await startBare(host);

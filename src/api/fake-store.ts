@@ -66,6 +66,10 @@ export class FakeStore implements StorePort {
     return {};
   }
 
+  async retime(): Promise<Record<string, never>> {
+    return {};
+  }
+
   async copies(): Promise<OwnCopies> {
     return { copies: [], isQuorate: true, isBroken: false };
   }
@@ -163,6 +167,7 @@ export function exampleStore(name = "prod"): StoreView {
     term: 2,
     wanted: [1, 2, 3, 4],
     bytes: 20480,
+    times: { heartbeatMs: 400, electionMs: 4000, roundTripMs: 302.4, fsyncMs: 12.3 },
     stale: false,
     copy: { revision: "12", ageMs: 3000 },
   };

@@ -19,6 +19,7 @@ import type {
   Restore,
   StartVoter,
   StoreView,
+  Times,
   Voter,
 } from "./store-schemas.ts";
 
@@ -32,6 +33,8 @@ export interface StorePort {
   end(request: EndVoter): Promise<Record<string, never>>;
   /** The change is written when it resolves; whoever leads carries it out within seconds. */
   vote(request: GiveVote): Promise<StoreView>;
+  /** Seconds: its etcd ends and is started again. */
+  retime(request: Times): Promise<Record<string, never>>;
   /** Up to a minute. */
   defragment(): Promise<Record<string, never>>;
   copies(): Promise<OwnCopies>;

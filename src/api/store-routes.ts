@@ -24,6 +24,7 @@ import {
   restoreSchema,
   startVoterSchema,
   storeSchema,
+  timesSchema,
   voterSchema,
 } from "./store-schemas.ts";
 
@@ -116,6 +117,17 @@ export const STORE_ROUTES: readonly Route[] = [
     response: z.object({}),
     errors: USE_ERRORS,
     handle: (node) => node.store.defragment(),
+  }),
+  route({
+    method: "post",
+    path: "/v1/store/times",
+    operation: "retimeVoter",
+    role: "node",
+    summary: "Has this node's etcd start anew with other times",
+    request: timesSchema,
+    response: z.object({}),
+    errors: [...BODY_ERRORS, ...USE_ERRORS, ...BEGIN_ERRORS, "STORE_REFUSED"],
+    handle: (node, request) => node.store.retime(request),
   }),
   route({
     method: "post",

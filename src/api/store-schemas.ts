@@ -15,6 +15,21 @@ export const createStoreSchema = z.strictObject({
   name: z.string().max(64).describe("1 to 15 letters, digits and hyphens"),
 });
 
+/** What etcd takes, and no more. */
+const timingFields = {
+  heartbeatMs: z.number().int().min(1).max(5000).describe("of the voter that leads"),
+  electionMs: z
+    .number()
+    .int()
+    .min(5)
+    .max(50_000)
+    .describe("without a heartbeat for so long, a voter asks for votes"),
+} as const;
+
+export const timesSchema = z.strictObject(timingFields);
+
+const measuredMs = z.number().nullable();
+
 export const storeSchema = z.object({
   name: z.string(),
   id: z.string().describe("of all its life"),
@@ -50,6 +65,15 @@ export const storeSchema = z.object({
   term: z.number().int().describe("one more with each election of a leader"),
   wanted: z.array(z.number().int()).describe("the ids of the nodes that are to have a vote"),
   bytes: z.number().nullable().describe("on disk, of the voter that answers; null where none does"),
+  times: z
+    .object({
+      ...timingFields,
+      roundTripMs: measuredMs.describe(
+        "the longest between two voters when these were chosen; null: not known",
+      ),
+      fsyncMs: measuredMs.describe("what the slowest voter's disk took to keep a write, then"),
+    })
+    .describe("what the voters are to have"),
   stale: z.boolean().describe("no voter answers this node: as its copy has it"),
   copy: z
     .object({
@@ -68,6 +92,13 @@ export const voterSchema = z.object({
   applied: z.string().regex(/^\d{1,20}$/),
   bytes: z.number().describe("of its file on disk"),
   inUse: z.number().describe("of these"),
+  times: z
+    .object({
+      ...timingFields,
+      fsyncMs: measuredMs.describe("what nine of ten of its writes took at most; null: not known"),
+    })
+    .optional()
+    .describe("a node of an earlier build says nothing of them"),
 });
 
 export const startVoterSchema = z.strictObject({
@@ -264,6 +295,7 @@ export type CopiesInReach = z.infer<typeof copiesInReachSchema>;
 export type Restore = z.infer<typeof restoreSchema>;
 export type Refounded = z.infer<typeof refoundedSchema>;
 export type EndVoter = z.infer<typeof endVoterSchema>;
+export type Times = z.infer<typeof timesSchema>;
 export type GiveVote = z.infer<typeof giveVoteSchema>;
 export type StartVoter = z.infer<typeof startVoterSchema>;
 export type ConfigKey = z.infer<typeof configKeySchema>;

@@ -30,6 +30,11 @@ export const isStoreView: Check<StoreView> = (value): value is StoreView =>
     ...{ term: isNumber, bytes: orNull(isNumber), stale: isBoolean },
     copy: orNull((copy) => has(copy, { revision: isText, ageMs: isNumber })),
     wanted: listOf(isNumber),
+    times: (times) =>
+      has(times, {
+        ...{ heartbeatMs: isNumber, electionMs: isNumber },
+        ...{ roundTripMs: orNull(isNumber), fsyncMs: orNull(isNumber) },
+      }),
     votes: (votes) => has(votes, { expected: isNumber, answering: isNumber, needed: isNumber }),
     voters: listOf((voter) =>
       has(voter, {
@@ -44,6 +49,9 @@ export const isVoter: Check<Voter> = (value): value is Voter =>
     ...{ member: isHex, leader: orNull(isHex), isLearner: isBoolean },
     applied: (applied) => isText(applied) && /^\d{1,20}$/.test(applied),
     ...{ bytes: isNumber, inUse: isNumber },
+    times: (times) =>
+      times === undefined ||
+      has(times, { heartbeatMs: isNumber, electionMs: isNumber, fsyncMs: orNull(isNumber) }),
   });
 
 const isCopy = (value: unknown): boolean =>

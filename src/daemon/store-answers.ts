@@ -23,14 +23,17 @@ import type {
   Restore,
   StartVoter,
   StoreView,
+  Times,
   Voter,
 } from "../api/store-schemas.ts";
 import { HansaError, isHansaError } from "../errors.ts";
 import { CONFIG_VERSION_KEY, versionIn } from "../store/node-registry.ts";
 import type { NodeStore, Reached } from "../store/node-store.ts";
-import type { Found, Store } from "../store/store.ts";
+import type { Entry, Found, Store } from "../store/store.ts";
 import type { NamedStore } from "../store/store-copy.ts";
 import type { StoreMirror } from "../store/store-mirror.ts";
+import { LEAST_TIMING } from "../store/store-times.ts";
+import { TIMES_KEY, timesIn } from "../store/times-entry.ts";
 import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
 import { WANTED_KEY, wantedIn } from "../store/votes.ts";
 import { shortAge } from "../values/short-age.ts";
@@ -126,6 +129,11 @@ export class StoreAnswers {
     return {};
   }
 
+  async retime(times: Times): Promise<Record<string, never>> {
+    await this.#options.loop.retime(times);
+    return {};
+  }
+
   voter(): Promise<Voter> {
     return this.#options.loop.voter();
   }
@@ -186,11 +194,11 @@ export class StoreAnswers {
 
   async #view({ mark, store, voters }: Reached): Promise<StoreView> {
     const { lead, membership } = this.#options;
-    const [status, members, version, wanted] = await Promise.all([
+    const [status, members, version, wanted, times] = await Promise.all([
       store.status(),
       voters.list(),
       this.#version(store),
-      store.get(WANTED_KEY, { consistency: "local" }),
+      ...[WANTED_KEY, TIMES_KEY].map((key) => store.get(key, { consistency: "local" })),
     ]);
     const own = membership.roster().self.member.name;
     const nodes = lead.nodes();
@@ -228,7 +236,8 @@ export class StoreAnswers {
       },
       leader: version.isQuorate && leader ? { id: leader.id, name: leader.name } : null,
       voters: listed.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
-      wanted: wantedIn(wanted.entry?.value),
+      wanted: wantedIn(wanted?.entry?.value),
+      times: shownTimes(times?.entry),
       term: Number(status.term),
       bytes: Number(status.bytes),
       stale: false,
@@ -264,6 +273,7 @@ export class StoreAnswers {
       leader: null,
       voters: voters.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
       wanted: wantedIn(mirror.get(WANTED_KEY)?.value),
+      times: shownTimes(mirror.get(TIMES_KEY)),
       term: 0,
       bytes: null,
       stale: true,
@@ -329,6 +339,11 @@ export class StoreAnswers {
     });
     return await Promise.race([listed, waited]);
   }
+}
+
+function shownTimes(entry: Entry | undefined): StoreView["times"] {
+  const { timing = LEAST_TIMING, roundTripMs = null, fsyncMs = null } = timesIn(entry?.value) ?? {};
+  return { ...timing, roundTripMs, fsyncMs };
 }
 
 function stateOf(hasNoLeader: boolean, leads: boolean): StoreView["voters"][number]["state"] {

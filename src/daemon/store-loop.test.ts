@@ -37,6 +37,8 @@ function loopOf(
     place: place as unknown as VoterPlace,
     lead: {} as VoterLead,
     upkeep: { look: async () => undefined },
+    timing: { look: async () => undefined },
+    fsyncMs: async () => undefined,
     membership: { roster: () => roster, remembered: [], setStore: () => undefined },
     damage: { clear: () => undefined, look: async () => undefined },
     retreat: {} as StoreRetreat,

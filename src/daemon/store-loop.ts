@@ -14,6 +14,7 @@ import type { StoreStatus } from "../store/store.ts";
 import type { NamedStore, StoreCopy } from "../store/store-copy.ts";
 import { isSameStore } from "../store/store-mark.ts";
 import { requireStoreName } from "../store/store-name.ts";
+import { type EtcdTiming, isTiming } from "../store/store-times.ts";
 import { FIRST_VOTERS } from "../store/voter-plan.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
 import type { NodeId } from "../values/node-id.ts";
@@ -23,6 +24,7 @@ import { SerialQueue } from "./serial-queue.ts";
 import type { StoreDamage } from "./store-damage.ts";
 import type { StoreRetreat } from "./store-retreat.ts";
 import type { StoreRivals } from "./store-rivals.ts";
+import type { StoreTiming } from "./store-timing.ts";
 import type { StoreUpkeep } from "./store-upkeep.ts";
 import { untilLed } from "./until-led.ts";
 import { returnVote } from "./vote-return.ts";
@@ -36,6 +38,9 @@ export interface StoreLoopOptions {
   readonly membership: Pick<MembershipLoop, "roster" | "remembered" | "setStore">;
   readonly retreat: StoreRetreat;
   readonly upkeep: Pick<StoreUpkeep, "look">;
+  readonly timing: Pick<StoreTiming, "look">;
+  /** How long this node's disk takes to keep a write; undefined: not known. Never throws. */
+  readonly fsyncMs: (nowMs: number) => Promise<number | undefined>;
   readonly damage: Pick<StoreDamage, "clear" | "look">;
   readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
   /** The store of this node's own copy. */
@@ -147,7 +152,8 @@ export class StoreLoop {
 
   /** What this node's etcd says of itself; null on a node without. Throws as a store does. */
   async voter(): Promise<Voter> {
-    const link = await this.#options.place.link();
+    const { place, fsyncMs, clock } = this.#options;
+    const link = await place.link();
     if (link === undefined) throw this.noStore();
     const { member, leader, isLearner, applied } = await link.store.status();
     const { bytes, inUse } = await link.upkeep.size();
@@ -157,7 +163,19 @@ export class StoreLoop {
       leader: leader === undefined ? null : leader.toString(16),
       isLearner,
       applied: `${applied}`,
+      times: { ...place.timing, fsyncMs: (await fsyncMs(clock.monotonicMs())) ?? null },
     };
+  }
+
+  /** Starts its etcd anew with other times. Throws STORE_NONE, STORE_REFUSED, and as `VoterPlace.retime`. */
+  retime(timing: EtcdTiming): Promise<void> {
+    return this.#inTurn(async () => {
+      const { place, logger } = this.#options;
+      if (place.record === undefined) throw this.noStore();
+      if (!isTiming(timing)) throw new HansaError("STORE_REFUSED", "these are no times of ours");
+      await place.retime(timing);
+      logger.info("this node's etcd has other times", { ...timing });
+    });
   }
 
   /** Makes its etcd's file as large as what is in it, which takes seconds. Throws as a store does. */
@@ -333,10 +351,11 @@ export class StoreLoop {
 
   /** Undefined when it failed, mostly for want of other nodes, which is no trouble of this one's. */
   async #lead(link: VoterLink, status: StoreStatus): Promise<boolean | undefined> {
-    const { place, lead, upkeep, clock } = this.#options;
+    const { place, lead, upkeep, timing, clock } = this.#options;
     if (status.leader !== status.member || place.isFenced || !place.record) return false;
     try {
       await upkeep.look(link, status, clock.monotonicMs());
+      await timing.look(link, status, clock.monotonicMs());
       return await lead.lead(link, status, place.record.store);
     } catch (error) {
       if (!isHansaError(error)) throw error;

@@ -15,6 +15,7 @@ import { NodeStore } from "../store/node-store.ts";
 import { StoreMirror } from "../store/store-mirror.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { CopyDesk } from "./copy-desk.ts";
+import { FsyncMeter } from "./fsync-meter.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { MirrorLoop } from "./mirror-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
@@ -25,6 +26,7 @@ import { StoreLoop } from "./store-loop.ts";
 import { StoreRecovery } from "./store-recovery.ts";
 import { StoreRetreat } from "./store-retreat.ts";
 import { StoreRivals } from "./store-rivals.ts";
+import { StoreTiming } from "./store-timing.ts";
 import { TunnelServer } from "./store-tunnel.ts";
 import { StoreUpkeep } from "./store-upkeep.ts";
 import { storeWays } from "./store-ways.ts";
@@ -93,7 +95,16 @@ export class StorePart {
       ...{ place, retreat, clock: systemClock, logger },
       hasMajority: () => rivals.hasMajority(),
     });
+    const pace = Number(process.env["HANSA_TEST_STORE_PACE"] ?? 1) || 1;
+    const meter = new FsyncMeter({ metrics: () => place.metrics(), logger, pace });
+    const fsyncMs = (nowMs: number): Promise<number | undefined> => meter.look(nowMs);
+    const timing = new StoreTiming({
+      ...{ place, lead, fsyncMs, logger, pace },
+      rows: () => membership.knowledge.rows,
+      wallMs: () => Date.now(),
+    });
     this.#loop = new StoreLoop({
+      ...{ timing, fsyncMs },
       ...{ retreat, rivals, damage, upkeep: new StoreUpkeep({ lead, logger }) },
       ...{ self, place, lead, membership, clock: systemClock, changed, logger },
       lastSeen: () => mirror.store,

@@ -16,11 +16,13 @@ import { type StoreFiles, type StorePorts, storeFiles } from "../processes/store
 import {
   endStoreProcess,
   requireFreeStorePorts,
+  restartStoreProcess,
   startStoreProcess,
   storeRuns,
 } from "../processes/store-service.ts";
 import { dialEtcd, type EtcdChannel, openEtcd } from "../store/etcd/etcd-channel.ts";
-import { DEFAULT_TIMING, etcdConfig, peerUrl } from "../store/etcd/etcd-config.ts";
+import { etcdConfig, peerUrl } from "../store/etcd/etcd-config.ts";
+import { etcdMetrics } from "../store/etcd/etcd-metrics.ts";
 import { EtcdStore } from "../store/etcd/etcd-store.ts";
 import { EtcdUpkeep } from "../store/etcd/etcd-upkeep.ts";
 import { EtcdVoters } from "../store/etcd/etcd-voters.ts";
@@ -31,6 +33,7 @@ import {
   type StoreCopy,
 } from "../store/store-copy.ts";
 import { revisionBase } from "../store/store-mark.ts";
+import { type EtcdTiming, isSameTiming, LEAST_TIMING } from "../store/store-times.ts";
 import { type StoreTls, storeTls } from "../store/store-tls.ts";
 import {
   FIRST_DATA,
@@ -144,6 +147,30 @@ export class VoterPlace {
     this.#record = settled;
   }
 
+  /** What its etcd is told of times. */
+  get timing(): EtcdTiming {
+    return this.#record?.timing ?? LEAST_TIMING;
+  }
+
+  /** Starts its etcd anew with other times; one that leads hands over first. Only once it has served. Throws STATE_UNWRITABLE, SYSTEMD_FAILED and TOOL_MISSING. */
+  async retime(timing: EtcdTiming): Promise<void> {
+    const record = this.#record;
+    if (record?.settled !== true || record.filling || this.isFenced) return;
+    if (isSameTiming(this.timing, timing)) return;
+    const next = { ...record, timing };
+    await this.#writeSettled(next);
+    await this.close();
+    await restartStoreProcess(this.#options.paths, this.#options.folders);
+    // Last: who dies before does it again.
+    await this.#keepRecord(next);
+  }
+
+  /** What its etcd tells of itself, as Prometheus reads it. Throws the system's or TLS's error. */
+  async metrics(): Promise<string> {
+    const tls = await this.#certificates();
+    return await etcdMetrics({ host: "127.0.0.1", port: this.#options.ports.store, tls }, DIAL_MS);
+  }
+
   /** Its etcd had begun, and its log is gone. */
   get isLost(): boolean {
     return this.#record?.settled === true && !existsSync(join(this.#data, "member/wal"));
@@ -175,7 +202,9 @@ export class VoterPlace {
     const data = `${FIRST_DATA}-${store.generation}-${store.id.slice(-8)}`;
     // From here on it is the new one, whatever happens.
     const kept = former && keep && { data: former.data ?? FIRST_DATA, to: keep };
-    await this.#keepRecord({ version: 1, store, data, filling: true, ...(kept && { kept }) });
+    const timing = former?.timing && { timing: former.timing };
+    const next = { version: 1, store, data, filling: true, ...timing } as const;
+    await this.#keepRecord({ ...next, ...(kept && { kept }) });
     // What outlived the former one does not outlive this.
     this.isFenced = false;
     try {
@@ -370,7 +399,7 @@ export class VoterPlace {
         tlsFiles: { leaf, ca },
         ...beginning,
         token: `${record.store.id}-${record.store.generation}`,
-        timing: DEFAULT_TIMING,
+        timing: record.timing ?? LEAST_TIMING,
       },
     });
     await atomicWrite(config, text, 0o600);

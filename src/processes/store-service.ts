@@ -14,7 +14,7 @@ import { describeProcess } from "./running-process.ts";
 import { startProcess } from "./start-process.ts";
 import { endProcess } from "./stop.ts";
 import { STORE_PROCESS, type StorePorts, storeFiles, storeProcess } from "./store-process.ts";
-import { hasSystemd, removeUnit, startUnits } from "./systemd.ts";
+import { hasSystemd, removeUnit, restartUnits, startUnits } from "./systemd.ts";
 import { holderOf } from "./taken-ports.ts";
 
 /** Starts it where it does not run; its configuration must be there. Throws TOOL_MISSING and SYSTEMD_FAILED. */
@@ -24,6 +24,14 @@ export async function startStoreProcess(paths: Paths, folders: readonly string[]
   if (spec === undefined || existsSync(paths.stoppedMark)) return;
   if (hasSystemd(paths)) await startUnits([spec], paths);
   else await startProcess(spec, paths);
+}
+
+/** Ends it and starts it again, whatever it runs with now. Throws INTERNAL, TOOL_MISSING and SYSTEMD_FAILED. */
+export async function restartStoreProcess(paths: Paths, folders: readonly string[]): Promise<void> {
+  if (hasSystemd(paths)) return restartUnits([STORE_PROCESS], paths);
+  const running = readPidFile(pidFile(paths, STORE_PROCESS));
+  if (running !== undefined) await endProcess(STORE_PROCESS, running);
+  await startStoreProcess(paths, folders);
 }
 
 /** Whether it runs, as far as a pid file tells; undefined under systemd, which sees to it. */

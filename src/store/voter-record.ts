@@ -2,6 +2,7 @@
 import { HansaError } from "../errors.ts";
 import { atomicWrite, readJson } from "../host/files.ts";
 import type { StoreMark } from "./store-mark.ts";
+import { type EtcdTiming, isTiming } from "./store-times.ts";
 
 export interface VoterRecord {
   readonly version: 1;
@@ -18,6 +19,8 @@ export interface VoterRecord {
   readonly kept?: { readonly data: string; readonly to: string };
   /** The store was made anew elsewhere: it is to be put away, and serves nobody. */
   readonly outlived?: boolean;
+  /** What its etcd is told of times; without it the least. */
+  readonly timing?: EtcdTiming;
 }
 
 export const FIRST_DATA = "data";
@@ -38,10 +41,8 @@ export async function saveVoterRecord(path: string, record: VoterRecord): Promis
 
 function isRecord(value: unknown): value is VoterRecord {
   if (typeof value !== "object" || value === null) return false;
-  const { version, store, member, settled, data, filling, outlived, kept } = value as Record<
-    string,
-    unknown
-  >;
+  const { version, store, member, settled, data, filling, outlived, kept, timing } =
+    value as Record<string, unknown>;
   if (version !== 1 || typeof store !== "object" || store === null) return false;
   const { id, name, generation } = store as Record<string, unknown>;
   return (
@@ -51,6 +52,7 @@ function isRecord(value: unknown): value is VoterRecord {
     Number.isInteger(generation) &&
     [settled, filling, outlived].every((flag) => flag === undefined || typeof flag === "boolean") &&
     (kept === undefined || isKept(kept)) &&
+    (timing === undefined || isTiming(timing)) &&
     (data === undefined || (typeof data === "string" && DATA.test(data))) &&
     (member === undefined || (typeof member === "string" && /^[0-9a-f]{1,16}$/.test(member)))
   );

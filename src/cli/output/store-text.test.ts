@@ -13,6 +13,7 @@ Config Version:   3
 Quorate:          Yes
 Votes:            2 of 3 answer, 2 are needed; 3 votes survive 1 failure
 Leader:           host1 (1)
+Times:            heartbeat 400 ms, election 4 s: 302 ms between voters, 12 ms to keep a write
 Size:             20 KiB
 Copy here:        revision 12, as of 3s ago
 

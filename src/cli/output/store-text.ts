@@ -21,6 +21,7 @@ export function storeText(store: StoreView, paint: Paint): string {
     ["Quorate:", quorate ? paint("green", "Yes") : paint("red", "No")],
     ["Votes:", votesText(store)],
     ["Leader:", leader ? `${leader.name} (${leader.id})` : "none"],
+    ["Times:", timesText(store.times)],
     ["Size:", store.bytes === null ? "unknown" : `${Math.ceil(store.bytes / 1024)} KiB`],
     ["Copy here:", store.copy ? copyText(store.copy) : "none"],
   ].map(([label = "", value = ""]) => `${label.padEnd(17)} ${value}`);
@@ -29,6 +30,16 @@ export function storeText(store: StoreView, paint: Paint): string {
 
 function copyText({ revision, ageMs }: NonNullable<StoreView["copy"]>): string {
   return `revision ${revision}, as of ${shortAge(ageMs / 1000)} ago`;
+}
+
+/** "heartbeat 400 ms, election 4 s: 302 ms between voters, 12 ms to keep a write". */
+function timesText({ heartbeatMs, electionMs, roundTripMs, fsyncMs }: StoreView["times"]): string {
+  const times = `heartbeat ${heartbeatMs} ms, election ${electionMs / 1000} s`;
+  const found = [
+    ...(roundTripMs === null ? [] : [`${Math.round(roundTripMs)} ms between voters`]),
+    ...(fsyncMs === null ? [] : [`${Math.round(fsyncMs)} ms to keep a write`]),
+  ];
+  return found.length === 0 ? times : `${times}: ${found.join(", ")}`;
 }
 
 /** A line for each node that has a vote, or receives the log for one. */

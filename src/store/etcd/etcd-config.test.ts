@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULT_TIMING, etcdConfig } from "./etcd-config.ts";
+import { LEAST_TIMING } from "../store-times.ts";
+import { etcdConfig } from "./etcd-config.ts";
 
 test("whatever is asked, clients are served on loopback and both ports want certificates", () => {
   const text = etcdConfig({
@@ -9,7 +10,7 @@ test("whatever is asked, clients are served on loopback and both ports want cert
       dataDir: "/d",
       begins: "existing",
       token: "a1",
-      timing: DEFAULT_TIMING,
+      timing: LEAST_TIMING,
     },
     ...{ peer: { ip: "10.32.0.2", port: 9212 }, clientPort: 2379 },
     tlsFiles: { leaf: "/leaf", ca: "/ca" },

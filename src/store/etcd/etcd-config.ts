@@ -4,6 +4,7 @@
  * Invariants: clients are served on loopback only, whatever is asked; both sides show certificates at both ports; etcd's own check before a member is
  * added is off, because it refuses for 5 s after each promotion, and ours, before the promotion, is stricter.
  */
+import type { EtcdTiming } from "../store-times.ts";
 
 export interface EtcdSettings {
   /** Of the voter, among the members. */
@@ -25,16 +26,6 @@ export interface EtcdSettings {
   /** What the store may grow to; QUOTA_BYTES unless a test wants less. */
   readonly quotaBytes?: number;
 }
-
-export interface EtcdTiming {
-  /** A leader's sign of life, every so often: about one round trip between voters. */
-  readonly heartbeatMs: number;
-  /** Without one for so long, at least five heartbeats, a voter asks for votes. */
-  readonly electionMs: number;
-}
-
-/** For voters up to some 50 ms apart. A call that finds no leader waits no longer than the election takes. */
-export const DEFAULT_TIMING: EtcdTiming = { heartbeatMs: 100, electionMs: 1000 };
 
 /** What the store may grow to; etcd refuses writes beyond it. */
 export const QUOTA_BYTES = 512 * 1024 * 1024;

@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { isHansaError } from "../../errors.ts";
+import { LEAST_TIMING } from "../store-times.ts";
 import { storeTls } from "../store-tls.ts";
 import { type EtcdChannel, type EtcdPlace, openEtcd } from "./etcd-channel.ts";
-import { DEFAULT_TIMING, type EtcdSettings, etcdConfig, peerUrl } from "./etcd-config.ts";
+import { type EtcdSettings, etcdConfig, peerUrl } from "./etcd-config.ts";
 import { EtcdStore } from "./etcd-store.ts";
 
 const READY_MS = 120_000;
@@ -42,7 +43,7 @@ export async function runEtcd(
       ...{ name: "one", dataDir: at("data"), peer, clientPort, begins: "new", token: "test" },
       tlsFiles: { leaf: at("leaf.pem"), ca: at("ca.pem") },
       members: [{ name: "one", peerUrl: peerUrl(peer) }],
-      timing: DEFAULT_TIMING,
+      timing: LEAST_TIMING,
       ...settings,
     }),
   );
