@@ -29,12 +29,12 @@ import type {
 import { HansaError, isHansaError } from "../errors.ts";
 import { CONFIG_VERSION_KEY, versionIn } from "../store/node-registry.ts";
 import type { NodeStore, Reached } from "../store/node-store.ts";
-import type { Entry, Found, Store } from "../store/store.ts";
+import type { Entry, Found, Store, StoreStatus } from "../store/store.ts";
 import type { NamedStore } from "../store/store-copy.ts";
 import type { StoreMirror } from "../store/store-mirror.ts";
 import { LEAST_TIMING } from "../store/store-times.ts";
 import { TIMES_KEY, timesIn } from "../store/times-entry.ts";
-import { majorityOf, nodeOf, type StoreMember } from "../store/voter-plan.ts";
+import { majorityOf, nodeOf, type StoreMember, type VoterNode } from "../store/voter-plan.ts";
 import { WANTED_KEY, wantedIn } from "../store/votes.ts";
 import { shortAge } from "../values/short-age.ts";
 import { CONFIG_PREFIX, ConfigAnswers } from "./config-answers.ts";
@@ -60,6 +60,11 @@ export interface StoreAnswersOptions {
 
 /** A voter answers by itself which votes there are. */
 const LIST_MS = 200;
+
+/** Another voter's word of itself. */
+const VOTER_MS = 1000;
+
+type VoterState = StoreView["voters"][number]["state"];
 
 export class StoreAnswers {
   readonly #options: StoreAnswersOptions;
@@ -194,25 +199,18 @@ export class StoreAnswers {
 
   async #view({ mark, store, voters }: Reached): Promise<StoreView> {
     const { lead, membership } = this.#options;
-    const [status, members, version, wanted, times] = await Promise.all([
+    const [status, members, wanted, times] = await Promise.all([
       store.status(),
       voters.list(),
-      this.#version(store),
       ...[WANTED_KEY, TIMES_KEY].map((key) => store.get(key, { consistency: "local" })),
-    ]);
+    ] as const);
     const own = membership.roster().self.member.name;
     const nodes = lead.nodes();
-    const states = await Promise.all(
-      members.map(async (member): Promise<StoreView["voters"][number]["state"]> => {
-        if (member.id === status.member)
-          return stateOf(status.leader === undefined, status.leader === member.id);
-        const node = nodeOf(member, nodes);
-        if (node === undefined || !node.isHeard) return "away";
-        const voter = await lead.ask(node.id);
-        if (voter === undefined) return "silent";
-        return stateOf(voter.leader === null, voter.leader === voter.member);
-      }),
-    );
+    // Side by side: voters may be far from each other.
+    const [version, ...states] = await Promise.all([
+      this.#version(store),
+      ...members.map((member) => this.#stateOf(member, status, nodes)),
+    ]);
     const listed = members.map((member, index) => {
       const url = new URL(member.peerUrl);
       return {
@@ -243,6 +241,23 @@ export class StoreAnswers {
       stale: false,
       copy: this.#copy(),
     };
+  }
+
+  async #stateOf(
+    member: StoreMember,
+    { member: asked, leader }: StoreStatus,
+    nodes: readonly VoterNode[],
+  ): Promise<VoterState> {
+    if (member.id === asked) return stateOf(leader === undefined, leader === member.id);
+    const node = nodeOf(member, nodes);
+    if (node === undefined || !node.isHeard) return "away";
+    // The first time a connection is made, which takes longer; it is then there for the next.
+    const waited = new Promise<undefined>((resolve) => {
+      setTimeout(resolve, VOTER_MS, undefined).unref();
+    });
+    const voter = await Promise.race([this.#options.lead.ask(node.id), waited]);
+    if (voter === undefined) return "silent";
+    return stateOf(voter.leader === null, voter.leader === voter.member);
   }
 
   /** This node's own copy of it. */
@@ -346,7 +361,7 @@ function shownTimes(entry: Entry | undefined): StoreView["times"] {
   return { ...timing, roundTripMs, fsyncMs };
 }
 
-function stateOf(hasNoLeader: boolean, leads: boolean): StoreView["voters"][number]["state"] {
+function stateOf(hasNoLeader: boolean, leads: boolean): VoterState {
   if (hasNoLeader) return "waits";
   return leads ? "leads" : "follows";
 }

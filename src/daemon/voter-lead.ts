@@ -45,7 +45,8 @@ export interface VoterLeadOptions {
   readonly logger: Logger;
 }
 
-const ASK_MS = 1000;
+/** Also of a voter far away, to which a connection is made first; of one that is held dead meanwhile nobody waits any more. */
+const ASK_MS = 2500;
 /** Twins are told apart in less. */
 const STEADY_MS = 10_000;
 const START_MS = 5000;

@@ -1,11 +1,11 @@
 /**
  * When the store's times change: not for a moment's trouble, and not often. Pure.
  *
- * Invariant: longer times are asked for only when every look of the last minute wanted longer ones, shorter ones when every look of ten minutes did.
+ * Invariant: longer times are asked for only when every look of the last two minutes wanted longer ones, shorter ones when every look of ten minutes did.
  */
 import { type EtcdTiming, isSameTiming, nextTiming, timingFor } from "./store-times.ts";
 
-const RISE_MS = 60_000;
+const RISE_MS = 120_000;
 const FALL_MS = 600_000;
 /** One look missed, or late, is no gap. */
 const GAPS_MS = 60_000;
