@@ -73,6 +73,7 @@ ${optionTable(GLOBAL_OPTIONS)}
 
 | environment variable | |
 |---|---|
+| \`HANSA_CONTEXT\` | the context whose cluster is asked, as with \`--context\` |
 | \`HANSA_SOCKET\` | the socket of the daemon to talk to, default \`/run/hansa/hansa.sock\` |
 | \`NO_COLOR\` | when set, no colours |
 | \`DOCKER_HOST\` | Docker's socket, for \`launch\` and \`resume\` |

@@ -324,14 +324,14 @@ export const ERRORS = {
   NODE_NOT_LAUNCHED: {
     title: "the node was never launched",
     cause: "the host has no id and no token yet",
-    hint: "run hansa launch --id N --token T",
+    hint: "hansa create NAME makes a cluster; hansa add HOST or hansa launch joins one",
     exit: 1,
     status: 409,
   },
   NODE_NOT_RUNNING: {
     title: "hansa is not running",
     cause: "the daemon does not answer on its socket",
-    hint: "start it with hansa resume, or hansa launch on a host that was never launched",
+    hint: "start it with hansa resume; a host that is no node yet makes a cluster with hansa create NAME, or joins one with hansa add HOST or hansa launch",
     exit: 1,
     status: 503,
   },
@@ -663,7 +663,7 @@ export const ERRORS = {
     title: "the store was made anew elsewhere",
     cause:
       "this node had a vote in the store when it was made anew on another node (hansa expected, hansa restore), or in a store that yielded to another one",
-    hint: "what it had lies in the file that is named; hansa backup on the others shows what was taken over",
+    hint: "nothing has to be done, and this is said for a day; what it had lies in the file that is named: keep it if something of it is missed, else remove it",
     exit: 1,
     status: 409,
   },

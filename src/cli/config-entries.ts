@@ -54,7 +54,8 @@ export async function put(
     ...(revision !== undefined && { revision }),
   });
   if (!written) {
-    const text = `${key} is not at revision ${revision} any more: nothing was written`;
+    const now = revision === "0" ? "is there already" : `is not at revision ${revision} any more`;
+    const text = `${key} ${now}: nothing was written`;
     throw new HansaError("CONFIG_CHANGED", text);
   }
   context.note(`Revision ${at}`);
@@ -124,7 +125,8 @@ async function readFileOf(key: string, path: string): Promise<Buffer> {
   } catch (error) {
     if (error instanceof HansaError) throw error;
     const why = isErrno(error, "ENOENT") ? "it is not there" : `${error}`;
-    throw new HansaError("USAGE", `the file ${path} cannot be read: ${why}`, { cause: error });
+    const text = `the file ${path} cannot be read: ${why}`;
+    throw new HansaError("USAGE", text, { hint: "name another one", cause: error });
   }
 }
 

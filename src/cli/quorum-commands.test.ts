@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
@@ -43,6 +43,20 @@ test("pvecm status is the quorum alone, hansa status --quorum the same, and with
   }
   assert.equal((await run("status")).exit, 0, "which does not ask the votes");
   assert.match((await run("status --watch --quorum")).stderr, /--quorum does not go with --watch/);
+});
+
+test("what is no backup is refused before anything is asked, without a word of a reset", async () => {
+  const path = join(folder, "hosts");
+  writeFileSync(path, "127.0.0.1 localhost\n");
+  for (const [file, said] of [
+    [path, /hosts is no copy of a store/],
+    [`${path}.none`, /there is no file .*hosts\.none/],
+  ] as const) {
+    const { exit, stderr } = await run(`restore ${file}`);
+    assert.equal(exit, 1);
+    assert.match(stderr, said);
+    assert.match(stderr, /Hint: name a file that hansa backup wrote/);
+  }
 });
 
 test("documents of the quorum and of the nodes are what the API says", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { request } from "node:https";
@@ -184,6 +184,27 @@ test("a node that was started for a domain shows that name and localhost, its ad
     const other = connectTls({ host: "127.0.0.1", port, ca, servername: "host1" });
     const [error] = await once(other, "error");
     assert.match(`${error}`, /does not match certificate's altnames/);
+  } finally {
+    await plane.close();
+  }
+});
+
+test("who connects first is shown the certificate that the node has told of, as join-info does", async () => {
+  const port = await freePort();
+  const { clock, logged } = served;
+  const logger = createLogger({ write: (line) => logged.push(line) });
+  const plane = planeOf(port, {
+    ...{ answers: () => served.node, audit: new AuditLog(served.auditPath, logger) },
+    ...{ addresses: () => ["192.0.2.1"], book: served.book, clock, logger },
+  });
+  await plane.begin();
+  try {
+    const { cert } = await plane.secureContext();
+    const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
+    await once(socket, "secureConnect");
+    const { fingerprint256 } = socket.getPeerCertificate();
+    socket.destroy();
+    assert.equal(fingerprint256, new X509Certificate(`${cert}`).fingerprint256);
   } finally {
     await plane.close();
   }

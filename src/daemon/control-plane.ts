@@ -112,7 +112,8 @@ export class ControlPlane {
           ),
         }),
         ...(tunnels && { tunnels: tunnels((request) => this.#admitted(request)) }),
-        secureContext: () => this.#mint(),
+        // Who was told of a certificate before anybody connected is to be shown that one.
+        secureContext: () => (this.#isRenewing ? this.#mint() : this.secureContext()),
         refused: (from, why) => this.#refused(from, why),
       });
       if (this.#closed) await listener.close();

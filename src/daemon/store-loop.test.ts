@@ -19,6 +19,7 @@ function loopOf(
   record: VoterRecord | undefined,
   stores: readonly (string | undefined)[],
   seen?: NamedStore,
+  generation = 1,
 ) {
   const began: VoterRecord[] = [];
   const clock = new ManualClock();
@@ -29,7 +30,7 @@ function loopOf(
     link: async () => undefined,
   };
   const others = stores.map((id, index) =>
-    memberOf({ id: index + 2, ...(id !== undefined && { store: { id, generation: 1 } }) }),
+    memberOf({ id: index + 2, ...(id !== undefined && { store: { id, generation } }) }),
   );
   const roster = rosterWith(...others);
   const loop = new StoreLoop({
@@ -82,6 +83,17 @@ test("two stores among the nodes are warned of, by who has a vote and by who has
   assert.equal(
     loopOf(undefined, ["a1", "b2"]).loop.problem,
     "STORE_OTHER: node 3 (host3) has a vote in another store (b2) than others (a1)",
+  );
+});
+
+test("nothing is warned of while a node is about to begin anew in the store's next generation", () => {
+  const store = { id: "3f1c0d2b9a8e7f65", name: "prod", generation: 1 };
+  const next = `${store.id}0badcafe`;
+  assert.equal(loopOf({ version: 1, store }, [next], undefined, 2).loop.problem, undefined);
+  assert.match(
+    `${loopOf({ version: 1, store: { ...store, id: next } }, [store.id]).loop.problem}`,
+    /^STORE_OTHER: node 2/,
+    "two of one generation are told apart by nobody but a person",
   );
 });
 

@@ -12,7 +12,7 @@ import type { Logger } from "../host/logger.ts";
 import { firstCommit } from "../store/node-registry.ts";
 import type { StoreStatus } from "../store/store.ts";
 import type { NamedStore, StoreCopy } from "../store/store-copy.ts";
-import { isSameStore } from "../store/store-mark.ts";
+import { isOutlived, isSameStore, type StoreMark } from "../store/store-mark.ts";
 import { requireStoreName } from "../store/store-name.ts";
 import { type EtcdTiming, isTiming } from "../store/store-times.ts";
 import { FIRST_VOTERS } from "../store/voter-plan.ts";
@@ -206,15 +206,20 @@ export class StoreLoop {
   /** What `status` is to warn of. */
   get problem(): string | undefined {
     const { place, membership, retreat, clock } = this.#options;
-    const own = place.record?.store.id;
+    const own = place.record?.store;
     const holders = membership
       .roster()
       .peers.filter((peer) => isHeard(peer) && peer.metadata.store);
-    const first = own ?? holders[0]?.metadata.store?.id;
-    const other = holders.find(({ metadata }) => metadata.store?.id !== first);
+    const first = own ?? holders[0]?.metadata.store;
+    // One that is of a generation before, or after, is made anew by itself within moments.
+    const isAhead = (a: StoreMark, b: StoreMark): boolean => isOutlived(a, b) || isOutlived(b, a);
+    const other = holders.find(({ metadata }) => {
+      const { store } = metadata;
+      return store?.id !== first?.id && !(store && first && isAhead(store, first));
+    });
     if (other) {
       const { id, name, store } = other.metadata;
-      const whose = own === undefined ? `others (${first})` : `this node (${own})`;
+      const whose = own === undefined ? `others (${first?.id})` : `this node (${own.id})`;
       return `STORE_OTHER: node ${id} (${name}) has a vote in another store (${store?.id}) than ${whose}`;
     }
     if (retreat.sentence !== undefined) return retreat.sentence;

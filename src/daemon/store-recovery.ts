@@ -109,7 +109,10 @@ export class StoreRecovery {
   async restore(isForced: boolean): Promise<Refounded> {
     const path = join(this.#options.stateDir, RESTORE_FILE);
     const decoded = decodeStoreCopy((await readIfExists(path)) ?? new Uint8Array());
-    if (!decoded.ok) throw new HansaError("STATE_DAMAGED", `the file ${decoded.reason}`);
+    if (!decoded.ok) {
+      const hint = "name a file that hansa backup wrote";
+      throw new HansaError("STATE_DAMAGED", `the file ${decoded.reason}`, { hint });
+    }
     const { copy } = decoded;
     const facts = await this.#look();
     const newest = facts.copies.length > 0 ? newestCopy(facts.copies) : undefined;

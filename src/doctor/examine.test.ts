@@ -29,6 +29,18 @@ const upTo = (size: number): number[] => ALL.udp.filter((each) => each <= size);
 const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
   ["not root", healthyFacts({ isRoot: false }), ["DOCTOR_NOT_ROOT"]],
   [
+    "not root beside a node that runs: what only root may see is no ill",
+    healthyFacts(
+      {
+        ...{ isRoot: false, launched: undefined },
+        docker: { kind: "away", error: new HansaError("DOCKER_UNREACHABLE", "permission denied") },
+        takenPorts: [{ port: 1443, protocol: "tcp", sentence: "port 1443/tcp is held" }],
+      },
+      null,
+    ),
+    ["DOCTOR_NOT_ROOT"],
+  ],
+  [
     "Docker is down",
     healthyFacts({
       docker: { kind: "away", error: new HansaError("DOCKER_UNREACHABLE", "Docker is away") },

@@ -83,11 +83,12 @@ function plainFacts({ host, node }: Facts): Report["facts"] {
   const wireguard = host.kernelHasWireguard
     ? "in the kernel"
     : `wireguard-go ${wireguardGoVersion(host.wireguardGo ?? "") ?? "of an unknown version"}`;
+  const orHidden = (text: string): string => (host.isRoot ? text : "not shown: that needs root");
   const sorted = [...(host.fsyncMs ?? [])].sort((a, b) => a - b);
   const median = sorted[Math.floor(sorted.length / 2)];
   const facts: (readonly [string, string | undefined])[] = [
-    ["node", launched ? `${launched.id} (${launched.name})` : "never launched"],
-    ["docker", docker.kind === "there" ? docker.version : "does not answer"],
+    ["node", launched ? `${launched.id} (${launched.name})` : orHidden("never launched")],
+    ["docker", docker.kind === "there" ? docker.version : orHidden("does not answer")],
     ["docker's firewall", docker.kind === "there" ? firewallText(docker.firewall) : undefined],
     ["live-restore", docker.kind === "there" ? liveRestoreText(docker.liveRestore) : undefined],
     ["wireguard", host.isEncrypted ? wireguard : "not used: the cluster is not encrypted"],

@@ -48,6 +48,12 @@ export async function meet(host: string, port: number): Promise<Met> {
 }
 
 function unreachable(host: string, port: number, why: string): HansaError {
+  const [unknown] = /E(?:AI_AGAIN|NOTFOUND)/.exec(why) ?? [];
+  if (unknown !== undefined) {
+    const text = `the name ${host} has no address on this host (${unknown})`;
+    const hint = "give the node's address, or write the name into /etc/hosts";
+    return new HansaError("CONTEXT_UNREACHABLE", text, { hint });
+  }
   return new HansaError("CONTEXT_UNREACHABLE", `${host} does not answer at ${port}/tcp (${why})`, {
     hint: "is it a node of the cluster, does hansa status work there, and is that port open from here?",
   });

@@ -41,7 +41,7 @@ export async function startNode(
     const wait = {
       timeoutMs: host.readyWithinMs,
       hasDied: () => daemon !== undefined && !(daemon.running && isRunning(daemon.running)),
-      onProgress: (seconds: number) => onProgress(`waiting for the daemon (${seconds} s)`),
+      onProgress: () => onProgress("waiting for the daemon"),
     };
     const how = await waitFor(() => daemonAnswers(paths.apiSocket), wait);
     if (how === "ready") return;

@@ -25,6 +25,7 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
     "playground",
     "starter",
     "joining",
+    "store",
     "host",
   ],
   doctor: ["processes", "docker", "api", "ipam", "host"],

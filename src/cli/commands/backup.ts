@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { HansaError, isErrno } from "../../errors.ts";
 import { atomicWrite, readIfExists } from "../../host/files.ts";
 import { hansaPaths } from "../../processes/paths.ts";
+import { decodeStoreCopy } from "../../store/store-copy.ts";
 import { shortAge } from "../../values/short-age.ts";
 import type { Command, Context } from "../command.ts";
 import { confirmed, YES_OPTION } from "../confirm.ts";
@@ -24,7 +25,10 @@ last saw of the store, and how old that is is said.`,
     const [path = ""] = words.operands;
     const { bytes, source, takenAtMs } = await fetched(context);
     if (path === "-") await context.console.write("stdout", bytes);
-    else await writeNew(path, bytes);
+    else {
+      await writeNew(path, bytes);
+      context.note(`${contentOf(bytes, path)} in ${path}`);
+    }
     const age = shortAge((context.nowMs() - takenAtMs) / 1000);
     if (source !== "majority") {
       context.note(
@@ -59,8 +63,11 @@ without --force while votes are missing, which may go on without this node, and 
     const format = formatOf(words);
     const [path = ""] = words.operands;
     const bytes = await readIfExists(path);
-    if (bytes === undefined) throw new HansaError("USAGE", `there is no file ${path}`);
-    const question = "What the store has now is put into a file and replaced. Go on?";
+    if (bytes === undefined) {
+      throw new HansaError("USAGE", `there is no file ${path}`, { hint: WRITTEN_BY_BACKUP });
+    }
+    const content = contentOf(bytes, path);
+    const question = `What the store has now is put into a file, and replaced by ${content}. Go on?`;
     if (!(await confirmed(words.flags, question))) return 1;
     // Where only root can write: the daemon takes a file from nobody else.
     await atomicWrite(`${hansaPaths().stateDir}/restore.hansa`, bytes, 0o600);
@@ -71,6 +78,18 @@ without --force while votes are missing, which may go on without this node, and 
     return 0;
   },
 };
+
+const WRITTEN_BY_BACKUP = "name a file that hansa backup wrote";
+
+/** "prod, revision 8, 7 entries". Throws USAGE for what is no backup. */
+function contentOf(bytes: Uint8Array, path: string): string {
+  const decoded = decodeStoreCopy(bytes);
+  if (!decoded.ok) {
+    throw new HansaError("USAGE", `${path} ${decoded.reason}`, { hint: WRITTEN_BY_BACKUP });
+  }
+  const { store, revision, entries } = decoded.copy;
+  return `${store.name}, revision ${revision}, ${entries.length} entries`;
+}
 
 async function fetched({ client }: Context) {
   const parts: Buffer[] = [];
@@ -97,7 +116,9 @@ async function writeNew(path: string, bytes: Buffer): Promise<void> {
       await file.close();
     }
   } catch (error) {
-    if (isErrno(error, "EEXIST")) throw new HansaError("USAGE", `${path} is there already`);
+    if (isErrno(error, "EEXIST")) {
+      throw new HansaError("USAGE", `${path} is there already`, { hint: "name another file" });
+    }
     if (isErrno(error, "ENOENT") || isErrno(error, "EACCES") || isErrno(error, "ENOSPC")) {
       throw new HansaError("STATE_UNWRITABLE", `${path} cannot be written`);
     }

@@ -48,13 +48,16 @@ node's own copy, and say on standard error how old it is.`,
   ],
   async run(words, context) {
     const [verb, key, value] = words.operands;
-    const takesValue = verb === "put" && !words.values.has("file");
-    if (value !== undefined && !takesValue) throw usage(config, `${verb} takes no second word`);
-    if (verb === "ls") return list(words, key ?? "", context);
-    if (verb === "watch") return watchConfig(words, key ?? "", context);
     if (verb === undefined || !VERBS.includes(verb)) {
       throw usage(config, `expected one of ${VERBS.join(", ")}`);
     }
+    const takesValue = verb === "put" && !words.values.has("file");
+    if (value !== undefined && !takesValue) {
+      const why = verb === "put" ? "takes either a VALUE or --file" : "takes no second word";
+      throw usage(config, `${verb} ${why}`);
+    }
+    if (verb === "ls") return list(words, key ?? "", context);
+    if (verb === "watch") return watchConfig(words, key ?? "", context);
     if (key === undefined) throw usage(config, `${verb} takes a KEY`);
     if (verb === "get") return get(words, key, context);
     if (verb === "rm") return remove(key, context);

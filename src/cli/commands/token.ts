@@ -6,7 +6,7 @@ import { requireRoot } from "../require-root.ts";
 
 export const token: Command = {
   name: "token",
-  summary: "show the token of a cluster that hansa start made",
+  summary: "show the cluster's token, where hansa create or start made it",
   details: `Who has it can launch nodes of the cluster: pass it by --token-file. A token that a person chose is kept nowhere.`,
   operands: { name: "show", min: 1, max: 1, completes: ["show"] },
   onThisHost: true,

@@ -2,9 +2,10 @@
 import { finding, findingOf } from "../finding.ts";
 import { hostCheck, nodeCheck } from "./check.ts";
 
-export const dockerReachable = hostCheck("Docker answers", ({ docker }) =>
-  docker.error === undefined ? [] : [findingOf(docker.error)],
-);
+export const dockerReachable = hostCheck("Docker answers", ({ docker, isRoot }) => {
+  if (docker.error === undefined) return [];
+  return isRoot ? [findingOf(docker.error)] : { skipped: "only root may ask it" };
+});
 
 export const dockerUser = nodeCheck("Docker's firewall lets the overlay pass", ({ dockerUser }) => {
   if (dockerUser === undefined) return { skipped: "Docker has no chain DOCKER-USER here" };
