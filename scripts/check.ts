@@ -6,6 +6,7 @@ export const UNIT_TESTS: readonly string[] = [
   "src/**/*.test.ts",
   "test/{architecture,history,hostile,openapi,sim,soak}/*.test.ts",
   "test/*.test.ts",
+  "scripts/**/*.test.ts",
 ];
 
 export const CHECKS: readonly Step[] = [

@@ -37,6 +37,7 @@ function isBuilt(): boolean {
     ...globSync("src/**/*.ts", { cwd: ROOT }),
     "package-lock.json",
     "scripts/build.ts",
+    ...globSync("scripts/executable/*.ts", { cwd: ROOT }),
   ];
   return sources.every((file) => statSync(join(ROOT, file)).mtimeMs < built.mtimeMs);
 }

@@ -37,7 +37,9 @@ const ROLES: Readonly<Record<string, (argv: readonly string[]) => Promise<number
 };
 
 const role = ROLES[argv[0] ?? ""];
-process.exit(role === undefined ? await commandLine() : await runRole(role));
+// Whoever waits for something that nothing will ever wake it for has failed, and Node would end it with 0.
+process.exitCode = 1;
+void (role === undefined ? commandLine() : runRole(role)).then((exit) => process.exit(exit));
 
 async function commandLine(): Promise<number> {
   const { programName } = await import("./cli/program-name.ts");
