@@ -64,16 +64,15 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
     return requireRole(caller, role, what);
   };
   const app = new Hono();
-  app.use((context, next) =>
-    bodyLimit({
-      maxSize: context.req.path === LARGE_BODY_PATH ? MAX_LARGE_BODY_BYTES : MAX_BODY_BYTES,
-      onError: (context) =>
-        answerError(
-          context,
-          new HansaError("REQUEST_TOO_LARGE", "the request's body is longer than it may be"),
-        ),
-    })(context, next),
-  );
+  const counted = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: answerTooLarge });
+  const countedLarge = bodyLimit({ maxSize: MAX_LARGE_BODY_BYTES, onError: answerTooLarge });
+  app.use(async (context, next) => {
+    const isLarge = context.req.path === LARGE_BODY_PATH;
+    const length = saidLength(context);
+    if (length === undefined) return (isLarge ? countedLarge : counted)(context, next);
+    const isTooLong = length > (isLarge ? MAX_LARGE_BODY_BYTES : MAX_BODY_BYTES);
+    return isTooLong ? answerTooLarge(context) : next();
+  });
   for (const route of ROUTES) {
     app.on(route.method.toUpperCase(), route.path, async (context) => {
       const caller = whoAsks(context.env as HttpBindings | undefined);
@@ -143,6 +142,23 @@ export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
     return answerError(context, new HansaError("INTERNAL", `unexpected failure: ${error.message}`));
   });
   return app;
+}
+
+/**
+ * How long the body is, where the request says so and node:http holds it to that; undefined: it has to be counted. Only looked for in the headers: to touch
+ * the body makes a whole Request of fetch's, half of what a small request costs.
+ */
+function saidLength({ req, env }: Context): number | undefined {
+  if (req.method === "GET" || req.method === "HEAD") return 0;
+  const isHttp = (env as HttpBindings | undefined)?.incoming !== undefined;
+  if (!isHttp || req.header("transfer-encoding") !== undefined) return undefined;
+  const length = Number(req.header("content-length") ?? 0);
+  return Number.isNaN(length) ? undefined : length;
+}
+
+function answerTooLarge(context: Context): Response {
+  const text = "the request's body is longer than it may be";
+  return answerError(context, new HansaError("REQUEST_TOO_LARGE", text));
 }
 
 async function bodyOf(context: Context, route: Route): Promise<unknown> {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { closed } from "../../test/closed.ts";
 import { isHansaError } from "../errors.ts";
-import { createApi } from "./create-api.ts";
+import { createApi, MAX_BODY_BYTES } from "./create-api.ts";
 import { FakeNode } from "./fake-node.ts";
 import { serveUnix } from "./serve-unix.ts";
 
@@ -32,6 +32,23 @@ function get(route: string): Promise<{ status: number; text: string }> {
   });
 }
 
+/** The status of the answer to `text`, which says its length, or is sent in pieces of unknown number. */
+function post(text: string, isCounted: boolean): Promise<number> {
+  const body = Buffer.from(text);
+  const headers = isCounted
+    ? { "content-length": body.length }
+    : { "transfer-encoding": "chunked" };
+  const target = { socketPath: path, path: "/v1/targets", method: "POST", agent: false };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ ...target, headers }, (incoming) => {
+      resolve(incoming.statusCode ?? 0);
+      incoming.resume();
+    });
+    // An answer may come before all was sent.
+    outgoing.on("error", reject).end(body);
+  });
+}
+
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 30_000;
   while (!condition()) {
@@ -48,6 +65,17 @@ test("serves the API, private to its user when the group does not exist, and rem
   assert.equal(JSON.parse(text).node.id, 1);
   await listener.close();
   assert.equal(existsSync(path), false);
+});
+
+test("a body is bounded whether it says its length or not, and read when it may come", async (context) => {
+  const listener = await serveUnix(createApi(new FakeNode()), { path });
+  context.after(() => listener.close());
+  const targets = JSON.stringify({ targets: ["host2"], replace: false });
+  for (const isCounted of [true, false]) {
+    assert.equal(await post(targets, isCounted), 200);
+    assert.equal(await post(targets + " ".repeat(MAX_BODY_BYTES), isCounted), 413);
+  }
+  assert.equal(await post("", true), 400);
 });
 
 test("is shared with the group when there is one", async () => {
