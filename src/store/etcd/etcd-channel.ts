@@ -1,14 +1,48 @@
 /**
  * The connection to one voter's etcd: mutual TLS, a deadline for every call, and etcd's refusals as codes of ours.
  *
- * The gRPC library costs 40 ms to load, so it is loaded when the first channel is opened: only voters do.
+ * HTTP/2 and the library of messages are loaded when the first channel is opened: only who follows a store does.
  */
-import type { SecureClientSessionOptions } from "node:http2";
 import type { Duplex } from "node:stream";
-import { connect, type TLSSocket } from "node:tls";
-import type { Client } from "@connectrpc/connect";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Cluster, KV, Maintenance, Watch } from "./etcd_pb.js";
 import { etcdError } from "./etcd-error.ts";
+import { GrpcError, INTERNAL, UNAVAILABLE } from "./grpc-error.ts";
+import { type CallOptions, GrpcSession, type StreamOptions } from "./grpc-session.ts";
+
+export type { CallOptions };
+
+/** One question, one answer. Rejects with a GrpcError. */
+type Unary<M> = M extends {
+  readonly methodKind: "unary";
+  readonly input: infer Input extends DescMessage;
+  readonly output: infer Output extends DescMessage;
+}
+  ? (request: MessageInitShape<Input>, options: CallOptions) => Promise<MessageShape<Output>>
+  : never;
+
+/** One question, which stays open, and answers. Throws GrpcError. */
+type Stream<M> = M extends {
+  readonly methodKind: "bidi_streaming";
+  readonly input: infer Input extends DescMessage;
+  readonly output: infer Output extends DescMessage;
+}
+  ? (
+      request: MessageInitShape<Input>,
+      options: StreamOptions,
+    ) => AsyncIterable<MessageShape<Output>>
+  : never;
+
+type Calls<Service> =
+  Service extends GenService<infer Methods>
+    ? {
+        readonly [Name in keyof Methods as Methods[Name] extends { methodKind: "unary" }
+          ? Name
+          : never]: Unary<Methods[Name]>;
+      }
+    : never;
 
 export interface EtcdPlace {
   /** A loopback address, or a name that the certificate has. */
@@ -19,17 +53,14 @@ export interface EtcdPlace {
 }
 
 export interface EtcdChannel {
-  readonly kv: Client<typeof KV>;
-  readonly watch: Client<typeof Watch>;
-  readonly cluster: Client<typeof Cluster>;
-  readonly maintenance: Client<typeof Maintenance>;
+  readonly kv: Calls<typeof KV>;
+  readonly watch: Stream<MethodsOf<typeof Watch>["watch"]>;
+  readonly cluster: Calls<typeof Cluster>;
+  readonly maintenance: Calls<typeof Maintenance>;
   close(): void;
 }
 
-export interface CallOptions {
-  readonly timeoutMs: number;
-  readonly headers: Record<string, string>;
-}
+type MethodsOf<Service> = Service extends GenService<infer Methods> ? Methods : never;
 
 /** Who waits longer than this has no majority: a leader is chosen again in less, and users are told within 2 s. */
 export const CALL_MS = 1500;
@@ -42,34 +73,29 @@ export const WITH_LEADER: CallOptions = {
 /** For what one voter answers by itself. */
 export const ALONE: CallOptions = { timeoutMs: CALL_MS, headers: {} };
 
-/** Pings while something is open, so that an etcd that hangs is noticed; it refuses more than one in 5 s. */
-const PING_MS = 10_000;
-const PING_TIMEOUT_MS = 3000;
-
 /** Connects at the first call, and again after a loss. */
-export function openEtcd({ host, port, tls }: EtcdPlace): Promise<EtcdChannel> {
-  const { key, cert, ca } = tls;
-  const options = { key, cert, ca: [...ca], minVersion: "TLSv1.2" as const };
-  return openChannel(`https://${host}:${port}`, options);
+export function openEtcd(place: EtcdPlace): Promise<EtcdChannel> {
+  return openChannel(`https://${place.host}:${place.port}`, () => connect(tlsOptions(place)));
 }
 
 /** Over a connection that bears HTTP/2 already, such as one that `dialEtcd` made elsewhere. Over, when that is. */
 export function openEtcdOver(connection: Duplex): Promise<EtcdChannel> {
   let isTaken = false;
-  const createConnection = (): Duplex => {
-    if (isTaken) throw Object.assign(new Error("the connection is over"), { code: "ECONNRESET" });
+  return openChannel("http://localhost", () => {
+    if (isTaken) throw new GrpcError(UNAVAILABLE, "the connection is over");
     isTaken = true;
     return connection;
-  };
-  return openChannel("http://localhost", { createConnection });
+  });
+}
+
+function tlsOptions({ host, port, tls: { key, cert, ca } }: EtcdPlace): ConnectionOptions {
+  return { host, port, key, cert, ca: [...ca], minVersion: "TLSv1.2", ALPNProtocols: ["h2"] };
 }
 
 /** A connection to a voter's etcd, of the caller's own, on which it takes HTTP/2. Throws the system's or TLS's error. */
-export function dialEtcd({ host, port, tls }: EtcdPlace, withinMs: number): Promise<TLSSocket> {
-  const { key, cert, ca } = tls;
+export function dialEtcd(place: EtcdPlace, withinMs: number): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const options = { host, port, key, cert, ca: [...ca], minVersion: "TLSv1.2" as const };
-    const socket = connect({ ...options, ALPNProtocols: ["h2"] });
+    const socket = connect(tlsOptions(place));
     const timer = setTimeout(
       () => socket.destroy(new Error(`etcd did not answer within ${withinMs / 1000} s`)),
       withinMs,
@@ -87,38 +113,52 @@ export function dialEtcd({ host, port, tls }: EtcdPlace, withinMs: number): Prom
   });
 }
 
-async function openChannel(
-  baseUrl: string,
-  options: SecureClientSessionOptions,
-): Promise<EtcdChannel> {
-  const [connectRpc, { createGrpcTransport, Http2SessionManager }, api] = await Promise.all([
-    import("@connectrpc/connect"),
-    import("@connectrpc/connect-node"),
+/** `dial` begins a connection; it may throw a GrpcError. */
+async function openChannel(baseUrl: string, dial: () => Duplex): Promise<EtcdChannel> {
+  const [http2, { create, fromBinary, toBinary }, api] = await Promise.all([
+    import("node:http2"),
+    import("@bufbuild/protobuf"),
     import("./etcd_pb.js"),
   ]);
-  const { Code, ConnectError, createClient } = connectRpc;
-  const pings = { pingIntervalMs: PING_MS, pingTimeoutMs: PING_TIMEOUT_MS };
-  const sessionManager = new Http2SessionManager(baseUrl, pings, options);
-  let isClosed = false;
-  const transport = createGrpcTransport({
-    ...{ baseUrl, sessionManager },
-    interceptors: [
-      (next) => (request) => {
-        // It would connect again, to whatever serves there now.
-        if (isClosed) throw new ConnectError("the connection was closed", Code.Canceled);
-        return next(request);
-      },
-    ],
+  const session = new GrpcSession(() => {
+    const socket = dial();
+    return { socket, session: http2.connect(baseUrl, { createConnection: () => socket }) };
   });
+  const pathOf = ({ parent, name }: DescMethod): string => `/${parent.typeName}/${name}`;
+  const bytesOf = ({ input }: DescMethod, request: MessageInitShape<DescMessage>): Uint8Array =>
+    toBinary(input, create(input, request));
+  const read = <Output extends DescMessage>(
+    output: Output,
+    message: Uint8Array,
+  ): MessageShape<Output> => {
+    try {
+      return fromBinary(output, message);
+    } catch (error) {
+      throw new GrpcError(INTERNAL, `an answer that is no ${output.name}: ${error}`);
+    }
+  };
+  const unary = (method: DescMethod) => {
+    const path = pathOf(method);
+    return async (request: MessageInitShape<DescMessage>, call: CallOptions): Promise<unknown> =>
+      read(method.output, await session.unary(path, bytesOf(method, request), call));
+  };
+  const calls = <Service extends { readonly methods: readonly DescMethod[] }>(service: Service) =>
+    Object.fromEntries(
+      service.methods
+        .filter(({ methodKind }) => methodKind === "unary")
+        .map((method) => [method.localName, unary(method)]),
+    ) as Calls<Service>;
+  const { watch } = api.Watch.method;
   return {
-    kv: createClient(api.KV, transport),
-    watch: createClient(api.Watch, transport),
-    cluster: createClient(api.Cluster, transport),
-    maintenance: createClient(api.Maintenance, transport),
-    close() {
-      isClosed = true;
-      sessionManager.abort();
+    kv: calls(api.KV),
+    cluster: calls(api.Cluster),
+    maintenance: calls(api.Maintenance),
+    async *watch(request, stream) {
+      for await (const message of session.stream(pathOf(watch), bytesOf(watch, request), stream)) {
+        yield read(watch.output, message);
+      }
     },
+    close: () => session.close(),
   };
 }
 

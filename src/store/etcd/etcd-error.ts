@@ -1,12 +1,13 @@
-/** What etcd and gRPC say when they refuse, as codes of ours. Pure; recognises gRPC's errors by their shape, so that the library stays unloaded. */
+/** What etcd and gRPC say when they refuse, as codes of ours. Pure. */
 import { HansaError, isHansaError } from "../../errors.ts";
-
-/** gRPC's status codes, of which etcd uses these. */
-const CANCELED = 1;
-const DEADLINE_EXCEEDED = 4;
-const RESOURCE_EXHAUSTED = 8;
-const OUT_OF_RANGE = 11;
-const UNAVAILABLE = 14;
+import {
+  CANCELED,
+  DEADLINE_EXCEEDED,
+  GrpcError,
+  OUT_OF_RANGE,
+  RESOURCE_EXHAUSTED,
+  UNAVAILABLE,
+} from "./grpc-error.ts";
 
 /** etcd's sentences (api/v3rpc/rpctypes) for: there is no majority, or none for the moment. */
 const NO_QUORUM = [
@@ -24,16 +25,16 @@ const NOT_TAKEN = ["etcdserver: no leader", "etcdserver: rpc not supported for l
 
 /** Of an error of `etcdError`: it is certain that nothing was done. */
 export function wasNotTaken(error: unknown): boolean {
-  if (!isHansaError(error) || !isCallError(error.cause)) return false;
-  const { rawMessage: said, cause } = error.cause;
+  if (!isHansaError(error) || !(error.cause instanceof GrpcError)) return false;
+  const { message: said, cause } = error.cause;
   const isRefused = cause instanceof Error && "code" in cause && cause.code === "ECONNREFUSED";
   return isRefused || NOT_TAKEN.some((known) => said.startsWith(known));
 }
 
 /** The error to throw for one that a call threw; what is no refusal of the store passes unchanged. */
 export function etcdError(error: unknown): unknown {
-  if (isHansaError(error) || !isCallError(error)) return error;
-  const { code, rawMessage: said } = error;
+  if (isHansaError(error) || !(error instanceof GrpcError)) return error;
+  const { code, message: said } = error;
   if (code === DEADLINE_EXCEEDED || NO_QUORUM.some((known) => said.startsWith(known))) {
     const why = code === DEADLINE_EXCEEDED ? "no majority of the votes answered in time" : said;
     return new HansaError("STORE_NO_QUORUM", `the store cannot be used: ${why}`, { cause: error });
@@ -63,20 +64,4 @@ function plain(said: string): string {
 /** A system's or TLS's error, and no defect of ours. */
 function isErrnoError(cause: unknown): boolean {
   return cause instanceof Error && ("code" in cause || cause.message.includes(":SSL routines:"));
-}
-
-interface CallError extends Error {
-  readonly code: number;
-  readonly rawMessage: string;
-}
-
-function isCallError(error: unknown): error is CallError {
-  return (
-    error instanceof Error &&
-    error.name === "ConnectError" &&
-    "code" in error &&
-    typeof error.code === "number" &&
-    "rawMessage" in error &&
-    typeof error.rawMessage === "string"
-  );
 }

@@ -106,11 +106,11 @@ export class EtcdStore implements Store {
     }
     signal.addEventListener("abort", end);
     try {
-      const request = { ...rangeOf(prefix), startRevision: from - this.#base };
-      const answers = this.#channel.watch.watch(asking(request, ending.signal), {
-        headers: WITH_LEADER.headers,
-        signal: ending.signal,
-      });
+      const range = { ...rangeOf(prefix), startRevision: from - this.#base };
+      const answers = this.#channel.watch(
+        { requestUnion: { case: "createRequest", value: range } },
+        { headers: WITH_LEADER.headers, signal: ending.signal },
+      );
       for await (const { canceled, compactRevision, cancelReason, events } of answers) {
         if (compactRevision > 0n) {
           yield { type: "compacted", oldest: compactRevision + this.#base };
@@ -199,18 +199,6 @@ export class EtcdStore implements Store {
       ? [{ type: "remove", key: decode(kv.key), revision: this.#outer(kv.modRevision) }]
       : [{ type: "put", entry: this.#entry(kv) }];
   }
-}
-
-/** A watch's only request; the stream of requests stays open until the watch ends. */
-async function* asking(
-  request: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array; startRevision: Revision },
-  ended: AbortSignal,
-) {
-  yield { requestUnion: { case: "createRequest" as const, value: request } };
-  if (ended.aborted) return;
-  await new Promise<void>((resolve) => {
-    ended.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function operation(write: Write): Operation {
