@@ -22,7 +22,7 @@ export const CONFIG_PREFIX = "config/";
 
 export interface ConfigAnswersOptions {
   readonly store: Pick<NodeStore, "get" | "list" | "commit">;
-  readonly mirror: Pick<StoreMirror, "store" | "ageMs" | "get" | "list">;
+  readonly mirror: Pick<StoreMirror, "store" | "ageMs" | "get" | "list" | "written">;
   /** A refusal for want of a majority, with the votes that are missing; others unchanged. */
   readonly inPlainWords: (error: unknown) => Promise<unknown>;
 }
@@ -102,7 +102,10 @@ export class ConfigAnswers {
       const isLost =
         isHansaError(known, "STORE_NO_QUORUM") || isHansaError(known, "STORE_UNREACHABLE");
       if (!isLost || consistent === true || ageMs === undefined) throw known;
-      return stale({ stale: true, ageMs: Math.round(ageMs), reason: known.message });
+      // What is answered here is not taken back by the next daemon.
+      await mirror.written();
+      const age = Math.round(mirror.ageMs ?? ageMs);
+      return stale({ stale: true, ageMs: age, reason: known.message });
     }
   }
 }

@@ -54,7 +54,10 @@ export interface StoreAnswersOptions {
   readonly recovery: StoreRecovery;
   readonly lead: VoterLead;
   readonly store: Pick<NodeStore, "get" | "list" | "commit" | "read" | "reach" | "leave">;
-  readonly mirror: Pick<StoreMirror, "store" | "revision" | "ageMs" | "get" | "list" | "seenAtMs">;
+  readonly mirror: Pick<
+    StoreMirror,
+    "store" | "revision" | "ageMs" | "get" | "list" | "seenAtMs" | "written"
+  >;
   readonly membership: Pick<MembershipLoop, "roster">;
 }
 

@@ -106,6 +106,30 @@ test("a confirmation counts only where the mirror has what was confirmed", async
   await mirror.close();
 });
 
+test("changes wait for one another before they are written, and who asks for it has them written at once", async () => {
+  const dir = newDir();
+  const clock = new ManualClock();
+  const mirror = await load(dir, clock);
+  mirror.replace(PROD, [entry("a", 1n)], 1n, WALL);
+  await mirror.written();
+  const size = async () => (await stat(join(dir, "journal"))).size;
+  const empty = await size();
+  mirror.apply([put("b", 2n)], 2n);
+  mirror.apply([put("c", 3n)], 3n);
+  assert.deepEqual([content(mirror), await size()], [["a=a1", "b=b2", "c=c3"], empty]);
+  await mirror.written();
+  const two = await size();
+  assert.ok(two > empty);
+  mirror.apply([put("d", 4n)], 4n);
+  clock.advance(100);
+  await mirror.written();
+  assert.ok((await size()) > two);
+  const again = await load(dir);
+  assert.deepEqual([content(again), again.revision], [["a=a1", "b=b2", "c=c3", "d=d4"], 4n]);
+  await again.close();
+  await mirror.close();
+});
+
 test("cut at any byte, or with any bit changed, the journal leaves the store as it was at one revision", async () => {
   const dir = newDir();
   const mirror = await load(dir);

@@ -23,8 +23,10 @@ export interface MirrorOptions {
   readonly changed: () => void;
 }
 
-/** After the last change, until what was appended is made to survive a power cut. */
-const SYNC_MS = 1000;
+/** Changes wait so long for others before they are appended together: a write to disk costs more than the change. */
+const GATHER_MS = 100;
+/** After the last append, until what was appended is made to survive a power cut: 1 s after the last change. */
+const SYNC_MS = 1000 - GATHER_MS;
 /** How much older the disk may say that the mirror is, while nothing changes. */
 const NOTE_MS = 60_000;
 /** Times of changes that are remembered: as many revisions as the store keeps. */
@@ -50,6 +52,7 @@ export class StoreMirror {
   #problem: string | undefined;
   #cancelSync = (): void => undefined;
   #cancelRetry: (() => void) | undefined;
+  #cancelGather: (() => void) | undefined;
   #closed = false;
 
   /** A disk that cannot be read costs what is on it, and never the daemon its start. */
@@ -158,12 +161,21 @@ export class StoreMirror {
     if (this.#held && Math.floor(this.#held.currentAtMs) !== this.#notedAtMs) this.#noteTime();
   }
 
+  /** What can be read now is in the files, or could not be written: a daemon that dies after this does not go back behind it. */
+  async written(): Promise<void> {
+    await this.#writing;
+    if (this.#cancelGather === undefined) return;
+    this.#write();
+    await this.#writing;
+  }
+
   async close(): Promise<void> {
     this.settle();
     this.#closed = true;
     this.#cancelSync();
     this.#cancelRetry?.();
-    await this.#writing;
+    await this.written();
+    this.#cancelGather?.();
     try {
       await this.#files.close();
     } catch (error) {
@@ -206,12 +218,23 @@ export class StoreMirror {
   #note(record: JournalRecord): void {
     this.#notedAtMs = record.atMs;
     this.#unwritten?.push(encodeJournalRecord(record));
-    this.#write();
+    this.#writeSoon();
+  }
+
+  /** Together with what comes until then. */
+  #writeSoon(): void {
+    if (this.#cancelGather !== undefined || this.#writing !== undefined) return;
+    this.#cancelGather = this.#options.clock.after(GATHER_MS, () => {
+      this.#cancelGather = undefined;
+      this.#write();
+    });
   }
 
   /** Writes what there is to write, unless it is being written or was refused a moment ago. */
   #write(): void {
     if (this.#writing !== undefined || this.#cancelRetry !== undefined) return;
+    this.#cancelGather?.();
+    this.#cancelGather = undefined;
     this.#writing = this.#writeAll().finally(() => {
       this.#writing = undefined;
     });
