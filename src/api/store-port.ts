@@ -47,8 +47,13 @@ export interface StorePort {
   get(request: ConfigKey & ReadConfig): Promise<ConfigEntry>;
   list(request: ConfigPrefix & ReadConfig): Promise<ConfigEntries>;
   history(request: ConfigKey): Promise<ConfigHistory>;
-  /** Throws API_WATCHERS_MANY at once. */
-  watch(prefix: string, after: string | undefined, signal: AbortSignal): AsyncIterable<object>;
+  /** Counted for `who` (see holderOf). Throws API_WATCHERS_MANY at once. */
+  watch(
+    prefix: string,
+    after: string | undefined,
+    signal: AbortSignal,
+    who: string,
+  ): AsyncIterable<object>;
   put(request: ConfigPut): Promise<ConfigWritten>;
   remove(request: ConfigKey): Promise<ConfigWritten>;
 }

@@ -234,8 +234,8 @@ export const STORE_ROUTES: readonly Route[] = [
     response: configEventSchema,
     errors: ["API_WATCHERS_MANY", "STORE_NONE"],
     handle: async () => undefined,
-    stream: (node, signal, _who, after, query) =>
-      node.store.watch(query("prefix") ?? "", after, signal),
+    stream: (node, signal, who, after, query) =>
+      node.store.watch(query("prefix") ?? "", after, signal, who),
   },
   route({
     method: "post",

@@ -59,6 +59,10 @@ export const storeSchema = z.object({
         .describe(
           "waits: it runs and knows of no leader; silent: the node is there, its part of the store is not; away: the node is not heard",
         ),
+      problem: z
+        .object({ code: z.string(), message: z.string(), hint: z.string() })
+        .nullable()
+        .describe("of one that is silent: why, as its node says; null where it says nothing"),
       isLocal: z.boolean().describe("of the node that answers"),
     }),
   ),

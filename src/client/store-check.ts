@@ -23,6 +23,9 @@ import {
   orNull,
 } from "./shape.ts";
 
+const isProblem = (value: unknown): boolean =>
+  has(value, { code: isText, message: isText, hint: isText });
+
 export const isStoreView: Check<StoreView> = (value): value is StoreView =>
   has(value, {
     ...{ name: isText, id: isText, generation: isNumber, configVersion: orNull(isNumber) },
@@ -40,6 +43,8 @@ export const isStoreView: Check<StoreView> = (value): value is StoreView =>
       has(voter, {
         ...{ id: isNumber, name: isText, address: isText },
         ...{ hasVote: isBoolean, state: isText, isLocal: isBoolean },
+        // Earlier builds do not tell it.
+        problem: (problem) => problem === undefined || orNull(isProblem)(problem),
       }),
     ),
   });

@@ -33,9 +33,9 @@ function world() {
   return { memory, mark, watch, put, store };
 }
 
-function reader(watch: ConfigWatch, prefix: string, after?: string) {
+function reader(watch: ConfigWatch, prefix: string, after?: string, who = "a") {
   const ending = new AbortController();
-  const events = watch.watch(prefix, after, ending.signal)[Symbol.asyncIterator]();
+  const events = watch.watch(prefix, after, ending.signal, who)[Symbol.asyncIterator]();
   return {
     async next(): Promise<ConfigEvent & { readonly id: string }> {
       const { value, done } = await events.next();
@@ -115,13 +115,19 @@ test("what was forgotten, or was of another generation, is said to be missed", a
   await next.end();
 });
 
-test("one node takes so many watchers and no more", async () => {
+test("one certificate cannot take all places: others have theirs, and a place is free again with its reader", async () => {
   const { watch } = world();
-  const readers = Array.from({ length: 64 }, () => reader(watch, ""));
-  for (const each of readers) await each.next();
-  assert.throws(
-    () => watch.watch("", undefined, NEVER),
-    (error) => isHansaError(error, "API_WATCHERS_MANY"),
-  );
+  const refused = (who: string) =>
+    assert.throws(
+      () => watch.watch("", undefined, NEVER, who),
+      (error) => isHansaError(error, "API_WATCHERS_MANY"),
+    );
+  const readers = Array.from({ length: 52 }, () => reader(watch, "", undefined, "greedy"));
+  refused("greedy");
+  const other = reader(watch, "", undefined, "other");
+  assert.equal((await other.next()).missed, false);
   for (const each of readers) void each.end();
+  readers.push(reader(watch, "", undefined, "greedy"));
+  void readers.at(-1)?.end();
+  void other.end();
 });

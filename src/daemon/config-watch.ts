@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { StreamEvent } from "../api/event-stream.ts";
+import { Places } from "../api/places.ts";
 import type { ConfigEvent } from "../api/store-schemas.ts";
 import { HansaError, isHansaError } from "../errors.ts";
 import { CLUSTER_NAME_KEY } from "../store/node-registry.ts";
@@ -14,7 +15,7 @@ import type { Change, Revision } from "../store/store.ts";
 import type { StoreMark } from "../store/store-mark.ts";
 import { CONFIG_PREFIX, textOf } from "./config-answers.ts";
 
-/** At one time, at this node. */
+/** At one time at this node, of which one certificate may have 52: each is a watch of the store. */
 const MAX_WATCHERS = 64;
 const RETRY_MS = 1000;
 
@@ -32,27 +33,36 @@ interface Seen {
 
 export class ConfigWatch {
   readonly #options: ConfigWatchOptions;
-  #watchers = 0;
+  readonly #places = new Places(MAX_WATCHERS);
 
   constructor(options: ConfigWatchOptions) {
     this.#options = options;
   }
 
-  /** From now on, or behind the place `after`. The first event tells where it begins. Throws API_WATCHERS_MANY at once. */
-  watch(prefix: string, after: string | undefined, signal: AbortSignal): AsyncIterable<object> {
-    if (this.#watchers >= MAX_WATCHERS) {
-      const text = `${MAX_WATCHERS} watch the configuration at this node already`;
+  /** From now on, or behind the place `after`; counted for `who`. The first event tells where it begins. Throws API_WATCHERS_MANY at once. */
+  watch(
+    prefix: string,
+    after: string | undefined,
+    signal: AbortSignal,
+    who: string,
+  ): AsyncIterable<object> {
+    const release = this.#places.take(who);
+    if (release === undefined) {
+      const text = `${this.#places.taken} programs watch the configuration at this node already, ${this.#places.heldBy(who)} of them with the same certificate`;
       throw new HansaError("API_WATCHERS_MANY", text);
     }
-    return this.#told(prefix, placeIn(after), signal);
+    // Nobody may ever ask for the first event.
+    if (signal.aborted) release();
+    else signal.addEventListener("abort", release, { once: true });
+    return this.#told(prefix, placeIn(after), signal, release);
   }
 
   async *#told(
     prefix: string,
     after: Seen | undefined,
     signal: AbortSignal,
+    release: () => void,
   ): AsyncGenerator<StreamEvent> {
-    this.#watchers += 1;
     let seen = after;
     let waitsFor: string | undefined;
     try {
@@ -88,7 +98,7 @@ export class ConfigWatch {
         }
       }
     } finally {
-      this.#watchers -= 1;
+      release();
     }
   }
 }

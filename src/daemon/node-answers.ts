@@ -177,7 +177,7 @@ export class NodeAnswers implements NodePort {
           controlPlane.problem,
           docker.problem,
           names.problem,
-          this.#parts.storePart.loop.problem,
+          ...this.#parts.storePart.loop.problems,
           this.#parts.storePart.mirror.problem,
         ],
       }),

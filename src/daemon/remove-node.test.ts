@@ -15,6 +15,7 @@ const gone = {
 
 const vote = (id: number, state: StoreView["voters"][number]["state"]) => ({
   ...{ id, name: `host${id}`, address: "10.32.0.1:9212", hasVote: true, state, isLocal: false },
+  problem: null,
 });
 
 function parts(changed: Partial<RemoveNodeParts> = {}): RemoveNodeParts & { taken: string[] } {

@@ -67,7 +67,6 @@ const LIST_MS = 200;
 /** Another voter's word of itself. */
 const VOTER_MS = 1000;
 
-type VoterState = StoreView["voters"][number]["state"];
 
 export class StoreAnswers {
   readonly #options: StoreAnswersOptions;
@@ -179,8 +178,13 @@ export class StoreAnswers {
     return { changes: listed, whole: isWhole };
   }
 
-  watch(prefix: string, after: string | undefined, signal: AbortSignal): AsyncIterable<object> {
-    return this.#watch.watch(prefix, after, signal);
+  watch(
+    prefix: string,
+    after: string | undefined,
+    signal: AbortSignal,
+    who: string,
+  ): AsyncIterable<object> {
+    return this.#watch.watch(prefix, after, signal, who);
   }
 
   put(request: ConfigPut): Promise<ConfigWritten> {
@@ -220,7 +224,7 @@ export class StoreAnswers {
         ...this.#named(member),
         address: url.host,
         hasVote: !member.isLearner,
-        state: states[index] ?? "silent",
+        ...(states[index] ?? SILENT),
         isLocal: member.name === own,
       };
     });
@@ -253,13 +257,17 @@ export class StoreAnswers {
   ): Promise<VoterState> {
     if (member.id === asked) return stateOf(leader === undefined, leader === member.id);
     const node = nodeOf(member, nodes);
-    if (node === undefined || !node.isHeard) return "away";
+    if (node === undefined || !node.isHeard) return { state: "away", problem: null };
+    const { lead, loop, membership } = this.#options;
+    const isOwn = node.name === membership.roster().self.member.name;
     // The first time a connection is made, which takes longer; it is then there for the next.
     const waited = new Promise<undefined>((resolve) => {
       setTimeout(resolve, VOTER_MS, undefined).unref();
     });
-    const voter = await Promise.race([this.#options.lead.ask(node.id), waited]);
-    if (voter === undefined) return "silent";
+    const told = isOwn ? loop.voter().catch(refusalOf) : lead.hear(node.id);
+    const voter = await Promise.race([told, waited]);
+    if (voter instanceof HansaError) return silent(voter);
+    if (voter === undefined) return SILENT;
     return stateOf(voter.leader === null, voter.leader === voter.member);
   }
 
@@ -280,6 +288,7 @@ export class StoreAnswers {
         address: node ? new URL(node.peerUrl).host : "unknown",
         hasVote: true,
         state: node?.isHeard === true ? "silent" : "away",
+        problem: null,
         isLocal: member.name === own,
       };
     });
@@ -364,7 +373,22 @@ function shownTimes(entry: Entry | undefined): StoreView["times"] {
   return { ...timing, roundTripMs, fsyncMs };
 }
 
+type VoterState = Pick<StoreView["voters"][number], "state" | "problem">;
+const SILENT: VoterState = { state: "silent", problem: null };
+
 function stateOf(hasNoLeader: boolean, leads: boolean): VoterState {
-  if (hasNoLeader) return "waits";
-  return leads ? "leads" : "follows";
+  if (hasNoLeader) return { state: "waits", problem: null };
+  return { state: leads ? "leads" : "follows", problem: null };
+}
+
+/** A node that cannot take its vote, or whose etcd does not answer. */
+function silent({ code, message, hint }: HansaError): VoterState {
+  // It was not asked yet: there is nothing to say of it.
+  if (code === "STORE_NONE") return SILENT;
+  return { state: "silent", problem: { code, message, hint } };
+}
+
+function refusalOf(error: unknown): HansaError {
+  if (isHansaError(error)) return error;
+  throw error;
 }

@@ -9,6 +9,7 @@ import type { VoterRecord } from "../store/voter-record.ts";
 import { memberOf, rosterWith } from "./status-facts.ts";
 import { StoreLoop } from "./store-loop.ts";
 import type { StoreRetreat } from "./store-retreat.ts";
+import { VoteRefusals } from "./vote-refusals.ts";
 import type { VoterLead } from "./voter-lead.ts";
 import type { VoterPlace } from "./voter-place.ts";
 
@@ -36,7 +37,7 @@ function loopOf(
   const loop = new StoreLoop({
     self: { id: 1, name: "host1" },
     place: place as unknown as VoterPlace,
-    lead: {} as VoterLead,
+    lead: { refusals: new VoteRefusals(clock) } as VoterLead,
     upkeep: { look: async () => undefined },
     timing: { look: async () => undefined },
     fsyncMs: async () => undefined,
@@ -134,4 +135,23 @@ test("what keeps this node's part from its work is a warning after 5 s, until th
   clock.advance(500);
   await setImmediate();
   assert.equal(loop.problem, undefined);
+});
+
+test("a vote that this node cannot take is a warning here from 5 s on, and who asks for its etcd hears why", async () => {
+  const { loop, place, clock } = loopOf(undefined, []);
+  const refused = new HansaError("PORT_TAKEN", "port 2379/tcp is held by etcd (pid 7)");
+  const able = place.begin;
+  const unable = Object.assign(place, { begin: () => Promise.reject(refused) });
+  const request = { store: OWN, member: "7", members: [] };
+  for (let count = 0; count < 12; count++) {
+    await assert.rejects(loop.start(request), refused);
+    clock.advance(500);
+  }
+  assert.deepEqual(loop.problems, [
+    "PORT_TAKEN: this node cannot take its vote: port 2379/tcp is held by etcd (pid 7)",
+  ]);
+  await assert.rejects(loop.voter(), refused);
+  Object.assign(unable, { begin: able });
+  await loop.start(request);
+  assert.deepEqual(loop.problems, []);
 });

@@ -27,6 +27,7 @@ import type { StoreRivals } from "./store-rivals.ts";
 import type { StoreTiming } from "./store-timing.ts";
 import type { StoreUpkeep } from "./store-upkeep.ts";
 import { untilLed } from "./until-led.ts";
+import { REFUSAL_KEPT_MS, VoteRefusals } from "./vote-refusals.ts";
 import { returnVote } from "./vote-return.ts";
 import type { VoterLead } from "./voter-lead.ts";
 import type { VoterLink, VoterPlace } from "./voter-place.ts";
@@ -68,12 +69,16 @@ export class StoreLoop {
   /** It gives its vote back, or did: whoever leads may not know yet. */
   #isLeaving = false;
   #said: string | undefined;
-  #told: string | undefined;
+  #told = "";
   /** Since when its etcd does not serve, or knows of no leader, by the monotonic clock; and which of both. */
   #trouble: { readonly sinceMs: number; readonly sentence: string } | undefined;
+  /** That this node cannot take the vote that it is given. */
+  readonly #refused: VoteRefusals;
+  #forgetRefusal = (): void => undefined;
 
   constructor(options: StoreLoopOptions) {
     this.#options = options;
+    this.#refused = new VoteRefusals(options.clock);
     this.#changes = new SerialQueue((error) =>
       options.logger.error("the store's part of this node failed", { error: `${error}` }),
     );
@@ -93,6 +98,7 @@ export class StoreLoop {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
+    this.#forgetRefusal();
     await this.#changes.drained();
     await this.#options.place.close();
   }
@@ -135,13 +141,28 @@ export class StoreLoop {
 
   /** Another node gives this one a place among the voters. Throws STORE_OTHER, and as `VoterPlace.begin`. */
   start(request: StartVoter): Promise<void> {
-    return this.#inTurn(() => this.#start(request));
+    const { self, clock } = this.#options;
+    return this.#inTurn(async () => {
+      try {
+        await this.#start(request);
+        this.#refused.clear(self.id);
+      } catch (error) {
+        if (!isHansaError(error)) throw error;
+        this.#refused.note(self.id, error);
+        this.#forgetRefusal();
+        this.#forgetRefusal = clock.after(REFUSAL_KEPT_MS + 1, () => this.#tell());
+        throw error;
+      } finally {
+        this.#tell();
+      }
+    });
   }
 
   /** The store's leader says that this node has no place in it any more: its data goes. Nothing where it holds to another one. */
   end({ store }: EndVoter): Promise<void> {
     return this.#inTurn(async () => {
-      const { place, membership, logger } = this.#options;
+      const { self, place, membership, logger } = this.#options;
+      this.#refused.clear(self.id);
       const own = place.record?.store;
       if (own === undefined || !isSameStore(own, store)) return;
       await place.end();
@@ -150,11 +171,11 @@ export class StoreLoop {
     });
   }
 
-  /** What this node's etcd says of itself; null on a node without. Throws as a store does. */
+  /** What this node's etcd says of itself. Throws as a store does; on a node without, why it could not take the vote that it was given, else STORE_NONE. */
   async voter(): Promise<Voter> {
     const { place, fsyncMs, clock } = this.#options;
     const link = await place.link();
-    if (link === undefined) throw this.noStore();
+    if (link === undefined) throw this.#refused.of(this.#options.self.id) ?? this.noStore();
     const { member, leader, isLearner, applied } = await link.store.status();
     const { bytes, inUse } = await link.upkeep.size();
     return {
@@ -204,6 +225,22 @@ export class StoreLoop {
   }
 
   /** What `status` is to warn of. */
+  get problems(): readonly string[] {
+    const { lead, membership } = this.#options;
+    const own = this.#refused.lasting.map(
+      ({ error }) => `${error.code}: this node cannot take its vote: ${error.message}`,
+    );
+    const { peers } = membership.roster();
+    const others = lead.refusals.lasting.map(({ id, error }) => {
+      const name = peers.find(({ metadata }) => metadata.id === id)?.metadata.name;
+      const node = name === undefined ? `node ${id}` : `node ${id} (${name})`;
+      return `${error.code}: ${node} cannot take its vote: ${error.message}`;
+    });
+    const { problem } = this;
+    return [...(problem === undefined ? [] : [problem]), ...own, ...others];
+  }
+
+  /** Of its own etcd, and of the stores that are heard of. */
   get problem(): string | undefined {
     const { place, membership, retreat, clock } = this.#options;
     const own = place.record?.store;
@@ -392,9 +429,9 @@ export class StoreLoop {
   }
 
   #tell(): void {
-    const { problem } = this;
-    if (problem === this.#told) return;
-    this.#told = problem;
+    const told = this.problems.join("\n");
+    if (told === this.#told) return;
+    this.#told = told;
     this.#options.changed();
   }
 

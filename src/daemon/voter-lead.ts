@@ -5,7 +5,7 @@
  */
 import type { StartVoter, Voter } from "../api/store-schemas.ts";
 import { isVoter } from "../client/store-check.ts";
-import { isHansaError } from "../errors.ts";
+import { HansaError, isHansaError } from "../errors.ts";
 import type { Logger } from "../host/logger.ts";
 import { formatMemberName } from "../membership/member-name.ts";
 import { peerUrl } from "../store/etcd/etcd-config.ts";
@@ -33,6 +33,7 @@ import type { MembershipLoop } from "./membership-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
 import { RegistryKeeper } from "./registry-keeper.ts";
 import { isHeard, type RosterNode } from "./roster.ts";
+import { VoteRefusals } from "./vote-refusals.ts";
 import type { VoterLink } from "./voter-place.ts";
 
 export interface VoterLeadOptions {
@@ -58,8 +59,12 @@ export class VoterLead {
 
   readonly #registry: RegistryKeeper;
 
+  /** Nodes that cannot take the votes that they are to have. */
+  readonly refusals: VoteRefusals;
+
   constructor(options: VoterLeadOptions) {
     this.#options = options;
+    this.refusals = new VoteRefusals({ monotonicMs: options.nowMs });
     this.#registry = new RegistryKeeper(options.logger);
   }
 
@@ -82,7 +87,9 @@ export class VoterLead {
     const [members, written] = await Promise.all([link.voters.list(), writtenVotes(link)]);
     if (await this.#writeDown(link, members, written.given)) return true;
     const all = new Set(members.map(({ id }) => id));
-    const known = this.#facts(store, members, wantedIn(written.wanted?.value));
+    const wanted = wantedIn(written.wanted?.value);
+    this.refusals.keepOnly(wanted);
+    const known = this.#facts(store, members, wanted);
     const hasLearner = members.some(({ isLearner }) => isLearner);
     // Asking all voters costs: only when an answer could matter.
     const hoped = nextVoterStep({ ...known, following: all, inSync: all });
@@ -122,6 +129,7 @@ export class VoterLead {
     return {
       ...{ store, members, nodes: this.nodes(), departed: this.#departed() },
       wanted: new Set(wanted),
+      unable: this.refusals.unable,
     };
   }
 
@@ -165,6 +173,12 @@ export class VoterLead {
 
   /** What another node's etcd says; undefined when it or its daemon does not answer. */
   async ask(id: NodeId): Promise<Voter | undefined> {
+    const told = await this.hear(id);
+    return told instanceof HansaError ? undefined : told;
+  }
+
+  /** The same, or why its daemon cannot tell; undefined for a node that is not known. */
+  async hear(id: NodeId): Promise<Voter | HansaError | undefined> {
     const { peers, membership } = this.#options;
     const peer = membership.roster().peers.find(({ metadata }) => metadata.id === id);
     if (peer === undefined) return undefined;
@@ -174,7 +188,7 @@ export class VoterLead {
       return isVoter(answer) ? answer : undefined;
     } catch (error) {
       if (!isHansaError(error)) throw error;
-      return undefined;
+      return error;
     }
   }
 
@@ -227,7 +241,16 @@ export class VoterLead {
         ...{ name: id === member.id ? node.name : name || id.toString(16), peerUrl: url },
       })),
     };
-    await this.tell(node, "/v1/store/start", body);
+    try {
+      await this.tell(node, "/v1/store/start", body);
+      this.refusals.clear(node.id);
+    } catch (error) {
+      // One that does not answer may do so in a moment.
+      if (isHansaError(error) && error.code !== "NODE_UNREACHABLE") {
+        this.refusals.note(node.id, error);
+      }
+      throw error;
+    }
   }
 
   /** Has another node do something. Throws NODE_UNREACHABLE, and as it refuses. */

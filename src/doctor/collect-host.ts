@@ -10,17 +10,20 @@ import { dirname, join } from "node:path";
 import { HttpEngine } from "../docker/engine-http.ts";
 import { codedSentence, HansaError, isErrno } from "../errors.ts";
 import { systemCommand } from "../host/command.ts";
-import { DEFAULT_SUBNET } from "../ipam/address-plan.ts";
+import { addressPlan, DEFAULT_SUBNET, nodeAddress } from "../ipam/address-plan.ts";
 import { dockerNetworks } from "../processes/docker-reach.ts";
 import { findTool, missingTools, neededTools } from "../processes/host-tools.ts";
 import { DEFAULT_PORTS, loadNodeFile, type NodeFile } from "../processes/node-file.ts";
 import { pidFile } from "../processes/paths.ts";
 import { readPidFile } from "../processes/pid-file.ts";
+import { storeFiles, storePorts } from "../processes/store-process.ts";
+import { type StorePlace, storeStrangers } from "../processes/store-strangers.ts";
 import { usedByDocker, usedByRoutes } from "../processes/subnet-collision.ts";
 import { hasSystemd } from "../processes/systemd.ts";
 import { type TakenPort, takenPorts } from "../processes/taken-ports.ts";
 import type { ThisHost } from "../processes/this-host.ts";
 import { UNIT_OF } from "../processes/units.ts";
+import { formatIpv4 } from "../values/ipv4.ts";
 import type { DiskFacts, DockerState, HostFacts, PluginSpec, ProcessState } from "./facts.ts";
 import { clockFacts } from "./host-clock.ts";
 
@@ -59,6 +62,9 @@ export async function collectHost(host: ThisHost, isNodeUp: boolean): Promise<Ho
     nftComplaint,
     wireguardGo,
     takenPorts: ports,
+    storeStrangers: host.isRoot
+      ? storeStrangers(storePlaces(node), storeFiles(host.paths).config)
+      : undefined,
     gcThresh3: sysctl("net/ipv4/neigh/default/gc_thresh3"),
     ipForward: sysctl("net/ipv4/ip_forward"),
     processes,
@@ -145,6 +151,16 @@ async function takenPortsOf(host: ThisHost, node: NodeFile | undefined): Promise
   for await (const port of takenPorts(node?.ports ?? DEFAULT_PORTS, new Set(ours)))
     taken.push(port);
   return taken;
+}
+
+/** Where the node's etcd listens, or would; before a launch the node has no address. */
+function storePlaces(node: NodeFile | undefined): StorePlace[] {
+  const { raft, store } = storePorts(node?.ports ?? DEFAULT_PORTS);
+  const inside = node && formatIpv4(nodeAddress(addressPlan(node.subnet), node.id));
+  return [
+    { host: "127.0.0.1", port: store },
+    ...(inside === undefined ? [] : [{ host: inside, port: raft }]),
+  ];
 }
 
 async function processStates(host: ThisHost, node: NodeFile): Promise<ProcessState[]> {

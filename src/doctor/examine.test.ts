@@ -72,6 +72,15 @@ const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
     ["PORT_TAKEN"],
   ],
   [
+    "Debian's own etcd has the store's port",
+    healthyFacts({
+      storeStrangers: [
+        { host: "127.0.0.1", port: 2379, by: "etcd (pid 7), the service etcd.service" },
+      ],
+    }),
+    ["DOCTOR_STORE_PORT_TAKEN"],
+  ],
+  [
     "a route is in the way before the launch",
     healthyFacts(
       {

@@ -4,7 +4,14 @@ import type { Check } from "./checks/check.ts";
 import { clockKept, clockSkew } from "./checks/clocks.ts";
 import { diskRoom, diskSpeed } from "./checks/disk.ts";
 import { dockerReachable, dockerUser } from "./checks/docker.ts";
-import { freePorts, nftables, privileges, programs, tunnelDevice } from "./checks/host-needs.ts";
+import {
+  freePorts,
+  nftables,
+  privileges,
+  programs,
+  storePorts,
+  tunnelDevice,
+} from "./checks/host-needs.ts";
 import { forwarding, neighbours } from "./checks/kernel-settings.ts";
 import { links } from "./checks/links.ts";
 import { checksums, paths } from "./checks/paths.ts";
@@ -22,6 +29,7 @@ export const CHECKS: readonly Check[] = [
   tunnelDevice,
   nftables,
   freePorts,
+  storePorts,
   subnet,
   daemonAnswers,
   processesAlive,

@@ -19,6 +19,7 @@ export function healthyHost(different: Partial<HostFacts> = {}): HostFacts {
     nftComplaint: null,
     wireguardGo: "wireguard-go v0.0.20230223\n\nUserspace WireGuard daemon for linux-amd64.\n",
     takenPorts: undefined,
+    storeStrangers: [],
     gcThresh3: 65_536,
     ipForward: 1,
     processes: [{ name: "daemon", isRunning: true, by: "/run/hansa/daemon.pid" }],

@@ -2,6 +2,7 @@
  * What the doctor's checks look at: plain data, gathered before any of them runs. Undefined means that it was not or could not be looked at.
  */
 import type { HansaError } from "../errors.ts";
+import type { Stranger } from "../processes/store-strangers.ts";
 import type { UsedBlock } from "../processes/subnet-collision.ts";
 import type { TakenPort } from "../processes/taken-ports.ts";
 
@@ -28,6 +29,8 @@ export interface HostFacts {
   readonly wireguardGo: string | undefined;
   /** Asked only while no node runs. */
   readonly takenPorts: readonly TakenPort[] | undefined;
+  /** At the ports that the store uses, or would; undefined without root. */
+  readonly storeStrangers: readonly Stranger[] | undefined;
   /** Undefined where the machine's own network namespace has it and ours has not. */
   readonly gcThresh3: number | undefined;
   readonly ipForward: number | undefined;

@@ -146,6 +146,13 @@ export const FINDINGS = {
       "the tunnel's own UDP port does not pass between the two hosts, so its packets go by TCP, perhaps through a third node: that works, but costs speed and hangs on more",
     mend: "open the overlay port for UDP on both hosts and between them; the tunnel then takes the direct path by itself",
   },
+  DOCTOR_STORE_PORT_TAKEN: {
+    title: "another program has a port of the store",
+    severity: "warning",
+    about:
+      "a node takes a vote in the store only where its etcd can have both of its ports, 2379 on loopback and 9212 at the node's address in the overlay unless it was launched with others; the etcd that Debian starts when it is installed holds the first. Nothing of another's is ended",
+    mend: "stop that program (Debian's own etcd: systemctl disable --now etcd), or launch with another --store-port or --raft-port",
+  },
   DOCTOR_TUN_MISSING: {
     title: "the host can make no tunnel",
     severity: "error",

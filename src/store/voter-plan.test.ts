@@ -33,6 +33,7 @@ function facts(voters: readonly number[], different: Partial<VoterFacts> = {}): 
     wanted: new Set([1, 2, 3, 4]),
     following: new Set(voters.map(BigInt)),
     inSync: new Set(),
+    unable: new Set(),
     ...different,
   };
 }
@@ -55,6 +56,20 @@ test("a node of another store is not added, and an eighth vote is not given", ()
   assert.equal(short(nextVoterStep({ ...one, nodes })), "nothing");
   const seven = facts([1, 2, 3, 4, 5, 6, 7], { wanted: new Set([1, 2, 3, 4, 5, 6, 7, 8]) });
   assert.equal(short(nextVoterStep({ ...seven, nodes: [...seven.nodes, node(8)] })), "nothing");
+});
+
+test("a node that cannot take its vote holds nobody up, and is tried again when all others have theirs", () => {
+  const nodes = [...one.nodes, node(2), node(3)];
+  const learner = member(2, { name: "", isLearner: true });
+  const stuck = { ...one, nodes, members: [...one.members, learner], unable: new Set([2]) };
+  assert.equal(short(nextVoterStep(stuck)), "remove 2");
+  // The program was installed meanwhile.
+  assert.equal(short(nextVoterStep({ ...stuck, following: new Set([1n, 2n]) })), "start 2");
+  assert.equal(short(nextVoterStep({ ...one, nodes, unable: new Set([2]) })), "add 3");
+  const both = { ...stuck, unable: new Set([2, 3]) };
+  assert.equal(short(nextVoterStep(both)), "start 2");
+  const two = facts([1, 3], { unable: new Set([2]) });
+  assert.equal(short(nextVoterStep({ ...two, nodes: [...two.nodes, node(2)] })), "add 2");
 });
 
 test("a learner is started, waited for, and gets its vote when it has all and every voter answers", () => {
@@ -161,6 +176,7 @@ test("whatever the facts, no step makes a second learner, a voter out of nothing
     wanted: ids.map((list) => new Set(list)),
     following: set,
     inSync: set,
+    unable: ids.map((list) => new Set(list)),
   });
   fc.assert(
     fc.property(arbitrary, (any) => {

@@ -50,6 +50,8 @@ export interface VoterFacts {
   readonly following: ReadonlySet<bigint>;
   /** Learners that have all of the log but what was added in the last moments. */
   readonly inSync: ReadonlySet<bigint>;
+  /** Nodes that said lately that they cannot take a vote, as without the program, or with its port taken. */
+  readonly unable: ReadonlySet<NodeId>;
 }
 
 export type VoterStep =
@@ -103,7 +105,12 @@ function reasonToGo(member: StoreMember, facts: VoterFacts): string | undefined 
     return member.isLearner ? "its node is gone, and had no vote yet" : undefined;
   }
   // A learner has no vote to lose, and holds up those that come after it.
-  if (member.isLearner) return node.isHeard ? undefined : "it is not heard, and had no vote yet";
+  if (member.isLearner) {
+    if (!node.isHeard) return "it is not heard, and had no vote yet";
+    const isStuck = facts.unable.has(node.id) && !facts.following.has(member.id);
+    const isWaitedFor = candidates(facts).some(({ id: other }) => !facts.unable.has(other));
+    return isStuck && isWaitedFor ? "its node cannot take it, and another one can" : undefined;
+  }
   if (node.isHeard && node.store === undefined) return "it has lost its data";
   if (node.isHeard && node.store?.id !== store.id) return "it holds to another store";
   // As lost data: what it has was outlived by a recovery.
@@ -141,22 +148,25 @@ function learnersStep(facts: VoterFacts): VoterStep | undefined {
   return isWhole && inSync.has(learner.id) ? { step: "promote", member: learner } : undefined;
 }
 
+/** Those who are tried in vain come last. */
 function addition(facts: VoterFacts): VoterStep | undefined {
-  const { members, nodes, wanted, store, departed } = facts;
+  const { members, unable } = facts;
   if (members.some(({ isLearner }) => isLearner) || members.length >= MAX_VOTERS) return undefined;
-  const node = nodes
-    .filter(
-      (each) =>
-        wanted.has(each.id) &&
-        each.isHeard &&
-        !departed.has(each.name) &&
-        (each.store === undefined || isSameStore(each.store, store)) &&
-        members.every(
-          (member) => member.peerUrl !== each.peerUrl && nodeOf(member, nodes) !== each,
-        ),
-    )
-    .sort((a, b) => a.id - b.id)[0];
+  const rank = ({ id }: VoterNode): number => (unable.has(id) ? 1 : 0);
+  const node = candidates(facts).sort((a, b) => rank(a) - rank(b) || a.id - b.id)[0];
   return node && { step: "add", node };
+}
+
+/** Nodes that are to have a vote, may have it, and have no place among the members yet. */
+function candidates({ members, nodes, wanted, store, departed }: VoterFacts): VoterNode[] {
+  return nodes.filter(
+    (each) =>
+      wanted.has(each.id) &&
+      each.isHeard &&
+      !departed.has(each.name) &&
+      (each.store === undefined || isSameStore(each.store, store)) &&
+      members.every((member) => member.peerUrl !== each.peerUrl && nodeOf(member, nodes) !== each),
+  );
 }
 
 /** Its vote was taken while it was away, or the word of it did not reach it: its etcd ended by itself. */

@@ -72,6 +72,12 @@ async function untilDone(context: Context, id: number, isGiven: boolean): Promis
     const has = seen?.voters.some((voter) => voter.id === id && (voter.hasVote || !isGiven));
     if (seen?.quorate && has === isGiven) return seen;
     if (context.nowMs() > endMs) {
+      const problem = seen?.voters.find((voter) => voter.id === id)?.problem;
+      if (isGiven && problem) {
+        const { code, message, hint } = problem;
+        const text = `node ${id} cannot take its vote: ${code}: ${message}`;
+        throw new HansaError("STORE_REFUSED", text, { hint });
+      }
       const text = isGiven
         ? `node ${id} has no vote yet: it has one as soon as it has received the log and every vote answers`
         : `node ${id} still has its vote: it loses it as soon as the others are a majority without it`;

@@ -35,3 +35,16 @@ test("of an even number of votes it is said that one less would survive as much"
   );
   assert.match(one, /1 of 1 answers, 1 is needed; 1 vote survives no failures$/m);
 });
+
+test("below the voters stands why one cannot take its vote", () => {
+  const store = exampleStore();
+  const problem = {
+    ...{ code: "PORT_TAKEN", message: "port 2379/tcp on 127.0.0.1 is held by etcd (pid 7)" },
+    hint: "stop that program",
+  };
+  const voters = store.voters.map((voter) => (voter.id === 4 ? { ...voter, problem } : voter));
+  assert.match(
+    storeText({ ...store, voters }, plain),
+    /follows\n\nhost4 \(4\): PORT_TAKEN: port 2379\/tcp on 127\.0\.0\.1 is held by etcd \(pid 7\)\n {2}stop that program$/,
+  );
+});

@@ -50,7 +50,11 @@ export function votesTable({ voters, wanted }: StoreView, paint: Paint): string 
     voteOf(voter, wanted),
     paint(COLOURS[voter.state], voter.state),
   ]);
-  return alignColumns([["NODE", "ADDRESS", "VOTE", "STATE"], ...rows]);
+  const table = alignColumns([["NODE", "ADDRESS", "VOTE", "STATE"], ...rows]);
+  const problems = voters.flatMap(({ name, id, problem }) =>
+    problem ? [`${name} (${id}): ${problem.code}: ${problem.message}`, `  ${problem.hint}`] : [],
+  );
+  return problems.length === 0 ? table : [table, "", ...problems].join("\n");
 }
 
 function voteOf({ id, hasVote }: StoreView["voters"][number], wanted: readonly number[]): string {

@@ -34,3 +34,10 @@ export const freePorts = hostCheck("ports are free", ({ takenPorts, isRoot }) =>
   if (!isRoot) return { skipped: "that needs root" };
   return takenPorts.map(({ sentence }) => findingOf(new HansaError("PORT_TAKEN", sentence)));
 });
+
+export const storePorts = hostCheck("the store's ports are free", ({ storeStrangers }) => {
+  if (storeStrangers === undefined) return { skipped: "that needs root" };
+  return storeStrangers.map(({ host, port, by }) =>
+    finding("DOCTOR_STORE_PORT_TAKEN", `port ${port}/tcp on ${host} is held by ${by}`),
+  );
+});
