@@ -62,7 +62,7 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
     all: async () => [],
   });
   const streams = new StreamServer({
-    reach: new ReachIn(engine, finder),
+    reach: new ReachIn(engine, finder, 20),
     callerOf: () => world.caller,
     admit: (caller, { socket }) => gate.admit(caller, socket),
     places: PLACES,
@@ -115,6 +115,24 @@ test("input goes in whole, also far more of it than the windows hold", async () 
     assert.equal(await text(stream.bytes("stdout")), sent.toString());
     await writing;
     assert.equal(await stream.outcome, 0);
+  });
+});
+
+test("a client that takes nothing keeps its place while the command runs, and not for long after its end", async () => {
+  await withWorld(async ({ client, engine }) => {
+    const stream = await exec(client, "shop", "cat");
+    void stream.send("stdin", Buffer.alloc(2 * INITIAL_WINDOW)).catch(() => undefined);
+    await until(() => engine.inside.lookedAt > 5);
+    let isOver = false;
+    const over = assert
+      .rejects(stream.outcome, (error) => isHansaError(error, "STREAM_LOST"))
+      .finally(() => {
+        isOver = true;
+      });
+    await until(() => engine.inside.lookedAt > 10);
+    assert.equal(isOver, false);
+    stream.end("stdin");
+    await over;
   });
 });
 

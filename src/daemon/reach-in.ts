@@ -26,10 +26,13 @@ import { joinWithPort } from "./join-with-port.ts";
 export class ReachIn implements ReachPort {
   readonly #engine: Engine;
   readonly #finder: ContainerFinder;
+  readonly #patienceMs: number;
 
-  constructor(engine: Engine, finder: ContainerFinder) {
+  /** `patienceMs`: between two looks at a command whose output is not taken. */
+  constructor(engine: Engine, finder: ContainerFinder, patienceMs = PATIENCE_MS) {
     this.#engine = engine;
     this.#finder = finder;
+    this.#patienceMs = patienceMs;
   }
 
   find(reference: string, caller: Caller): Promise<FoundContainer> {
@@ -55,7 +58,7 @@ export class ReachIn implements ReachPort {
         if (beginning.length < MAX_BEGINNING) {
           beginning = Buffer.concat([beginning, bytes.subarray(0, MAX_BEGINNING)]);
         }
-        await stream.send(kind, bytes);
+        await whileItRuns(process, stream.send(kind, bytes), this.#patienceMs);
       }
     } catch (error) {
       if (!stream.isOver) throw error;
@@ -185,6 +188,35 @@ function shellCode(code: number, beginning: string): number {
   const isMissing =
     /^OCI runtime exec failed: .*(executable file not found|no such file or directory)/;
   return code === 126 && isMissing.test(beginning) ? 127 : code;
+}
+
+/** A terminal may stand still for hours; what an ended command left is kept for between one and two of these. */
+const PATIENCE_MS = 120_000;
+
+/** Waits for `sent`, but not for ever once the command ended: its place is others' too. Throws STREAM_LOST then, and as `sent` and the Engine. */
+async function whileItRuns(
+  process: ExecProcess,
+  sent: Promise<void>,
+  patienceMs: number,
+): Promise<void> {
+  // It fails when the stream is over, also after nobody waits for it any more.
+  sent.catch(() => undefined);
+  let hadEnded = false;
+  for (;;) {
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(late.resolve, patienceMs, "late");
+    try {
+      if ((await Promise.race([sent, late.promise])) !== "late") return;
+    } finally {
+      clearTimeout(timer);
+    }
+    const hasEnded = !(await process.isRunning());
+    if (hasEnded && hadEnded) {
+      const text = "the command ended, and the rest of its output was not taken for minutes";
+      throw new HansaError("STREAM_LOST", text);
+    }
+    hadEnded = hasEnded;
+  }
 }
 
 async function pumpInput(process: ExecProcess, stream: NodeStream): Promise<void> {

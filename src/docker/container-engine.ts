@@ -32,6 +32,8 @@ export interface ExecProcess {
   /** The end of its standard input. */
   endInput(): void;
   resize(rows: number, columns: number): Promise<void>;
+  /** Whether the command goes on: it may have ended while its output is still to be taken. */
+  isRunning(): Promise<boolean>;
   /** To be asked after the output ended. */
   exitCode(): Promise<number>;
   /** Lets go of it; the command itself goes on. */

@@ -36,6 +36,8 @@ export class FakeContainerEngine implements ContainerEngine {
   readonly sizes: { readonly rows: number; readonly columns: number }[] = [];
   /** Messages of logs that were taken by readers. */
   given = 0;
+  /** How often somebody asked whether a command runs. */
+  lookedAt = 0;
   #nanos = 0;
 
   constructor(look: (name: string) => InsideContainer | undefined) {
@@ -59,7 +61,13 @@ export class FakeContainerEngine implements ContainerEngine {
 
   async exec(container: string, spec: ExecSpec): Promise<ExecProcess> {
     this.#mustRun(container);
-    return new FakeExec(spec, this.sizes, (kind, text) => this.say(container, kind, text));
+    return new FakeExec(spec, {
+      sizes: this.sizes,
+      say: (kind, text) => this.say(container, kind, text),
+      asked: () => {
+        this.lookedAt += 1;
+      },
+    });
   }
 
   async *logs(container: string, spec: LogsSpec, signal: AbortSignal): AsyncGenerator<Output> {
@@ -163,19 +171,28 @@ class FakeExec implements ExecProcess {
   readonly output: AsyncIterable<Output>;
   readonly #sizes: { rows: number; columns: number }[];
   readonly #say: (kind: Output["kind"], text: string) => void;
+  readonly #asked: () => void;
   readonly #input: Buffer[] = [];
   #hasEnded: boolean;
   #wake = (): void => undefined;
   #code = 0;
 
-  /** `say` writes into the container's log, as its first process would. */
+  /** `say` writes into the container's log, as its first process would; `asked` counts who asks whether it runs. */
   constructor(
     spec: ExecSpec,
-    sizes: { rows: number; columns: number }[],
-    say: (kind: Output["kind"], text: string) => void,
+    {
+      sizes,
+      say,
+      asked,
+    }: {
+      readonly sizes: { rows: number; columns: number }[];
+      readonly say: (kind: Output["kind"], text: string) => void;
+      readonly asked: () => void;
+    },
   ) {
     this.#sizes = sizes;
     this.#say = say;
+    this.#asked = asked;
     this.#hasEnded = !spec.stdin;
     this.output = this.#run(spec);
   }
@@ -192,6 +209,11 @@ class FakeExec implements ExecProcess {
 
   async resize(rows: number, columns: number): Promise<void> {
     this.#sizes.push({ rows, columns });
+  }
+
+  async isRunning(): Promise<boolean> {
+    this.#asked();
+    return !this.#hasEnded;
   }
 
   async exitCode(): Promise<number> {

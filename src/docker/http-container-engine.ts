@@ -226,9 +226,17 @@ class HttpExec implements ExecProcess {
     this.#access.accept(answer);
   }
 
+  async isRunning(): Promise<boolean> {
+    return (await this.#facts())["Running"] === true;
+  }
+
   async exitCode(): Promise<number> {
+    return Number((await this.#facts())["ExitCode"] ?? 0);
+  }
+
+  async #facts(): Promise<ReturnType<typeof object>> {
     const answer = this.#access.accept(await this.#access.ask("GET", `/exec/${this.#id}/json`));
-    return Number(object(answer.body)["ExitCode"] ?? 0);
+    return object(answer.body);
   }
 
   close(): void {
