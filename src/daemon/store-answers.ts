@@ -67,7 +67,6 @@ const LIST_MS = 200;
 /** Another voter's word of itself. */
 const VOTER_MS = 1000;
 
-
 export class StoreAnswers {
   readonly #options: StoreAnswersOptions;
   readonly #config: ConfigAnswers;
