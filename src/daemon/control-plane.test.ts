@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import { closed } from "../../test/closed.ts";
+import { freePort } from "../../test/free-port.ts";
 import { FakeNode } from "../api/fake-node.ts";
 import { ManualClock } from "../host/clock.ts";
 import { createLogger } from "../host/logger.ts";
@@ -84,14 +85,6 @@ function planeOf(
     },
     ...parts,
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function authority(

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, connect as plainConnect, type Socket } from "node:net";
+import { connect as plainConnect, type Socket } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 import { connect } from "node:tls";
+import { freePort } from "../../test/free-port.ts";
 import { createApi } from "../api/create-api.ts";
 import { FakeNode } from "../api/fake-node.ts";
 import { serveTls, type TlsListener } from "../api/serve-tls.ts";
@@ -20,10 +21,7 @@ const sockets: Socket[] = [];
 before(async () => {
   authority = await createAuthority(createHash("sha256").update("a root").digest(), "test");
   const leaf = await mint("host1", "node");
-  const probe = createServer().listen(0);
-  await once(probe, "listening");
-  ({ port } = probe.address() as { port: number });
-  await new Promise((resolve) => probe.close(resolve));
+  port = await freePort();
   listener = await serveTls(createApi(new FakeNode()), {
     port,
     secureContext: async () => ({ key: leaf.privateKey, cert: leaf.certificate, ca: leaf.ca }),

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { freePort } from "../../test/free-port.ts";
 import { silentLogger } from "../host/logger.ts";
 import { createIdentity, type Identity, identityKeys } from "../identity/identity.ts";
 import { plainLinks } from "../values/node-link.ts";
@@ -58,15 +58,6 @@ class Stage implements AsyncDisposable {
     await Promise.all(this.loops.map((loop) => loop.close()));
     rmSync(this.directory, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const server = createServer().listen(0, () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
-  });
-  return await promise;
 }
 
 const place = ({ endpoint }: MembershipLoop): string => `${endpoint.ip}:${endpoint.port}`;

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, connect as plainConnect } from "node:net";
+import { connect as plainConnect } from "node:net";
 import { after, before, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { closed } from "../../test/closed.ts";
+import { freePort } from "../../test/free-port.ts";
 import { createApi } from "../api/create-api.ts";
 import { FakeNode } from "../api/fake-node.ts";
 import { serveTls, type TlsListener } from "../api/serve-tls.ts";
@@ -25,10 +26,7 @@ before(async () => {
   const root = createHash("sha256").update("a root").digest();
   const authority = await createAuthority(root, "test");
   leaf = await authority.mint({ names: ["localhost"], name: "host1", addresses: [], role: "node" });
-  const probe = createServer().listen(0);
-  await once(probe, "listening");
-  ({ port } = probe.address() as { port: number });
-  await new Promise((resolve) => probe.close(resolve));
+  port = await freePort();
   listener = await serveTls(createApi(node), {
     port,
     secureContext: async () => ({ key: leaf.privateKey, cert: leaf.certificate, ca: leaf.ca }),

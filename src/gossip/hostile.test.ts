@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { closed } from "../../test/closed.ts";
+import { freePort } from "../../test/free-port.ts";
 import { encodePacket, makeEnvelope } from "../membership/wire/packet.ts";
 import { makeKeyring, seal } from "../membership/wire/security.ts";
 import { encodeFrame } from "../membership/wire/stream-frame.ts";
@@ -163,16 +164,10 @@ function dial(to: Endpoint): Socket {
 
 /** A listener on a free port that answers every message with an ack. */
 async function listen(deadlineMs: number) {
-  const probe = createServer();
-  probe.listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  assert.ok(address !== null && typeof address === "object");
-  probe.close();
-  await once(probe, "close");
   const counters = new Counters();
+  const port = await freePort();
   const listener = await StreamListener.listen(
-    { ip: "127.0.0.1", port: address.port },
+    { ip: "127.0.0.1", port },
     {
       envelope: () => ENVELOPE,
       counters,
@@ -184,7 +179,7 @@ async function listen(deadlineMs: number) {
     },
   );
   return {
-    port: address.port,
+    port,
     counters,
     open: () => listener.open,
     [Symbol.asyncDispose]: () => listener.close(),

@@ -5,7 +5,9 @@
  * sentence"}`. Docker waits for an answer without limit and holds the container's lock meanwhile, and shows only this form whole.
  * An address is leased only while somebody waits for the answer.
  */
+import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Server as NetServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HansaError, isHansaError } from "../errors.ts";
 import type { Logger } from "../host/logger.ts";
@@ -32,14 +34,16 @@ export interface DockerIpamOptions {
 export interface DockerIpam {
   readonly server: Server;
   /**
-   * Answers what was asked, and resolves when nobody waits for an answer any more. Connections end with their answer, so that Docker
-   * comes back by another: to the successor.
+   * Listens no more, answers what was asked, and what those ask who have connected already, and resolves when nobody waits for an answer
+   * any more. Connections end with their answer, so that Docker comes back by another: to the successor.
    */
   drained(): Promise<void>;
 }
 
 type Body = Readonly<Record<string, unknown>>;
 
+/** From the order to drain: who connected and was not heard yet has as long to ask. Docker asks at once; a busy machine is slow to tell. */
+const FIRST_REQUEST_MS = 1_000;
 const MAX_BODY_BYTES = 64 * 1024;
 const GATEWAY = "com.docker.network.gateway";
 
@@ -51,17 +55,23 @@ export function createDockerIpam(options: DockerIpamOptions): DockerIpam {
   void opened?.then(() => {
     opened = undefined;
   });
-  let pending = 0;
   let isDraining = false;
-  const idle: (() => void)[] = [];
+  const pending = new Set<ServerResponse>();
+  /** Connections on which nothing was asked yet, and those whose questions are answered. */
+  const [silent, idle] = [new Set<Socket>(), new Set<Socket>()];
+  const changed = new EventEmitter();
   const connectionsCheckingInterval = Math.min(deadlineMs, 5000);
   const server = createServer({ connectionsCheckingInterval }, (request, response) => {
     if (isDraining) response.setHeader("connection", "close");
-    pending += 1;
+    const { socket } = request;
+    pending.add(response);
+    silent.delete(socket);
+    idle.delete(socket);
     // "close" comes once for each response, whether it was sent or broke off.
     response.once("close", () => {
-      pending -= 1;
-      if (pending === 0) idle.splice(0).forEach((tell) => void tell());
+      pending.delete(response);
+      if (!socket.destroyed) idle.add(socket);
+      changed.emit("change");
     });
     void exchange({ ...options, opened }, request, response, deadlineMs);
   });
@@ -70,12 +80,29 @@ export function createDockerIpam(options: DockerIpamOptions): DockerIpam {
   server.headersTimeout = deadlineMs;
   server.requestTimeout = deadlineMs;
   server.maxHeadersCount = 64;
+  server.on("connection", (socket: Socket) => {
+    silent.add(socket);
+    socket.once("close", () => {
+      idle.delete(socket);
+      if (silent.delete(socket)) changed.emit("change");
+    });
+  });
   return {
     server,
     async drained() {
       isDraining = true;
-      server.closeIdleConnections();
-      if (pending > 0) await new Promise<void>((resolve) => idle.push(resolve));
+      for (const response of pending) {
+        if (!response.headersSent) response.setHeader("connection", "close");
+      }
+      for (const socket of idle) socket.destroy();
+      // http's own would cut those off who have connected and not asked yet.
+      NetServer.prototype.close.call(server);
+      const late = setTimeout(() => {
+        silent.clear();
+        changed.emit("change");
+      }, FIRST_REQUEST_MS);
+      while (pending.size > 0 || silent.size > 0) await once(changed, "change");
+      clearTimeout(late);
     },
   };
 }

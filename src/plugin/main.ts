@@ -100,7 +100,6 @@ export async function runIpamPlugin(options: IpamPluginOptions): Promise<never> 
   // Who connected before a successor took our path over is still in the queue.
   await sleep(10);
   socket?.remove();
-  docker.server.close();
   await Promise.race([docker.drained(), sleep(DRAIN_MS)]);
   docker.server.closeAllConnections();
   control.close();

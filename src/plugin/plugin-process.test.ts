@@ -273,26 +273,33 @@ test("a successor takes the socket over while requests go on: none is refused, n
   const slow = first.ask("/IpamDriver.RequestAddress", { ...any, Address: "10.33.0.9" });
   await daemon.asked;
   let stop = false;
-  let asked = 0;
+  let refused: unknown;
   const held = new Set<string>();
   const traffic = (async () => {
     while (!stop) {
       const { Address } = await first.ask("/IpamDriver.RequestAddress", any);
       assert.ok(!held.has(`${Address}`), `${Address} twice`);
       held.add(`${Address}`);
-      asked += 1;
     }
-  })();
-  while (asked < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  })().catch((error: unknown) => {
+    refused = error;
+  });
+  const three = async (): Promise<void> => {
+    for (const enough = held.size + 3; held.size < enough && !refused; ) await pause(5);
+    assert.equal(refused, undefined);
+  };
+  await three();
   await using second = await PluginProcess.start(paths, 10_000, first.child.pid);
-  assert.equal(first.child.exitCode, 0, "the first was killed");
-  const { Error: sentence } = await slow;
-  assert.match(`${sentence}`, /^IPAM_OWNER_UNREACHABLE: /);
-  const before = asked;
-  while (asked < before + 3) await new Promise((resolve) => setTimeout(resolve, 5));
-  stop = true;
-  await traffic;
-  daemon.close();
+  try {
+    assert.equal(first.child.exitCode, 0, "the first was killed");
+    const { Error: sentence } = await slow;
+    assert.match(`${sentence}`, /^IPAM_OWNER_UNREACHABLE: /);
+    await three();
+  } finally {
+    stop = true;
+    await traffic;
+    daemon.close();
+  }
   assert.deepEqual([...leasesOnDisk(paths)].length, held.size);
   await second.kill("SIGTERM");
   assert.ok(!existsSync(paths.socket) && !existsSync(paths.control));

@@ -42,6 +42,9 @@ export function pluginScript(
   return `import(${JSON.stringify(main)}).then((m) => m.runIpamPlugin({ ...${object}, predecessor: ${before} }));`;
 }
 
+/** Against hanging. */
+const START_MS = 120_000;
+
 export class PluginProcess implements AsyncDisposable {
   readonly paths: PluginPaths;
   readonly child: ChildProcess;
@@ -65,10 +68,14 @@ export class PluginProcess implements AsyncDisposable {
     const script = pluginScript(paths, { deadlineMs }, predecessor);
     const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "inherit", "pipe"] });
     const plugin = new PluginProcess(paths, child);
-    const until = performance.now() + 20_000;
+    const until = performance.now() + START_MS;
     while (!plugin.log.includes('"serving"')) {
       if (child.exitCode !== null) throw new Error(`the plugin ended: ${plugin.log}`);
-      if (performance.now() > until) throw new Error(`the plugin does not start: ${plugin.log}`);
+      if (performance.now() > until) {
+        // Left alone it would keep the test's own process alive.
+        await plugin.kill();
+        throw new Error(`the plugin does not start: ${plugin.log}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     return plugin;
@@ -81,7 +88,7 @@ export class PluginProcess implements AsyncDisposable {
       method: "POST",
       path,
       body,
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     });
     if (answer.status !== 200) throw new Error(`status ${answer.status}: ${answer.text}`);
     return answer.body as Readonly<Record<string, unknown>>;

@@ -3,8 +3,6 @@
  * line `BYTES` on standard input makes another status of that size, each `?` prints memory, the longest time that it stood still, and who watches.
  */
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { createApi } from "../../src/api/create-api.ts";
@@ -14,6 +12,7 @@ import { serveTls } from "../../src/api/serve-tls.ts";
 import type { Status } from "../../src/api/status-schema.ts";
 import { StatusFeed } from "../../src/daemon/status-feed.ts";
 import { createAuthority } from "../../src/identity/authority.ts";
+import { freePort } from "../free-port.ts";
 
 const authority = await createAuthority(createHash("sha256").update("a root").digest(), "test");
 const mint = (role: "node" | "viewer") =>
@@ -25,10 +24,7 @@ const feed = new StatusFeed(async () => status);
 const node = Object.assign(new FakeNode(), {
   watchStatus: (signal: AbortSignal) => feed.watch(signal, "a"),
 });
-const probe = createServer().listen(0);
-await once(probe, "listening");
-const { port } = probe.address() as { readonly port: number };
-await new Promise((resolve) => probe.close(resolve));
+const port = await freePort();
 await serveTls(createApi(node), {
   port,
   secureContext: async () => ({ key: own.privateKey, cert: own.certificate, ca: own.ca }),

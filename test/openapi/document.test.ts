@@ -4,7 +4,6 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import SwaggerParser from "@apidevtools/swagger-parser";
@@ -15,6 +14,7 @@ import { ROUTES } from "../../src/api/routes.ts";
 import { serveTls, type TlsListener } from "../../src/api/serve-tls.ts";
 import { ERRORS } from "../../src/errors.ts";
 import { createAuthority, type Leaf } from "../../src/identity/authority.ts";
+import { freePort } from "../free-port.ts";
 import { generateClient } from "./generate-client.ts";
 
 interface Operation {
@@ -37,10 +37,7 @@ before(async () => {
     ...{ names: ["localhost"], name: "host1", addresses: [], role: "node" },
   });
   client = await authority.mint({ names: [], name: "ada", addresses: [], role: "admin" });
-  const probe = createServer().listen(0);
-  await once(probe, "listening");
-  ({ port } = probe.address() as { port: number });
-  await new Promise((resolve) => probe.close(resolve));
+  port = await freePort();
   listener = await serveTls(app, {
     port,
     secureContext: async () => ({ key: leaf.privateKey, cert: leaf.certificate, ca: leaf.ca }),
