@@ -36,6 +36,7 @@ const LATE = new Set([
   "readline",
   "readline/promises",
   "tls",
+  "tty",
   "v8",
   "worker_threads",
   "zlib",

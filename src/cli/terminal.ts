@@ -1,5 +1,6 @@
 /** The real terminal behind commands: this process's streams, environment and user. */
 import { existsSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import type { DoctorReport } from "../api/doctor-schema.ts";
 import type { HostReport } from "../api/report-schema.ts";
 import { contextDoor } from "../client/context-door.ts";
@@ -31,11 +32,15 @@ export function thisTerminal(program: ProgramName): Terminal {
     out: (text) => write(1, text),
     note: (line) => write(2, `[${program}] ${line}\n`),
     isRoot: process.geteuid?.() === 0,
-    colour:
-      !globals.has("no-color") &&
-      !process.env["NO_COLOR"] &&
-      process.env["TERM"] !== "dumb" &&
-      process.stdout.isTTY === true,
+    // Asked by few commands, and of the descriptor: process.stdout would make a stream that nobody writes to.
+    get colour() {
+      return (
+        !globals.has("no-color") &&
+        !process.env["NO_COLOR"] &&
+        process.env["TERM"] !== "dumb" &&
+        isatty(1)
+      );
+    },
     debug: globals.has("debug"),
     // A terminal that was never told its size has none.
     rows: () => (process.stdout.isTTY === true ? process.stdout.rows || 24 : undefined),
@@ -54,12 +59,12 @@ function chosenClient(
   asked: string | undefined,
   node: string | undefined,
 ): NodeClient {
-  const store = new ContextStore();
   const { apiSocket, nodeFile } = hansaPaths();
   // The file tells root of a node whose daemon is down, the socket tells everybody else.
   const isNode = process.env["HANSA_SOCKET"] || existsSync(apiSocket) || existsSync(nodeFile);
-  const name = asked || (isNode ? undefined : store.active());
-  return apiClient(name === undefined ? local : contextDoor(name, store.read(name)), node);
+  const name = asked || (isNode ? undefined : new ContextStore().active());
+  if (name === undefined) return apiClient(local, node);
+  return apiClient(contextDoor(name, new ContextStore().read(name)), node);
 }
 
 async function examineHost(): Promise<DoctorReport> {
