@@ -16,11 +16,12 @@ function sceneOf() {
   const retreat = new StoreRetreat({
     place: {
       record: { version: 1, store: STORE },
-      fence: async () => undefined,
+      fence: async () => void done.push("fenced"),
       keep: async () => undefined,
       end: async () => void done.push("ended"),
       moveData: async (path) => void done.push(`moved to ${path}`),
       copy: async (): Promise<StoreCopy> => {
+        done.push("asked");
         if (scene.answers) return { store: STORE, revision: 7n, takenAtMs: 0, entries: [] };
         throw new HansaError("STORE_UNREACHABLE", "connection refused");
       },
@@ -40,11 +41,13 @@ const isSilent = (error: unknown): boolean => isHansaError(error, "STORE_UNREACH
 test("an etcd that only starts is waited for, and what it has goes into a file", async () => {
   const { scene, retreat } = sceneOf();
   await assert.rejects(retreat.putAway(), isSilent);
+  assert.deepEqual(scene.done, ["fenced", "asked"], "fenced before anything, also while it waits");
   scene.clock.advance(20_000);
   await assert.rejects(retreat.putAway(), isSilent);
   scene.answers = true;
+  scene.done.length = 0;
   await retreat.putAway();
-  assert.deepEqual(scene.done, ["ended"]);
+  assert.deepEqual(scene.done, ["fenced", "asked", "ended"]);
   assert.match(`${retreat.sentence}`, /was put into prod\.hansa$/);
 });
 
@@ -52,7 +55,8 @@ test("the data of one that does not answer in 30 s is kept as it lies, and statu
   const { scene, retreat } = sceneOf();
   await assert.rejects(retreat.putAway(), isSilent);
   scene.clock.advance(30_000);
+  scene.done.length = 0;
   await retreat.putAway();
-  assert.deepEqual(scene.done, ["moved to prod.etcd", "ended"]);
+  assert.deepEqual(scene.done, ["fenced", "asked", "moved to prod.etcd", "ended"]);
   assert.match(`${retreat.sentence}`, /lies in the folder prod\.etcd as etcd left it/);
 });
