@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
 import { isHansaError } from "../errors.ts";
 import type { CopyInReach } from "../store/recovery-plan.ts";
-import type { NamedStore } from "../store/store-copy.ts";
+import { encodeStoreCopy, type NamedStore } from "../store/store-copy.ts";
 import { memberName, memberOf, rosterWith } from "./status-facts.ts";
 import { StoreRecovery } from "./store-recovery.ts";
 
 const STORE: NamedStore = { id: "3f1c0d2b9a8e7f65", name: "prod", generation: 1 };
 
 /** Node 1 of so many votes, with node 2, whose etcd is broken or not; its own etcd answers after so many looks. */
-function recoveryOf(votes: number, isBroken: boolean, silentLooks = 0) {
+function recoveryOf(votes: number, isBroken: boolean, silentLooks = 0, stateDir = "/nonexistent") {
   const mirror: CopyInReach = {
     ...{ node: { id: 1, name: "host1" }, source: "mirror", store: STORE, revision: 7n },
     voters: Array.from({ length: votes }, (_, index) => memberName({ id: index + 1 })),
@@ -19,7 +22,7 @@ function recoveryOf(votes: number, isBroken: boolean, silentLooks = 0) {
   let roster = rosterWith(memberOf({ id: 2, store: STORE }));
   let silent = silentLooks;
   const recovery = new StoreRecovery({
-    ...{ self: { id: 1, name: "host1" }, stateDir: "/nonexistent", patienceMs: 60_000 },
+    ...{ self: { id: 1, name: "host1" }, stateDir, patienceMs: 60_000 },
     desk: {
       own: async () => {
         const isSilent = silent-- > 0;
@@ -68,4 +71,45 @@ test("of two who make the store anew at one time the later one is refused", asyn
   );
   assert.ok(both[1]?.status === "rejected" && isHansaError(both[1].reason, "STORE_REFUSED"));
   assert.equal(made.length, 1);
+});
+
+/** Node 1 of so many votes, of which only node 2 is heard beside it, with a file of `store` to restore. */
+function restoringOf(votes: number, store: NamedStore, context: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), "hansa-restore-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "restore.hansa");
+  writeFileSync(path, encodeStoreCopy({ store, revision: 5n, takenAtMs: 0, entries: [] }));
+  return { ...recoveryOf(votes, true, 0, folder), path };
+}
+
+test("no file takes the store's place while votes are missing that may go on with it, but by force", async (context) => {
+  const { recovery, made, path } = restoringOf(3, STORE, context);
+  await assert.rejects(
+    recovery.restore(false),
+    (error) => isHansaError(error, "STORE_REFUSED") && /node 3/.test(error.message),
+  );
+  assert.deepEqual([made, existsSync(path)], [[], true], "and the file stays");
+  await recovery.restore(true);
+  assert.deepEqual([made[0]?.generation, existsSync(path)], [2, false]);
+});
+
+test("a file is restored without force where no vote is missing, but none of another cluster's", async (context) => {
+  const whole = restoringOf(2, STORE, context);
+  await whole.recovery.restore(false);
+  assert.equal(whole.made[0]?.generation, 2);
+  const foreign = restoringOf(2, { ...STORE, id: "0123456789abcdef" }, context);
+  await assert.rejects(foreign.recovery.restore(false), (error) =>
+    isHansaError(error, "STORE_OTHER"),
+  );
+  assert.deepEqual(foreign.made, []);
+});
+
+test("what is no backup is refused with a word of what is one", async (context) => {
+  const { recovery, made, path } = restoringOf(2, STORE, context);
+  writeFileSync(path, "127.0.0.1 localhost\n");
+  await assert.rejects(
+    recovery.restore(true),
+    (error) => isHansaError(error, "STATE_DAMAGED") && /hansa backup/.test(`${error.hint}`),
+  );
+  assert.deepEqual(made, []);
 });
