@@ -25,17 +25,22 @@ export class FsyncMeter {
     this.#options = options;
   }
 
-  /** Undefined until it is known. Never throws. */
-  async look(nowMs: number): Promise<number | undefined> {
-    if (nowMs < this.#nextMs) return this.#fsyncMs;
-    const { metrics, logger, pace } = this.#options;
-    this.#nextMs = nowMs + EVERY_MS / pace;
+  /** What is known so far, at once: who asks is often waited for; a new figure is there for the next. */
+  look(nowMs: number): number | undefined {
+    if (nowMs >= this.#nextMs) {
+      this.#nextMs = nowMs + EVERY_MS / this.#options.pace;
+      void this.#read();
+    }
+    return this.#fsyncMs;
+  }
+
+  async #read(): Promise<void> {
+    const { metrics, logger } = this.#options;
     try {
       this.#take(fsyncCounts(await metrics()));
     } catch (error) {
       logger.debug("etcd's metrics cannot be read", { error: `${error}` });
     }
-    return this.#fsyncMs;
   }
 
   #take(now: FsyncCounts): void {

@@ -40,7 +40,7 @@ function loopOf(
     lead: { refusals: new VoteRefusals(clock) } as VoterLead,
     upkeep: { look: async () => undefined },
     timing: { look: async () => undefined },
-    fsyncMs: async () => undefined,
+    fsyncMs: () => undefined,
     membership: { roster: () => roster, remembered: [], setStore: () => undefined },
     damage: { clear: () => undefined, look: async () => undefined },
     retreat: {} as StoreRetreat,

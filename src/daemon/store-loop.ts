@@ -40,8 +40,8 @@ export interface StoreLoopOptions {
   readonly retreat: StoreRetreat;
   readonly upkeep: Pick<StoreUpkeep, "look">;
   readonly timing: Pick<StoreTiming, "look">;
-  /** How long this node's disk takes to keep a write; undefined: not known. Never throws. */
-  readonly fsyncMs: (nowMs: number) => Promise<number | undefined>;
+  /** How long this node's disk takes to keep a write; undefined: not known. */
+  readonly fsyncMs: (nowMs: number) => number | undefined;
   readonly damage: Pick<StoreDamage, "clear" | "look">;
   readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
   /** The store of this node's own copy. */
@@ -184,7 +184,7 @@ export class StoreLoop {
       leader: leader === undefined ? null : leader.toString(16),
       isLearner,
       applied: `${applied}`,
-      times: { ...place.timing, fsyncMs: (await fsyncMs(clock.monotonicMs())) ?? null },
+      times: { ...place.timing, fsyncMs: fsyncMs(clock.monotonicMs()) ?? null },
     };
   }
 

@@ -97,7 +97,7 @@ export class StorePart {
     });
     const pace = Number(process.env["HANSA_TEST_STORE_PACE"] ?? 1) || 1;
     const meter = new FsyncMeter({ metrics: () => place.metrics(), logger, pace });
-    const fsyncMs = (nowMs: number): Promise<number | undefined> => meter.look(nowMs);
+    const fsyncMs = (nowMs: number): number | undefined => meter.look(nowMs);
     const timing = new StoreTiming({
       ...{ place, lead, fsyncMs, logger, pace },
       rows: () => membership.knowledge.rows,

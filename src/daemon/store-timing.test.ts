@@ -17,7 +17,7 @@ const url = (id: number): string => `https://10.32.0.${id}:9212`;
 
 /** Voters 1, which leads, 2 and 3, so far from each other; node 4 without a vote is further. */
 function world() {
-  const far = { ms: 1, silent: new Set<number>() };
+  const far = { ms: 1, silent: new Set<number>(), lost: new Set<number>() };
   const did: string[] = [];
   const running = new Map([1, 2, 3].map((id): [number, EtcdTiming] => [id, LEAST_TIMING]));
   const runs = (id: number): EtcdTiming => running.get(id) ?? LEAST_TIMING;
@@ -65,8 +65,11 @@ function world() {
       },
       retime: async (next) => retimed(1, next),
     },
-    rows: () => new Map([1, 2, 3, 4].map((id) => [name(id), rowOf(id, far.ms)])),
-    fsyncMs: async () => 5,
+    rows: () => {
+      const known = [1, 2, 3, 4].filter((id) => !far.lost.has(id));
+      return new Map(known.map((id) => [name(id), rowOf(id, far.ms)]));
+    },
+    fsyncMs: () => 5,
     wallMs: () => clock.wallMs,
     ...{ logger: silentLogger, pace: 1 },
   });
@@ -136,4 +139,22 @@ test("nothing is decided again for five minutes, and shorter times only after te
   assert.equal(did.length, 6);
   await pass(60_000);
   assert.deepEqual(did.slice(6), ["2: 200", "3: 200", "1: 200"]);
+});
+
+test("while a voter is away nothing gets shorter: it may be the far one", async () => {
+  const { far, did, pass, written } = world();
+  far.ms = 300;
+  await pass(150_000);
+  assert.equal(did.length, 3);
+  far.ms = 1;
+  for (const away of [far.silent, far.lost]) {
+    away.add(3);
+    await pass(20 * 60_000);
+    assert.equal((await written())?.timing.heartbeatMs, 400);
+    away.clear();
+    await pass(5 * 60_000);
+  }
+  assert.equal(did.length, 3);
+  await pass(10 * 60_000);
+  assert.deepEqual(did.slice(3), ["2: 100", "3: 100", "1: 100"]);
 });

@@ -29,7 +29,7 @@ export interface StoreTimingOptions {
   /** Everybody's connections, by the member's name in gossip. */
   readonly rows: () => ReadonlyMap<string, ConnectionRow>;
   /** Of this node's own disk. */
-  readonly fsyncMs: (nowMs: number) => Promise<number | undefined>;
+  readonly fsyncMs: (nowMs: number) => number | undefined;
   readonly wallMs: () => number;
   readonly logger: Logger;
   /** All goes so many times as fast, for tests. */
@@ -78,7 +78,12 @@ export class StoreTiming {
     const written = timesIn(entry?.value);
     const wanted = written?.timing ?? LEAST_TIMING;
     const measured = this.#measured(members);
-    this.#window.note(neededMs(measured), nowMs);
+    const needed = neededMs(measured);
+    // Of one that is away nobody knows what it needs: the times stay for it, and may grow.
+    this.#window.note(
+      this.#isWhole(members) ? needed : Math.max(needed, wanted.heartbeatMs),
+      nowMs,
+    );
     if (this.#asked.some(({ timing }) => timing && !isSameTiming(timing, wanted))) {
       this.#nextMs = nowMs + BUSY_EVERY_MS / pace;
       return this.#retimeNext(wanted, members, status, nowMs);
@@ -135,13 +140,12 @@ export class StoreTiming {
   /** The voters, by the word of each one's own daemon. */
   #ask(members: readonly StoreMember[], status: StoreStatus, nowMs: number): Promise<Asked[]> {
     const nodes = this.#options.lead.nodes();
-    const voters = members.filter(({ isLearner }) => !isLearner);
     return Promise.all(
-      voters.map(async ({ id: member, ...each }): Promise<Asked> => {
+      votersOf(members).map(async ({ id: member, ...each }): Promise<Asked> => {
         const node = nodeOf({ ...each }, nodes);
         if (member === status.member) {
           const { place, fsyncMs } = this.#options;
-          const own = { timing: place.timing, fsyncMs: await fsyncMs(nowMs) };
+          const own = { timing: place.timing, fsyncMs: fsyncMs(nowMs) };
           return { member, node, leads: true, isReady: true, ...own };
         }
         const voter = node?.isHeard === true ? await this.#options.lead.ask(node.id) : undefined;
@@ -151,15 +155,30 @@ export class StoreTiming {
   }
 
   #measured(members: readonly StoreMember[]): Measured {
-    const rows = this.#options.rows();
-    const names = new Set(members.flatMap(({ isLearner, name }) => (isLearner ? [] : [name])));
-    const own = [...names].flatMap((name) => rows.get(name) ?? []);
-    const roundTrips = mesh(own)
-      .filter(({ from, to, state }) => names.has(from) && names.has(to) && state === "established")
-      .map(({ rttMs }) => rttMs);
     const fsyncs = this.#asked.map(({ fsyncMs }) => fsyncMs);
-    return { roundTripMs: longest(roundTrips), fsyncMs: longest(fsyncs) };
+    return { roundTripMs: longest(this.#roundTrips(members)), fsyncMs: longest(fsyncs) };
   }
+
+  /** Those that are known, one for each two voters. */
+  #roundTrips(members: readonly StoreMember[]): number[] {
+    const rows = this.#options.rows();
+    const names = new Set(votersOf(members).map(({ name }) => name));
+    const own = [...names].flatMap((name) => rows.get(name) ?? []);
+    return mesh(own)
+      .filter(({ from, to, state }) => names.has(from) && names.has(to) && state === "established")
+      .flatMap(({ rttMs }) => rttMs ?? []);
+  }
+
+  /** Every voter told of itself, and the way between each two is measured. */
+  #isWhole(members: readonly StoreMember[]): boolean {
+    const { length } = votersOf(members);
+    const told = this.#asked.filter(({ timing }) => timing !== undefined).length;
+    return told === length && this.#roundTrips(members).length === (length * (length - 1)) / 2;
+  }
+}
+
+function votersOf(members: readonly StoreMember[]): StoreMember[] {
+  return members.filter(({ isLearner }) => !isLearner);
 }
 
 function saidBy(
