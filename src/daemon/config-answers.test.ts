@@ -23,7 +23,7 @@ function answersOf(failure: HansaError | undefined, ageMs: number | undefined): 
     },
     mirror: {
       ...{ store: { id: "a1", name: "prod", generation: 1 }, ageMs },
-      ...{ get: () => copied, list: () => [copied] },
+      ...{ get: () => copied, list: () => [copied], written: async () => undefined },
     },
     inPlainWords: async (error) => error,
   });
