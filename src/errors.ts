@@ -749,6 +749,35 @@ export const ERRORS = {
     exit: 1,
     status: 500,
   },
+  WITNESS_EXISTS: {
+    title: "there is a witness already",
+    cause: "a cluster has one witness at most",
+    hint: "hansa store shows it; hansa qdevice remove takes it away",
+    exit: 1,
+    status: 409,
+  },
+  WITNESS_NONE: {
+    title: "there is no witness",
+    cause: "none was set up, or it was removed",
+    hint: "hansa qdevice setup HOST",
+    exit: 1,
+    status: 404,
+  },
+  WITNESS_REFUSED: {
+    title: "the witness was not set up",
+    cause:
+      "a box becomes a witness when all nodes are online and reach it, when it has etcd and is nobody's witness, and by the code that it shows; and an odd number of votes needs none",
+    hint: "nothing was changed; on the box hansa qdevice serve shows the code",
+    exit: 1,
+    status: 409,
+  },
+  WITNESS_UNREACHABLE: {
+    title: "the witness is not reached",
+    cause: "its box is off, no witness runs there, or a firewall closes its port",
+    hint: "on the box: hansa qdevice serve; TCP 5403 of the box must be open for the nodes",
+    exit: 1,
+    status: 503,
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -28,10 +28,16 @@ const ROLES: Readonly<Record<string, (argv: readonly string[]) => Promise<number
   tunnel: async ([name = "hansa-wg"]) =>
     (await import("./overlay/tunnel-process.ts")).runTunnel(name),
   supervise: async () => (await import("./processes/run-supervisor.ts")).runSupervisor(),
+  witness: async () => (await import("./witness/run-witness.ts")).runWitness(),
+  "witness-supervise": async () =>
+    (await import("./witness/witness-process.ts")).runWitnessSupervisor(),
   starter: async () => (await import("./starter/run-starter.ts")).runStarter(),
   boot: async ([stage]) => {
     const exit = await (await import("./processes/boot.ts")).runBoot(bootStage(stage));
-    if (stage === "early") await (await import("./install/starter-at-boot.ts")).starterAtBoot();
+    if (stage === "early") {
+      await (await import("./install/starter-at-boot.ts")).starterAtBoot();
+      await (await import("./witness/witness-process.ts")).witnessAtBoot();
+    }
     return exit;
   },
 };

@@ -45,6 +45,7 @@ export function exampleQuorum(): QuorumView {
     ringId: { node: 1, sequence: 0x1a8 },
     ...{ quorate: true, expectedVotes: 4, highestExpected: 4, totalVotes: 4, quorum: 3 },
     flags: ["Quorate"],
+    witness: null,
     members: [1, 2, 3, 4].map((id) => ({
       ...{ id, name: `hp${id}`, address: `192.168.15.9${id}` },
       ...{ votes: 1, isLocal: id === 2 },

@@ -18,6 +18,7 @@ import type {
   StoreView,
   Voter,
 } from "./store-schemas.ts";
+import type { RemovedWitness, SetupWitness, WitnessReached } from "./witness-schemas.ts";
 
 export class FakeStore implements StorePort {
   current: StoreView | undefined;
@@ -60,6 +61,24 @@ export class FakeStore implements StorePort {
     const wanted = view.wanted.filter((each) => each !== id);
     this.current = { ...view, wanted: vote ? [...wanted, id] : wanted };
     return this.current;
+  }
+
+  async setupWitness({ host, port }: SetupWitness): Promise<StoreView> {
+    const view = await this.view();
+    const witness = { host, port, isHeard: true, hasVote: true };
+    this.current = { ...view, witness };
+    return this.current;
+  }
+
+  async removeWitness(): Promise<RemovedWitness> {
+    const view = await this.view();
+    if (view.witness === null) throw new HansaError("WITNESS_NONE", "No QDevice configured!");
+    this.current = { ...view, witness: null };
+    return { host: view.witness.host, wasTold: true };
+  }
+
+  async reachWitness(): Promise<WitnessReached> {
+    return { problem: null };
   }
 
   async defragment(): Promise<Record<string, never>> {
@@ -158,6 +177,7 @@ export function exampleStore(name = "prod"): StoreView {
     ...{ name, id: "3f1c0d2b9a8e7f65", generation: 1, configVersion: 3, quorate: true },
     votes: { expected: 3, answering: 2, needed: 2 },
     leader: { id: 1, name: "host1" },
+    witness: null,
     voters: [
       { ...voter(1), hasVote: true, state: "leads", problem: null, isLocal: true },
       { ...voter(2), hasVote: true, state: "follows", problem: null, isLocal: false },

@@ -30,6 +30,13 @@ export const quorumSchema = z.object({
   totalVotes: count.describe("of those that answer"),
   quorum: count.describe("so many votes are needed"),
   flags: z.array(z.string()),
+  witness: z
+    .object({
+      votes: count.describe("1, or 0 while it has no vote"),
+      isAlive: z.boolean().describe("the node that answers hears it"),
+    })
+    .nullable()
+    .describe("a vote that is no node's"),
   members: z
     .array(
       z.object({

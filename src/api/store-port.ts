@@ -22,8 +22,19 @@ import type {
   Times,
   Voter,
 } from "./store-schemas.ts";
+import type {
+  RemovedWitness,
+  RemoveWitness,
+  SetupWitness,
+  WitnessReach,
+  WitnessReached,
+} from "./witness-schemas.ts";
 
 export interface StorePort {
+  /** Takes a box in as the witness; written down when it resolves. Up to 20 s. */
+  setupWitness(request: SetupWitness): Promise<StoreView>;
+  removeWitness(request: RemoveWitness): Promise<RemovedWitness>;
+  reachWitness(request: WitnessReach): Promise<WitnessReached>;
   /** Makes the cluster's store on this node; takes a second. */
   create(name: string): Promise<StoreView>;
   /** Up to 2 s where there is no majority. */

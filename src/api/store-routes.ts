@@ -27,6 +27,13 @@ import {
   timesSchema,
   voterSchema,
 } from "./store-schemas.ts";
+import {
+  removedWitnessSchema,
+  removeWitnessSchema,
+  setupWitnessSchema,
+  witnessReachedSchema,
+  witnessReachSchema,
+} from "./witness-schemas.ts";
 
 const USE_ERRORS: readonly ErrorCode[] = [
   "STORE_NONE",
@@ -139,6 +146,45 @@ export const STORE_ROUTES: readonly Route[] = [
     response: storeSchema,
     errors: [...BODY_ERRORS, ...USE_ERRORS, "NODE_NOT_FOUND", "STORE_REFUSED"],
     handle: (node, request) => node.store.vote(request),
+  }),
+  route({
+    method: "post",
+    path: "/v1/store/witness",
+    operation: "setupWitness",
+    role: "admin",
+    summary: "Makes a box without Docker and token the store's witness: a vote beside the nodes'",
+    request: setupWitnessSchema,
+    response: storeSchema,
+    errors: [
+      ...BODY_ERRORS,
+      ...USE_ERRORS,
+      "WITNESS_EXISTS",
+      "WITNESS_REFUSED",
+      "WITNESS_UNREACHABLE",
+    ],
+    handle: (node, request) => node.store.setupWitness(request),
+  }),
+  route({
+    method: "post",
+    path: "/v1/store/witness/remove",
+    operation: "removeWitness",
+    role: "admin",
+    summary: "Takes the witness' vote away, and has it put its data away",
+    request: removeWitnessSchema,
+    response: removedWitnessSchema,
+    errors: [...BODY_ERRORS, ...USE_ERRORS, "STORE_REFUSED", "WITNESS_NONE"],
+    handle: (node, request) => node.store.removeWitness(request),
+  }),
+  route({
+    method: "post",
+    path: "/v1/store/witness/reach",
+    operation: "reachWitness",
+    role: "node",
+    summary: "Whether this node reaches a box that is to be the witness",
+    request: witnessReachSchema,
+    response: witnessReachedSchema,
+    errors: BODY_ERRORS,
+    handle: (node, request) => node.store.reachWitness(request),
   }),
   route({
     method: "get",

@@ -1,5 +1,6 @@
 /** The store over the API: its making, its voters, and the configuration in it. */
 import { z } from "zod";
+import { witnessSchema } from "./witness-schemas.ts";
 
 /** A voter asks for one part of its configuration at a time. */
 const MAX_KEY = 1024;
@@ -66,6 +67,9 @@ export const storeSchema = z.object({
       isLocal: z.boolean().describe("of the node that answers"),
     }),
   ),
+  witness: witnessSchema
+    .nullable()
+    .describe("a voter that is no node; among the voters it has id 0"),
   term: z.number().int().describe("one more with each election of a leader"),
   wanted: z.array(z.number().int()).describe("the ids of the nodes that are to have a vote"),
   bytes: z.number().nullable().describe("on disk, of the voter that answers; null where none does"),

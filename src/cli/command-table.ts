@@ -24,6 +24,7 @@ import { playground } from "./commands/playground.ts";
 import { portForward } from "./commands/port-forward.ts";
 import { prime } from "./commands/prime.ts";
 import { ps } from "./commands/ps.ts";
+import { qdevice } from "./commands/qdevice.ts";
 import { report } from "./commands/report.ts";
 import { reset } from "./commands/reset.ts";
 import { resume } from "./commands/resume.ts";
@@ -69,6 +70,7 @@ export const COMMANDS: readonly Command[] = [
   nodes,
   vote,
   expected,
+  qdevice,
   backup,
   restore,
   config,

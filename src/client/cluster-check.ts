@@ -2,6 +2,7 @@
 import type { JoinChecked, JoinInfo } from "../api/join-info-schemas.ts";
 import type { QuorumView } from "../api/quorum-schemas.ts";
 import type { NodeRemoved } from "../api/remove-schemas.ts";
+import type { RemovedWitness } from "../api/witness-schemas.ts";
 import { type Check, has, isBoolean, isNumber, isText, listOf, orNull } from "./shape.ts";
 
 export const isQuorumView: Check<QuorumView> = (value): value is QuorumView =>
@@ -11,6 +12,7 @@ export const isQuorumView: Check<QuorumView> = (value): value is QuorumView =>
     ringId: orNull((ring) => has(ring, { node: isNumber, sequence: isNumber })),
     ...{ expectedVotes: isNumber, highestExpected: isNumber, totalVotes: isNumber },
     ...{ quorum: isNumber, flags: listOf(isText) },
+    witness: orNull((witness) => has(witness, { votes: isNumber, isAlive: isBoolean })),
     members: listOf((member) =>
       has(member, {
         ...{ id: isNumber, name: isText, address: orNull(isText) },
@@ -42,6 +44,9 @@ export const isJoinChecked: Check<JoinChecked> = (value): value is JoinChecked =
       has(path, { direction: isText, protocol: isText, port: isNumber, isOpen: isBoolean }),
     ),
   });
+
+export const isRemovedWitness: Check<RemovedWitness> = (value): value is RemovedWitness =>
+  has(value, { host: isText, wasTold: isBoolean });
 
 export const isNodeRemoved: Check<NodeRemoved> = (value): value is NodeRemoved =>
   has(value, {

@@ -38,6 +38,7 @@ import type {
   StoreView,
 } from "../api/store-schemas.ts";
 import { BUILD, type Version } from "../api/version.ts";
+import type { RemovedWitness, SetupWitness } from "../api/witness-schemas.ts";
 import { HansaError, isErrno } from "../errors.ts";
 import {
   isAddressCheck,
@@ -57,7 +58,13 @@ import {
   isVersion,
 } from "./answer-check.ts";
 import type { ClientStream } from "./client-stream.ts";
-import { isJoinChecked, isJoinInfo, isNodeRemoved, isQuorumView } from "./cluster-check.ts";
+import {
+  isJoinChecked,
+  isJoinInfo,
+  isNodeRemoved,
+  isQuorumView,
+  isRemovedWitness,
+} from "./cluster-check.ts";
 import { isContainerEvent, isContainers } from "./container-check.ts";
 import { type Door, unixDoor } from "./door.ts";
 import { events, type Place } from "./events.ts";
@@ -105,6 +112,9 @@ export interface NodeClient {
   watchContainers(signal: AbortSignal, resume?: Resume): AsyncIterable<Containers>;
   inspect(): Promise<Inspection>;
   store(): Promise<StoreView>;
+  /** Up to half a minute; so is the next. */
+  setupWitness(request: SetupWitness): Promise<StoreView>;
+  removeWitness(force: boolean): Promise<RemovedWitness>;
   quorum(): Promise<QuorumView>;
   joinInfo(): Promise<JoinInfo>;
   /** Takes up to 4 s. */
@@ -246,6 +256,18 @@ export function apiClient(door: Door, node?: string): NodeClient {
     expectVotes: async (votes) => {
       const request = { method: "POST", path: "/v1/store/expected", body: { votes } } as const;
       return checked(await call(request, false), isRefounded, "the store");
+    },
+    setupWitness: async (body) => {
+      const answer = await call({ method: "POST", path: "/v1/store/witness", body }, false);
+      return checked(answer, isStoreView, "the store");
+    },
+    removeWitness: async (force) => {
+      const request = {
+        method: "POST",
+        path: "/v1/store/witness/remove",
+        body: { force },
+      } as const;
+      return checked(await call(request, false), isRemovedWitness, "the witness");
     },
     restore: async (force) => {
       const request = { method: "POST", path: "/v1/store/restore", body: { force } } as const;

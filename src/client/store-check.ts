@@ -38,6 +38,9 @@ export const isStoreView: Check<StoreView> = (value): value is StoreView =>
         ...{ heartbeatMs: isNumber, electionMs: isNumber },
         ...{ roundTripMs: orNull(isNumber), fsyncMs: orNull(isNumber) },
       }),
+    witness: orNull((witness) =>
+      has(witness, { host: isText, port: isNumber, isHeard: isBoolean, hasVote: isBoolean }),
+    ),
     votes: (votes) => has(votes, { expected: isNumber, answering: isNumber, needed: isNumber }),
     voters: listOf((voter) =>
       has(voter, {

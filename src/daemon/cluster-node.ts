@@ -21,6 +21,7 @@ import type { NodeFile } from "../processes/node-file.ts";
 import type { Paths } from "../processes/paths.ts";
 import { searchPath } from "../processes/start-process.ts";
 import { storePorts } from "../processes/store-process.ts";
+import { storeTls } from "../store/store-tls.ts";
 import { formatIpv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { AddressLoop } from "./address-loop.ts";
@@ -100,6 +101,7 @@ export class ClusterNode {
   async #start(): Promise<void> {
     const { node, identity, paths, logger } = this.#options;
     const keys = identityKeys(identity);
+    const roots = identity.roots.map(({ root }) => root);
     this.#dataPath = await DataPath.load({
       ...{ node, identity, plan: this.#plan, stateDir: paths.stateDir, logger },
       membership: () => this.#membership,
@@ -145,9 +147,11 @@ export class ClusterNode {
     });
     this.#store = await StorePart.load({
       ...{ self: node, logger: logger.child({ part: "store" }), changed: () => this.#changed() },
+      roots,
       place: {
-        ...{ paths, identity, name: keys.memberName(node.id), ports: storePorts(node.ports) },
+        ...{ paths, name: keys.memberName(node.id), ports: storePorts(node.ports) },
         ...{ folders: searchPath(process.env), ip: this.#insideOf(node.id) },
+        tls: () => storeTls(roots, [this.#insideOf(node.id)]),
       },
     });
     const incoming = new IncomingPost({

@@ -5,8 +5,20 @@
  */
 import { NODES_PREFIX, registeredNodes } from "../store/node-registry.ts";
 import type { Entry } from "../store/store.ts";
-import { majorityOf, nodeOf, type StoreMember, type VoterNode } from "../store/voter-plan.ts";
+import {
+  majorityOf,
+  nodeOf,
+  type StoreMember,
+  type VoterNode,
+  WITNESS,
+} from "../store/voter-plan.ts";
 import { GIVEN_KEY, givenIn } from "../store/votes.ts";
+import {
+  decodeWitness,
+  WITNESS_KEY,
+  witnessMember,
+  witnessTitle,
+} from "../store/witness-record.ts";
 
 /** What is read of a mirror. */
 export interface VotesKnown {
@@ -22,6 +34,8 @@ export function votesIn(mirror: VotesKnown): StoreMember[] {
 
 /** Name of the node that is, or was, the member. */
 export function nodeNameIn(mirror: VotesKnown, member: string): string | undefined {
+  const witness = decodeWitness(mirror.get(WITNESS_KEY)?.value);
+  if (witness && witnessMember(witness) === member) return witnessTitle(witness);
   const nodes = registeredNodes(mirror.list(NODES_PREFIX)).values();
   return [...nodes].find((node) => node.member === member)?.name;
 }
@@ -39,7 +53,7 @@ export function votesSentence(
   const names = missing
     .map(named)
     .sort((a, b) => a.id - b.id)
-    .map(({ id, name }) => `${name} (node ${id})`);
+    .map(({ id, name }) => (id === WITNESS ? name : `${name} (node ${id})`));
   const whom = missing.length === 0 ? "" : `; missing: ${names.join(", ")}`;
   if (heard < needed) {
     return `${heard} of ${votes.length} votes are heard, ${needed} are needed${whom}`;

@@ -19,6 +19,8 @@ export interface MirrorLoopOptions {
   readonly store: Pick<NodeStore, "reach" | "leave">;
   /** Whether any voter is heard. */
   readonly hasWay: () => boolean;
+  /** It has something new. */
+  readonly news?: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -109,6 +111,7 @@ export class MirrorLoop {
           throw wentBack();
         else
           logger.info("the store is mirrored", { ...reached.mark, revision: `${step.revision}` });
+        this.#options.news?.();
         this.#awaited = this.#confirmed(this.#awaited);
         this.#said = undefined;
       }

@@ -74,7 +74,7 @@ export interface NodeParts {
   readonly containers: ClusterContainers;
   readonly store: StoreAnswers;
   readonly cluster: ClusterAnswers;
-  readonly storePart: Pick<StorePart, "loop" | "mirror">;
+  readonly storePart: Pick<StorePart, "loop" | "mirror" | "witnessProblem">;
 }
 
 export interface NodeAnswersOptions {
@@ -179,6 +179,7 @@ export class NodeAnswers implements NodePort {
           names.problem,
           ...this.#parts.storePart.loop.problems,
           this.#parts.storePart.mirror.problem,
+          this.#parts.storePart.witnessProblem,
         ],
       }),
     });

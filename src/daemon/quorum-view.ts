@@ -44,7 +44,10 @@ export function quorumViewOf({ node, roster, store, nowMs }: QuorumFacts): Quoru
     highestExpected: expected,
     totalVotes: store?.votes.answering ?? 0,
     quorum: store?.votes.needed ?? majorityOf(expected),
-    flags: quorate ? ["Quorate"] : [],
+    flags: [...(quorate ? ["Quorate"] : []), ...(store?.witness ? ["Qdevice"] : [])],
+    witness: store?.witness
+      ? { votes: store.witness.hasVote ? 1 : 0, isAlive: store.witness.isHeard }
+      : null,
     members: there.map(({ metadata: { id, name, links } }) => ({
       ...{
         id,

@@ -26,6 +26,13 @@ import type {
   Times,
   Voter,
 } from "../api/store-schemas.ts";
+import type {
+  RemovedWitness,
+  RemoveWitness,
+  SetupWitness,
+  WitnessReach,
+  WitnessReached,
+} from "../api/witness-schemas.ts";
 import { HansaError, isHansaError } from "../errors.ts";
 import { CONFIG_VERSION_KEY, versionIn } from "../store/node-registry.ts";
 import type { NodeStore, Reached } from "../store/node-store.ts";
@@ -34,7 +41,13 @@ import type { NamedStore } from "../store/store-copy.ts";
 import type { StoreMirror } from "../store/store-mirror.ts";
 import { LEAST_TIMING } from "../store/store-times.ts";
 import { TIMES_KEY, timesIn } from "../store/times-entry.ts";
-import { majorityOf, nodeOf, type StoreMember, type VoterNode } from "../store/voter-plan.ts";
+import {
+  majorityOf,
+  nodeOf,
+  type StoreMember,
+  type VoterNode,
+  WITNESS,
+} from "../store/voter-plan.ts";
 import { WANTED_KEY, wantedIn } from "../store/votes.ts";
 import { shortAge } from "../values/short-age.ts";
 import { CONFIG_PREFIX, ConfigAnswers } from "./config-answers.ts";
@@ -47,12 +60,16 @@ import type { StoreLoop } from "./store-loop.ts";
 import type { StoreRecovery } from "./store-recovery.ts";
 import { VoteDesk } from "./vote-desk.ts";
 import type { VoterLead } from "./voter-lead.ts";
+import type { WitnessDesk } from "./witness-desk.ts";
+import type { WitnessKeeper } from "./witness-keeper.ts";
 
 export interface StoreAnswersOptions {
   readonly loop: StoreLoop;
   readonly desk: CopyDesk;
   readonly recovery: StoreRecovery;
   readonly lead: VoterLead;
+  readonly witness: Pick<WitnessKeeper, "record" | "link">;
+  readonly witnessDesk: WitnessDesk;
   readonly store: Pick<NodeStore, "get" | "list" | "commit" | "read" | "reach" | "leave">;
   readonly mirror: Pick<
     StoreMirror,
@@ -108,6 +125,21 @@ export class StoreAnswers {
   vote(request: GiveVote): Promise<StoreView> {
     const desk = new VoteDesk(this.#options.membership);
     return this.#use((store) => desk.change(store, request, () => this.view()));
+  }
+
+  async setupWitness(request: SetupWitness): Promise<StoreView> {
+    const { witnessDesk } = this.#options;
+    await this.#use((store) => witnessDesk.setup(store, request, () => this.view()));
+    return await this.view();
+  }
+
+  removeWitness(request: RemoveWitness): Promise<RemovedWitness> {
+    const { witnessDesk } = this.#options;
+    return this.#use((store) => witnessDesk.remove(store, request, () => this.view()));
+  }
+
+  reachWitness(request: WitnessReach): Promise<WitnessReached> {
+    return this.#options.witnessDesk.reach(request);
   }
 
   copies(): Promise<OwnCopies> {
@@ -242,6 +274,7 @@ export class StoreAnswers {
       voters: listed.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
       wanted: wantedIn(wanted?.entry?.value),
       times: shownTimes(times?.entry),
+      witness: this.#witness(votes),
       term: Number(status.term),
       bytes: Number(status.bytes),
       stale: false,
@@ -268,6 +301,14 @@ export class StoreAnswers {
     if (voter instanceof HansaError) return silent(voter);
     if (voter === undefined) return SILENT;
     return stateOf(voter.leader === null, voter.leader === voter.member);
+  }
+
+  #witness(votes: readonly { readonly id: number }[]): StoreView["witness"] {
+    const { record, link } = this.#options.witness;
+    if (record === undefined) return null;
+    const isHeard = link?.state.isHeard === true;
+    const { host, port } = record;
+    return { host, port, isHeard, hasVote: votes.some(({ id }) => id === WITNESS) };
   }
 
   /** This node's own copy of it. */
@@ -300,6 +341,7 @@ export class StoreAnswers {
       voters: voters.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
       wanted: wantedIn(mirror.get(WANTED_KEY)?.value),
       times: shownTimes(mirror.get(TIMES_KEY)),
+      witness: this.#witness(voters),
       term: 0,
       bytes: null,
       stale: true,

@@ -15,7 +15,7 @@ import type { NamedStore, StoreCopy } from "../store/store-copy.ts";
 import { isOutlived, isSameStore, type StoreMark } from "../store/store-mark.ts";
 import { requireStoreName } from "../store/store-name.ts";
 import { type EtcdTiming, isTiming } from "../store/store-times.ts";
-import { FIRST_VOTERS } from "../store/voter-plan.ts";
+import { FIRST_VOTERS, WITNESS } from "../store/voter-plan.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
 import type { NodeId } from "../values/node-id.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
@@ -234,6 +234,8 @@ export class StoreLoop {
     const others = lead.refusals.lasting.map(({ id, error }) => {
       const name = peers.find(({ metadata }) => metadata.id === id)?.metadata.name;
       const node = name === undefined ? `node ${id}` : `node ${id} (${name})`;
+      if (id === WITNESS)
+        return `${error.code}: the witness cannot take its vote: ${error.message}`;
       return `${error.code}: ${node} cannot take its vote: ${error.message}`;
     });
     const { problem } = this;

@@ -13,6 +13,7 @@ import { wasNotTaken } from "../store/etcd/etcd-error.ts";
 import type { StoreWay } from "../store/node-store.ts";
 import { NodeStore } from "../store/node-store.ts";
 import { StoreMirror } from "../store/store-mirror.ts";
+import { storeTls } from "../store/store-tls.ts";
 import type { NodeId } from "../values/node-id.ts";
 import { CopyDesk } from "./copy-desk.ts";
 import { FsyncMeter } from "./fsync-meter.ts";
@@ -32,9 +33,12 @@ import { StoreUpkeep } from "./store-upkeep.ts";
 import { storeWays } from "./store-ways.ts";
 import { VoterLead } from "./voter-lead.ts";
 import { VoterPlace, type VoterPlaceOptions } from "./voter-place.ts";
+import { WitnessDesk } from "./witness-desk.ts";
+import { WitnessKeeper } from "./witness-keeper.ts";
 
 export interface StorePartOptions {
-  readonly self: { readonly id: NodeId; readonly name: string };
+  readonly self: { readonly id: NodeId; readonly name: string; readonly cluster: string };
+  readonly roots: readonly Uint8Array[];
   readonly place: VoterPlaceOptions;
   readonly logger: Logger;
   /** There may be another problem. */
@@ -56,6 +60,7 @@ export class StorePart {
   #loop!: StoreLoop;
   #following!: MirrorLoop;
   #answers!: StoreAnswers;
+  #witness!: WitnessKeeper;
 
   /** Throws STATE_DAMAGED. */
   static async load(options: StorePartOptions): Promise<StorePart> {
@@ -73,11 +78,17 @@ export class StorePart {
 
   /** Once gossip runs; before everything else of this but `place` and `mirror`. */
   connect({ membership, peers, inside }: StoreNeeds): void {
-    const { self, logger, changed } = this.#options;
+    const { self, roots, logger, changed } = this.#options;
     const { place, mirror } = this;
     const { stateDir } = this.#options.place.paths;
+    const witness = new WitnessKeeper({
+      ...{ mirror, place, clock: systemClock, changed, logger },
+      mark: () => membership.roster().self.metadata.store ?? mirror.store,
+      tls: () => storeTls(roots, [inside(self.id)], "node"),
+    });
+    this.#witness = witness;
     const lead = new VoterLead({
-      ...{ self: self.id, membership, peers, logger, inside },
+      ...{ self: self.id, membership, peers, logger, inside, witness },
       nowMs: () => performance.now(),
     });
     const retreat = new StoreRetreat({
@@ -118,20 +129,31 @@ export class StorePart {
     this.#following = new MirrorLoop({
       ...{ mirror, store: this.#store, clock: systemClock, logger },
       hasWay: () => ways().length > 0,
+      news: () => witness.update(),
     });
     const desk = new CopyDesk({
       ...{ self, place, peers, clock: systemClock, store: this.#store },
       mirror: () => mirror.copy(),
     });
-    const recovery = new StoreRecovery({ self, desk, loop: this.#loop, membership, stateDir });
+    const recovery = new StoreRecovery({
+      ...{ self, desk, loop: this.#loop, membership, witness, stateDir },
+    });
+    const witnessDesk = new WitnessDesk({
+      ...{ self, cluster: self.cluster, roots, keeper: witness, membership, peers, logger },
+    });
     this.#answers = new StoreAnswers({
-      ...{ desk, recovery },
+      ...{ desk, recovery, witness, witnessDesk },
       ...{ loop: this.#loop, lead, store: this.#store, mirror, membership },
     });
   }
 
   get loop(): StoreLoop {
     return this.#loop;
+  }
+
+  /** What `status` is to warn of. */
+  get witnessProblem(): string | undefined {
+    return this.#witness.problem;
   }
 
   get answers(): StoreAnswers {
@@ -153,18 +175,21 @@ export class StorePart {
   }
 
   begin(): void {
+    this.#witness.begin();
     this.#loop.begin();
     this.#following.begin();
   }
 
   /** Nodes may be heard, or not. Cheap. */
   changed(): void {
+    this.#witness.update();
     this.#loop.changed();
     this.#following.changed();
   }
 
   async close(): Promise<void> {
     this.#store.close();
+    this.#witness.close();
     await Promise.all([this.#following.close(), this.#loop.close()]);
   }
 }

@@ -41,6 +41,7 @@ function recoveryOf(votes: number, isBroken: boolean, silentLooks = 0, stateDir 
       },
     },
     membership: { roster: () => roster },
+    witness: { link: undefined },
   });
   return { recovery, made };
 }

@@ -21,16 +21,20 @@ import {
 } from "../store/recovery-plan.ts";
 import { decodeStoreCopy, type NamedStore, type StoreCopy } from "../store/store-copy.ts";
 import { lineageOf, nextMark, type StoreMark } from "../store/store-mark.ts";
+import { witnessMember, witnessTitle } from "../store/witness-record.ts";
 import type { CopiesFound, CopyDesk } from "./copy-desk.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { isHeard } from "./roster.ts";
 import type { StoreLoop } from "./store-loop.ts";
+import type { WitnessLink } from "./witness-link.ts";
 
 export interface StoreRecoveryOptions {
   readonly self: { readonly id: number; readonly name: string };
   readonly desk: Pick<CopyDesk, "own" | "of" | "fetch">;
   readonly loop: Pick<StoreLoop, "refound">;
   readonly membership: Pick<MembershipLoop, "roster">;
+  /** The voter that is no node. */
+  readonly witness: { readonly link: Pick<WitnessLink, "record" | "state"> | undefined };
   /** Where `hansa restore` puts the file that is to be restored. */
   readonly stateDir: string;
   /** How long this node's own etcd may take to answer. */
@@ -207,6 +211,8 @@ export class StoreRecovery {
         }
       }),
     );
+    const { link } = this.#options.witness;
+    if (link?.state.mark) heard.set(witnessMember(link.record), witnessTitle(link.record));
     for (const { store } of copies) marks.add(markText(store));
     return { copies, quorate, heard, self: roster.self.member.name, silent, marks };
   }

@@ -17,6 +17,7 @@ import {
   type VoterFacts,
   type VoterNode,
   type VoterStep,
+  WITNESS,
 } from "../store/voter-plan.ts";
 import type { VoterRecord } from "../store/voter-record.ts";
 import {
@@ -35,6 +36,7 @@ import { RegistryKeeper } from "./registry-keeper.ts";
 import { isHeard, type RosterNode } from "./roster.ts";
 import { VoteRefusals } from "./vote-refusals.ts";
 import type { VoterLink } from "./voter-place.ts";
+import type { WitnessLink } from "./witness-link.ts";
 
 export interface VoterLeadOptions {
   readonly self: NodeId;
@@ -42,6 +44,12 @@ export interface VoterLeadOptions {
   readonly peers: Pick<PeerRequests, "request" | "unreachable">;
   /** A node's address inside of the overlay. */
   readonly inside: (id: NodeId) => string;
+  /** The voter that is no node, where there is one. */
+  readonly witness: {
+    readonly node: VoterNode | undefined;
+    readonly link: Pick<WitnessLink, "ask"> | undefined;
+    voter(): Promise<Voter | undefined>;
+  };
   readonly nowMs: () => number;
   readonly logger: Logger;
 }
@@ -68,10 +76,12 @@ export class VoterLead {
     this.#registry = new RegistryKeeper(options.logger);
   }
 
-  /** The nodes as the plan sees them, this one first. */
+  /** The nodes as the plan sees them, this one first, the witness last. */
   nodes(): VoterNode[] {
     const { self, peers } = this.#options.membership.roster();
-    return [this.#nodeOf(self, true), ...peers.map((peer) => this.#nodeOf(peer, isHeard(peer)))];
+    const witness = this.#options.witness.node;
+    const nodes = peers.map((peer) => this.#nodeOf(peer, isHeard(peer)));
+    return [this.#nodeOf(self, true), ...nodes, ...(witness ? [witness] : [])];
   }
 
   #nodeOf({ member, metadata }: RosterNode, hears: boolean): VoterNode {
@@ -88,7 +98,7 @@ export class VoterLead {
     if (await this.#writeDown(link, members, written.given)) return true;
     const all = new Set(members.map(({ id }) => id));
     const wanted = wantedIn(written.wanted?.value);
-    this.refusals.keepOnly(wanted);
+    this.refusals.keepOnly([...wanted, WITNESS]);
     const known = this.#facts(store, members, wanted);
     const hasLearner = members.some(({ isLearner }) => isLearner);
     // Asking all voters costs: only when an answer could matter.
@@ -179,7 +189,8 @@ export class VoterLead {
 
   /** The same, or why its daemon cannot tell; undefined for a node that is not known. */
   async hear(id: NodeId): Promise<Voter | HansaError | undefined> {
-    const { peers, membership } = this.#options;
+    const { peers, membership, witness } = this.#options;
+    if (id === WITNESS) return await witness.voter();
     const peer = membership.roster().peers.find(({ metadata }) => metadata.id === id);
     if (peer === undefined) return undefined;
     try {
@@ -260,7 +271,12 @@ export class VoterLead {
     body: object | undefined,
     timeoutMs = START_MS,
   ): Promise<void> {
-    const { membership, peers } = this.#options;
+    const { membership, peers, witness } = this.#options;
+    if (node.id === WITNESS) {
+      const op = path.slice(path.lastIndexOf("/") + 1);
+      await witness.link?.ask(op, body === undefined ? {} : { request: body }, timeoutMs);
+      return;
+    }
     const peer = membership.roster().peers.find(({ metadata }) => metadata.id === node.id);
     if (peer === undefined) return;
     await askPeer(peers, peer.metadata, { method: "POST", path, timeoutMs, body });

@@ -9,7 +9,6 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HansaError, isHansaError } from "../errors.ts";
 import { atomicWrite, ensureDir, moveFolder, readIfExists } from "../host/files.ts";
-import type { Identity } from "../identity/identity.ts";
 import type { Paths } from "../processes/paths.ts";
 import { type StoreLogPlace, storeLogEnd, storeLogSince } from "../processes/store-log.ts";
 import { type StoreFiles, type StorePorts, storeFiles } from "../processes/store-process.ts";
@@ -34,7 +33,7 @@ import {
 } from "../store/store-copy.ts";
 import { revisionBase } from "../store/store-mark.ts";
 import { type EtcdTiming, isSameTiming, LEAST_TIMING } from "../store/store-times.ts";
-import { type StoreTls, storeTls } from "../store/store-tls.ts";
+import type { StoreTls } from "../store/store-tls.ts";
 import {
   FIRST_DATA,
   loadVoterRecord,
@@ -54,7 +53,10 @@ export interface VoterPlaceOptions {
   readonly ip: string;
   /** The member's name in gossip. */
   readonly name: string;
-  readonly identity: Identity;
+  /** Asked once. */
+  readonly tls: () => Promise<StoreTls>;
+  /** What its process gets beside the small environment that all get. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Where the daemon speaks with its etcd. */
@@ -123,7 +125,7 @@ export class VoterPlace {
       await this.#writeCertificates();
       await this.#writeConfig(record, beginning);
       this.#record = record;
-      await startStoreProcess(paths, folders);
+      await startStoreProcess(paths, folders, this.#options.env);
     } catch (error) {
       await this.#forget();
       throw error;
@@ -160,7 +162,8 @@ export class VoterPlace {
     const next = { ...record, timing };
     await this.#writeSettled(next);
     await this.close();
-    await restartStoreProcess(this.#options.paths, this.#options.folders);
+    const { paths, folders, env } = this.#options;
+    await restartStoreProcess(paths, folders, env);
     // Last: who dies before does it again.
     await this.#keepRecord(next);
   }
@@ -231,7 +234,7 @@ export class VoterPlace {
     await this.#writeCertificates();
     const alone = { name: this.#options.name, peerUrl: this.peerUrl };
     await this.#writeConfig(record, { begins: "new", members: [alone] });
-    await startStoreProcess(paths, folders);
+    await startStoreProcess(paths, folders, this.#options.env);
     const { store } = await this.#connected();
     await untilLed(store);
     await writeCopy(store, decoded.copy);
@@ -308,7 +311,7 @@ export class VoterPlace {
   async keep(): Promise<void> {
     const { paths, folders } = this.#options;
     if (this.#record !== undefined && storeRuns(paths) === false) {
-      await startStoreProcess(paths, folders);
+      await startStoreProcess(paths, folders, this.#options.env);
     }
   }
 
@@ -412,11 +415,7 @@ export class VoterPlace {
   }
 
   #certificates(): Promise<StoreTls> {
-    const { identity, ip } = this.#options;
-    this.#tls ??= storeTls(
-      identity.roots.map(({ root }) => root),
-      [ip],
-    );
+    this.#tls ??= this.#options.tls();
     return this.#tls;
   }
 }

@@ -10,6 +10,7 @@ import { isIP } from "node:net";
 import { isDnsName } from "../values/dns-name.ts";
 import type { Role } from "../values/role.ts";
 import { caKey } from "./derived-keys.ts";
+import { requestedKey } from "./signing-request.ts";
 
 /** A certificate with its private key and issuer, PEM with trailing newlines: ready for node:tls, etcd or a file. */
 export interface Leaf {
@@ -43,6 +44,11 @@ export interface Authority {
   readonly publicKeyHash: string;
   /** A leaf with a fresh P-256 key, good for server and client, valid for a year unless the authority's dates say otherwise. */
   mint(request: LeafRequest): Promise<Leaf>;
+  /**
+   * The same for the key of a certificate request (PKCS #10, PEM), whose private part stays where it is: what the request itself wishes for is not looked at. PEM.
+   * Undefined for a text that is no request, or is not signed by the key that it names.
+   */
+  certify(signingRequest: string, request: LeafRequest): Promise<string | undefined>;
 }
 
 /** From when until when a certificate that is to live for `days` is good. */
@@ -106,42 +112,48 @@ export async function createAuthority(
     ],
   });
   const ca = pem(own.toString("pem"));
+  const issue = async (key: CryptoKey, request: LeafRequest): Promise<string> => {
+    const isServer = request.role === undefined || request.role === "node";
+    const certificate = await x509.X509CertificateGenerator.create({
+      ...dates(request.days ?? LEAF_DAYS),
+      serialNumber: request.serial ?? serialNumber(),
+      subject: [
+        { CN: [request.name] },
+        { O: ["Hansa"] },
+        ...(request.role === undefined ? [] : [{ OU: [request.role] }]),
+      ],
+      issuer: subject,
+      publicKey: key,
+      signingKey,
+      signingAlgorithm: SIGNING,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([
+          x509.ExtendedKeyUsage.clientAuth,
+          ...(isServer ? [x509.ExtendedKeyUsage.serverAuth] : []),
+        ]),
+        ...(isServer ? [new x509.SubjectAlternativeNameExtension(alternativeNames(request))] : []),
+        await x509.SubjectKeyIdentifierExtension.create(key),
+        // By key id only: issuer and serial would tie the leaf to one peer's CA certificate.
+        await x509.AuthorityKeyIdentifierExtension.create(publicKey),
+      ],
+    });
+    return pem(certificate.toString("pem"));
+  };
   return {
     certificate: ca,
     publicKeyHash: caPublicKeyHash(root),
     async mint(request) {
       const keys = await crypto.subtle.generateKey(SIGNING, true, ["sign", "verify"]);
-      const isServer = request.role === undefined || request.role === "node";
-      const certificate = await x509.X509CertificateGenerator.create({
-        ...dates(request.days ?? LEAF_DAYS),
-        serialNumber: request.serial ?? serialNumber(),
-        subject: [
-          { CN: [request.name] },
-          { O: ["Hansa"] },
-          ...(request.role === undefined ? [] : [{ OU: [request.role] }]),
-        ],
-        issuer: subject,
-        publicKey: keys.publicKey,
-        signingKey,
-        signingAlgorithm: SIGNING,
-        extensions: [
-          new x509.BasicConstraintsExtension(false, undefined, true),
-          new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-          new x509.ExtendedKeyUsageExtension([
-            x509.ExtendedKeyUsage.clientAuth,
-            ...(isServer ? [x509.ExtendedKeyUsage.serverAuth] : []),
-          ]),
-          ...(isServer
-            ? [new x509.SubjectAlternativeNameExtension(alternativeNames(request))]
-            : []),
-          await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-          // By key id only: issuer and serial would tie the leaf to one peer's CA certificate.
-          await x509.AuthorityKeyIdentifierExtension.create(publicKey),
-        ],
-      });
+      const certificate = await issue(keys.publicKey, request);
       const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
       const privateKey = pem(x509.PemConverter.encode(pkcs8, "PRIVATE KEY"));
-      return { certificate: pem(certificate.toString("pem")), privateKey, ca };
+      return { certificate, privateKey, ca };
+    },
+    async certify(signingRequest, request) {
+      const key = await requestedKey(signingRequest);
+      return key && (await issue(key, request));
     },
   };
 }

@@ -71,8 +71,9 @@ export const INIT_SCRIPT = `#!/bin/sh
 # Power-on order of a real host: what Docker needs, Docker, the rest.
 # What an installation has a host start, launched or not.
 isInstalled() { [ -e /etc/hansa/install.json ] && [ -x /usr/local/bin/hansa ]; }
+isWitness() { [ -e /var/lib/hansa/witness/witness.json ] && [ -x /usr/local/bin/hansa ]; }
 isLaunched() { [ -e /var/lib/hansa/node.json ] && [ -x /usr/local/bin/hansa ]; }
-if isLaunched || isInstalled; then timeout 30 hansa boot early >>/var/log/hansa-boot.log 2>&1 </dev/null || :; fi
+if isLaunched || isInstalled || isWitness; then timeout 30 hansa boot early >>/var/log/hansa-boot.log 2>&1 </dev/null || :; fi
 # In a shell that ends at once: the keeper becomes tini's, which reaps it; what this script becomes would not.
 (setsid sh /run/playground/docker.sh </dev/null >/dev/null 2>&1 &)
 until [ -e /run/playground/dockerd.pid ]; do sleep 0.01; done

@@ -27,10 +27,10 @@ export async function daemonAnswers(socketPath: string): Promise<boolean> {
   }
 }
 
-/** True when something accepts connections on `socketPath` now. */
-export async function socketAccepts(socketPath: string): Promise<boolean> {
+/** True when something accepts connections there now: at a path, or at a port of loopback. */
+export async function socketAccepts(place: string | number): Promise<boolean> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  const socket = connect(socketPath);
+  const socket = typeof place === "string" ? connect(place) : connect(place, "127.0.0.1");
   socket.setTimeout(2000, () => socket.destroy(silence()));
   socket.once("connect", () => resolve(true));
   socket.once("error", (error) => (isSilence(error) ? resolve(false) : reject(error)));

@@ -59,11 +59,15 @@ export function storeFiles({ stateDir }: Pick<Paths, "stateDir">): StoreFiles {
   };
 }
 
-/** The process, when this node is to have it and the program is there. */
-export function storeProcess(paths: Paths, folders: readonly string[]): ProcessSpec | undefined {
+/** The process, when this node is to have it and the program is there; `env`: what it gets beside what all get. */
+export function storeProcess(
+  paths: Paths,
+  folders: readonly string[],
+  env: ProcessSpec["env"] = {},
+): ProcessSpec | undefined {
   const { config } = storeFiles(paths);
   if (!existsSync(config)) return undefined;
   const program = findTool("etcd", folders);
   if (program === undefined) return undefined;
-  return { name: STORE_PROCESS, argv: [program, "--config-file", config], env: {} };
+  return { name: STORE_PROCESS, argv: [program, "--config-file", config], env };
 }

@@ -18,20 +18,28 @@ import { hasSystemd, removeUnit, restartUnits, startUnits } from "./systemd.ts";
 import { holderOf } from "./taken-ports.ts";
 
 /** Starts it where it does not run; its configuration must be there. Throws TOOL_MISSING and SYSTEMD_FAILED. */
-export async function startStoreProcess(paths: Paths, folders: readonly string[]): Promise<void> {
+export async function startStoreProcess(
+  paths: Paths,
+  folders: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
   requireTools(["etcd"], folders);
-  const spec = storeProcess(paths, folders);
+  const spec = storeProcess(paths, folders, env);
   if (spec === undefined || existsSync(paths.stoppedMark)) return;
   if (hasSystemd(paths)) await startUnits([spec], paths);
   else await startProcess(spec, paths);
 }
 
 /** Ends it and starts it again, whatever it runs with now. Throws INTERNAL, TOOL_MISSING and SYSTEMD_FAILED. */
-export async function restartStoreProcess(paths: Paths, folders: readonly string[]): Promise<void> {
+export async function restartStoreProcess(
+  paths: Paths,
+  folders: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
   if (hasSystemd(paths)) return restartUnits([STORE_PROCESS], paths);
   const running = readPidFile(pidFile(paths, STORE_PROCESS));
   if (running !== undefined) await endProcess(STORE_PROCESS, running);
-  await startStoreProcess(paths, folders);
+  await startStoreProcess(paths, folders, env);
 }
 
 /** Whether it runs, as far as a pid file tells; undefined under systemd, which sees to it. */

@@ -7,7 +7,15 @@ import { type Command, systemCommand } from "../host/command.ts";
 import { atomicWrite } from "../host/files.ts";
 import type { Paths } from "./paths.ts";
 import type { ProcessSpec } from "./process-list.ts";
-import { IPAM_SOCKET_UNIT, STARTER_UNITS, starterUnitFiles, UNIT_OF, unitFiles } from "./units.ts";
+import {
+  IPAM_SOCKET_UNIT,
+  STARTER_UNITS,
+  starterUnitFiles,
+  UNIT_OF,
+  unitFiles,
+  WITNESS_UNIT,
+  witnessUnit,
+} from "./units.ts";
 
 /** True where systemd is the init system. */
 export function hasSystemd(paths: Paths): boolean {
@@ -49,6 +57,27 @@ export async function removeStarterUnits(
   if (units.length === 0) return;
   await systemctl(command, "disable", "--now", ...units);
   for (const unit of units) await rm(join(paths.unitDir, unit), { force: true });
+  await systemctl(command, "daemon-reload");
+}
+
+/** Installs and starts the unit of this host's witness; idempotent. Throws SYSTEMD_FAILED. */
+export async function startWitnessUnit(
+  program: readonly string[],
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<void> {
+  await writeUnits(new Map([[WITNESS_UNIT, witnessUnit(program)]]), paths, command);
+  await systemctl(command, "enable", "--now", WITNESS_UNIT);
+}
+
+/** Undoes `startWitnessUnit`. */
+export async function removeWitnessUnit(
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<void> {
+  if (!existsSync(join(paths.unitDir, WITNESS_UNIT))) return;
+  await systemctl(command, "disable", "--now", WITNESS_UNIT);
+  await rm(join(paths.unitDir, WITNESS_UNIT), { force: true });
   await systemctl(command, "daemon-reload");
 }
 

@@ -83,6 +83,38 @@ export function starterUnitFiles(
   ]);
 }
 
+/** The witness' unit: no launch and no reset touches it. */
+export const WITNESS_UNIT = "hansa-witness.service";
+
+/** Its text. etcd is started by the process itself: it ends with the unit, and is started anew with it. */
+export function witnessUnit(program: readonly string[]): string {
+  return lines(
+    "[Unit]",
+    "Description=Hansa witness: a vote in a cluster's store",
+    "After=network.target local-fs.target",
+    "StartLimitIntervalSec=0",
+    "",
+    "[Service]",
+    `ExecStart=${[...program, "witness"].map(quote).join(" ")}`,
+    ...COMMON,
+    "RuntimeDirectory=hansa-witness",
+    "RuntimeDirectoryMode=0755",
+    "OOMScoreAdjust=-400",
+    "LimitNOFILE=65536",
+    "ProtectSystem=strict",
+    "PrivateDevices=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectControlGroups=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    "RestrictNamespaces=yes",
+    "CapabilityBoundingSet=",
+    "",
+    "[Install]",
+    "WantedBy=multi-user.target",
+  );
+}
+
 interface Own {
   readonly description: string;
   readonly unit: readonly string[];

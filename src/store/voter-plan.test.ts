@@ -8,6 +8,7 @@ import {
   type VoterFacts,
   type VoterNode,
   type VoterStep,
+  WITNESS,
 } from "./voter-plan.ts";
 
 const STORE = { id: "a1", generation: 1 };
@@ -193,6 +194,123 @@ test("whatever the facts, no step makes a second learner, a voter out of nothing
         const left = voters.filter(({ id }) => id !== step.member.id);
         assert.ok(left.length > 0 && answer(left) >= majorityOf(left.length));
       }
+    }),
+  );
+});
+
+const W_URL = "https://127.0.0.1:9213";
+const witness = (different: Partial<VoterNode> = {}): VoterNode =>
+  node(WITNESS, { name: "0-abababab", peerUrl: W_URL, ...different });
+const witnessMember = (different: Partial<StoreMember> = {}): StoreMember =>
+  member(99, { name: "0-abababab", peerUrl: W_URL, ...different });
+
+test("the witness is added, after the nodes that are to come, while their votes are even", () => {
+  const two = facts([1, 2]);
+  const nodes = [...two.nodes, witness()];
+  assert.equal(short(nextVoterStep({ ...two, nodes })), "add 0");
+  assert.equal(short(nextVoterStep({ ...two, nodes: [...nodes, node(3)] })), "add 3");
+  const three = facts([1, 2, 3]);
+  assert.equal(
+    short(nextVoterStep({ ...three, nodes: [...three.nodes, witness()] })),
+    "nothing",
+    "with odd votes",
+  );
+  const away = [...two.nodes, witness({ isHeard: false })];
+  assert.equal(short(nextVoterStep({ ...two, nodes: away })), "nothing");
+});
+
+test("a witness' vote is taken once the votes of the nodes are odd, and while a node's is to come it stays", () => {
+  const holds = witness({ store: STORE });
+  const with3 = (different: Partial<VoterFacts>): VoterFacts => {
+    const three = facts([1, 2, 3]);
+    return {
+      ...three,
+      members: [...three.members, witnessMember()],
+      nodes: [...three.nodes, holds],
+      following: new Set([1n, 2n, 3n, 99n]),
+      ...different,
+    };
+  };
+  assert.equal(short(nextVoterStep(with3({}))), "remove 99");
+  const fourth = node(4);
+  assert.equal(short(nextVoterStep(with3({ nodes: [...with3({}).nodes, fourth] }))), "add 4");
+  const learning = [...with3({}).members, member(4, { isLearner: true })];
+  const nodes = [...with3({}).nodes, node(4, { store: STORE })];
+  assert.equal(short(nextVoterStep(with3({ members: learning, nodes }))), "start 4");
+  // Two of the nodes do not answer: what is left would be no majority.
+  assert.equal(short(nextVoterStep(with3({ following: new Set([1n, 99n]) }))), "nothing");
+});
+
+test("a witness that was removed from the configuration goes, and puts its data away; one of a former generation begins anew", () => {
+  const two = facts([1, 2]);
+  const members = [...two.members, witnessMember()];
+  assert.equal(short(nextVoterStep({ ...two, members })), "remove 99");
+  const unstarted = [...two.members, witnessMember({ name: "", isLearner: true })];
+  assert.equal(short(nextVoterStep({ ...two, members: unstarted })), "remove 99");
+  const three = facts([1, 2, 3]);
+  const idle = { ...three, nodes: [...three.nodes, witness({ store: STORE })] };
+  assert.equal(short(nextVoterStep(idle)), "end 0");
+  const anew = { ...two, store: { id: "a1", generation: 2 } };
+  const nodes = anew.nodes.map((each) => ({ ...each, store: anew.store }));
+  const former = { ...anew, nodes: [...nodes, witness({ store: STORE })], members };
+  assert.equal(short(nextVoterStep(former)), "remove 99");
+});
+
+test("a node that cannot take its vote holds the witness up as little as others", () => {
+  const two = facts([1, 2], { unable: new Set([3]) });
+  assert.equal(
+    short(nextVoterStep({ ...two, nodes: [...two.nodes, node(3), witness()] })),
+    "add 0",
+  );
+  const stuck = [...two.members, witnessMember({ name: "", isLearner: true })];
+  const nodes = [...two.nodes, node(3), witness()];
+  const held = { ...two, members: stuck, nodes, unable: new Set([WITNESS]) };
+  assert.equal(short(nextVoterStep(held)), "remove 99");
+});
+
+test("the last place of seven is a node's rather than the witness'", () => {
+  const six = facts([1, 2, 3, 4, 5, 6], { wanted: new Set([1, 2, 3, 4, 5, 6, 7]) });
+  const full = {
+    ...six,
+    members: [...six.members, witnessMember()],
+    nodes: [...six.nodes, witness({ store: STORE }), node(7)],
+  };
+  assert.equal(short(nextVoterStep(full)), "remove 99");
+});
+
+test("from whatever is there, with all of it heard, the plan comes to rest, with odd votes wherever a witness makes them so", () => {
+  const ids = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(ids, ids, fc.boolean(), (voters, present, isIn) => {
+      const all = [...new Set([...voters, ...present])];
+      const wanted = new Set(all);
+      let members = voters.map((id) => member(id));
+      if (isIn) members = [...members, witnessMember()];
+      for (let steps = 0; ; steps++) {
+        assert.ok(steps < 60, "it comes to no rest");
+        const holding = (name: string): boolean => members.some((each) => each.name === name);
+        const known = [...all.map((id) => node(id)), witness()];
+        const nodes = known.map((each) => (holding(each.name) ? { ...each, store: STORE } : each));
+        const every = new Set(members.map(({ id }) => id));
+        const none = { departed: new Set<string>(), unable: new Set<number>() };
+        const rest = { store: STORE, ...none, wanted, nodes, members };
+        const step = nextVoterStep({ ...rest, following: every, inSync: every });
+        if (step === undefined) break;
+        if (step.step === "add") {
+          const { id, name: called, peerUrl } = step.node;
+          const added = { id: id === WITNESS ? 99n : BigInt(id), name: called, peerUrl };
+          members = [...members, { ...added, isLearner: true }];
+        } else if (step.step === "remove") {
+          members = members.filter(({ id }) => id !== step.member.id);
+        } else if (step.step === "promote") {
+          members = members.map((each) =>
+            each.id === step.member.id ? { ...each, isLearner: false } : each,
+          );
+        } else assert.fail(`no ${step.step} is needed`);
+      }
+      const votes = members.filter(({ isLearner }) => !isLearner);
+      assert.equal(votes.length % 2, 1);
+      assert.ok(all.every((id) => votes.some((each) => each.id === BigInt(id))));
     }),
   );
 });

@@ -14,6 +14,8 @@ export type { StoreMark };
 export const MAX_VOTERS = 7;
 /** Who has a vote unless somebody says otherwise. */
 export const FIRST_VOTERS: readonly NodeId[] = [1, 2, 3, 4];
+/** Number of the voter that is no node (witness-record.ts). */
+export const WITNESS = 0;
 
 /** As etcd lists it. */
 export interface StoreMember {
@@ -45,6 +47,7 @@ export interface VoterFacts {
   readonly nodes: readonly VoterNode[];
   /** Members in gossip that left for good or were taken over, by name. */
   readonly departed: ReadonlySet<string>;
+  /** The witness, where there is one, is among the nodes and not among these: see `isWitnessWanted`. */
   readonly wanted: ReadonlySet<NodeId>;
   /** Members whose etcd says now that it follows this leader. */
   readonly following: ReadonlySet<bigint>;
@@ -97,7 +100,10 @@ function reasonToGo(member: StoreMember, facts: VoterFacts): string | undefined 
   if (departed.has(member.name)) return "it left the cluster";
   const node = nodeOf(member, nodes);
   const id = node?.id ?? Number.parseInt(member.name, 10);
-  if (Number.isInteger(id) && !wanted.has(id)) return "its vote was taken";
+  if (id === WITNESS) {
+    if (node === undefined) return "the witness was removed";
+    if (!isWitnessWanted(facts)) return "with it the votes would be even";
+  } else if (Number.isInteger(id) && !wanted.has(id)) return "its vote was taken";
   if (node === undefined) {
     const successor = nodes.find(({ peerUrl, isSteady }) => isSteady && peerUrl === member.peerUrl);
     if (successor) return `${successor.name} is in its place`;
@@ -150,31 +156,54 @@ function learnersStep(facts: VoterFacts): VoterStep | undefined {
 
 /** Those who are tried in vain come last. */
 function addition(facts: VoterFacts): VoterStep | undefined {
-  const { members, unable } = facts;
+  const { members, nodes, unable } = facts;
   if (members.some(({ isLearner }) => isLearner) || members.length >= MAX_VOTERS) return undefined;
-  const rank = ({ id }: VoterNode): number => (unable.has(id) ? 1 : 0);
-  const node = candidates(facts).sort((a, b) => rank(a) - rank(b) || a.id - b.id)[0];
-  return node && { step: "add", node };
+  const [node] = candidates(facts).sort((a, b) => a.id - b.id);
+  const able = candidates(facts).filter(({ id }) => !unable.has(id));
+  const witness = nodes.find(({ id }) => id === WITNESS);
+  const comes = witness && isWitnessWanted(facts) && isAddable(witness, facts);
+  const next = able.sort((a, b) => a.id - b.id)[0] ?? (comes ? witness : node);
+  return next && { step: "add", node: next };
 }
 
-/** Nodes that are to have a vote, may have it, and have no place among the members yet. */
-function candidates({ members, nodes, wanted, store, departed }: VoterFacts): VoterNode[] {
-  return nodes.filter(
-    (each) =>
-      wanted.has(each.id) &&
-      each.isHeard &&
-      !departed.has(each.name) &&
-      (each.store === undefined || isSameStore(each.store, store)) &&
-      members.every((member) => member.peerUrl !== each.peerUrl && nodeOf(member, nodes) !== each),
+function isAddable(node: VoterNode, { members, nodes, store, departed }: VoterFacts): boolean {
+  return (
+    node.isHeard &&
+    !departed.has(node.name) &&
+    (node.store === undefined || isSameStore(node.store, store)) &&
+    members.every((member) => member.peerUrl !== node.peerUrl && nodeOf(member, nodes) !== node)
   );
 }
 
+/**
+ * The witness has a vote while those of the nodes are even: with an odd number of them it would be one more that can fail, and no failure more would be survived.
+ * While a node's vote is about to come it keeps what it has.
+ */
+function isWitnessWanted(facts: VoterFacts): boolean {
+  const { members, nodes, unable } = facts;
+  const isWitness = ({ name, peerUrl }: StoreMember): boolean =>
+    nodeOf({ name, peerUrl }, nodes)?.id === WITNESS || name.startsWith(`${WITNESS}-`);
+  const ofNodes = members.filter((member) => !isWitness(member));
+  const votes = ofNodes.filter(({ isLearner }) => !isLearner).length;
+  const hasPlace = members.length > ofNodes.length;
+  const comes = candidates(facts).some(({ id }) => !unable.has(id));
+  // Of the last place a node makes better use.
+  if (comes && members.length >= MAX_VOTERS) return false;
+  return votes % 2 === 0 || (hasPlace && (comes || votes < ofNodes.length));
+}
+
+/** Nodes that are to have a vote, may have it, and have no place among the members yet. */
+function candidates(facts: VoterFacts): VoterNode[] {
+  return facts.nodes.filter((node) => facts.wanted.has(node.id) && isAddable(node, facts));
+}
+
 /** Its vote was taken while it was away, or the word of it did not reach it: its etcd ended by itself. */
-function ending({ nodes, members, store, wanted }: VoterFacts): VoterStep | undefined {
+function ending(facts: VoterFacts): VoterStep | undefined {
+  const { nodes, members, store, wanted } = facts;
   const node = nodes.find(
     (each) =>
       each.isHeard &&
-      !wanted.has(each.id) &&
+      !(each.id === WITNESS ? isWitnessWanted(facts) : wanted.has(each.id)) &&
       each.store !== undefined &&
       isSameStore(each.store, store) &&
       members.every((member) => member.peerUrl !== each.peerUrl && nodeOf(member, nodes) !== each),

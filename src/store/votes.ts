@@ -21,7 +21,8 @@ export interface GivenVotes {
 export const NO_VOTES: GivenVotes = { voters: [], hasGrown: false };
 
 const MAX_BYTES = 4096;
-const MEMBER = /^[1-9]\d{0,4}-[0-9a-f]{8}$/;
+/** Of nodes, and of the witness, which has number 0. */
+const MEMBER = /^(0|[1-9]\d{0,4})-[0-9a-f]{8}$/;
 
 /** Who is to have a vote; 1 to 4 where the store says nothing. */
 export function wantedIn(value: Uint8Array | undefined): NodeId[] {

@@ -54,6 +54,7 @@ import {
 } from "../../src/store/mirror-journal.ts";
 import { decodeNode } from "../../src/store/node-registry.ts";
 import { decodeStoreCopy, encodeStoreCopy } from "../../src/store/store-copy.ts";
+import { decodeWitness, encodeWitness } from "../../src/store/witness-record.ts";
 import { decodeLogMessage } from "../../src/streams/log-message.ts";
 import {
   decodeStreamFrame,
@@ -178,6 +179,13 @@ export const DECODERS: readonly Decoder[] = [
     name: "store/node-registry.ts decodeNode",
     seeds: [Buffer.from('{"version":1,"name":"host1","member":"1-aaaaaaaa"}')],
     decode: decodeNode,
+  },
+  {
+    name: "store/witness-record.ts decodeWitness",
+    seeds: [
+      encodeWitness({ host: "box", port: 5403, key: `sha256:${"a".repeat(64)}`, raftPort: 9213 }),
+    ],
+    decode: decodeWitness,
   },
   {
     name: "membership/wire/packet.ts decodePacket",

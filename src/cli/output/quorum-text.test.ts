@@ -37,6 +37,27 @@ test("nodes have decimal ids and names, and those without a vote have 0", () => 
   assert.equal(`${nodesText(view)}\n`, golden("nodes"));
 });
 
+test("a witness has a column and a row as a QDevice has, alive and with a vote or not", () => {
+  const [first, second] = exampleQuorum().members;
+  assert.ok(first && second);
+  const two = { ...exampleQuorum(), members: [first, second], flags: ["Quorate", "Qdevice"] };
+  const shown = (witness: QuorumView["witness"]): string =>
+    quorumText({ ...two, witness })
+      .split("\n")
+      .slice(-4)
+      .join("\n");
+  assert.equal(
+    shown({ votes: 1, isAlive: true }),
+    [
+      "    Nodeid      Votes    Qdevice Name",
+      "0x00000001          1    A,V,NMW 192.168.15.91",
+      "0x00000002          1    A,V,NMW 192.168.15.92 (local)",
+      "0x00000000          1            Qdevice",
+    ].join("\n"),
+  );
+  assert.match(shown({ votes: 0, isAlive: false }), / 1 {2}NA,NV,NMW 192.168.15.91\n/);
+});
+
 test("a day of one digit is padded as asctime does", () => {
   const text = quorumText({ ...exampleQuorum(), date: "2021-09-04T01:02:03.000Z" });
   assert.match(text, /^Date: {13}Sat Sep {2}4 01:02:03 2021$/m);

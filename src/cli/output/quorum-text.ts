@@ -45,14 +45,28 @@ export function nodesText(view: QuorumView): string {
 type Member = QuorumView["members"][number];
 
 function membersText(
-  { members }: QuorumView,
+  { members, witness }: QuorumView,
   shown: (member: Member) => readonly [string, string],
 ): string {
+  const line = (id: string, votes: string, device: string, name: string): string =>
+    [id, votes, ...(witness ? [device] : [])]
+      .map((cell) => cell.padStart(10))
+      .concat(name)
+      .join(" ");
+  const device = witness ? deviceOf(witness) : "";
   const rows = members.map((member) => {
     const [id, name] = shown(member);
-    return `${id.padStart(10)} ${`${member.votes}`.padStart(10)} ${name}${member.isLocal ? " (local)" : ""}`;
+    return line(id, `${member.votes}`, device, `${name}${member.isLocal ? " (local)" : ""}`);
   });
-  return [...heading("Membership information"), "    Nodeid      Votes Name", ...rows].join("\n");
+  const [zero] = shown({ id: 0, name: "", address: null, votes: 0, isLocal: false });
+  const last = witness ? [line(zero, `${witness.votes}`, "", "Qdevice")] : [];
+  const head = line("Nodeid", "Votes", "Qdevice", "Name");
+  return [...heading("Membership information"), head, ...rows, ...last].join("\n");
+}
+
+/** Alive or not, with a vote or without, and no master's: as the answering node sees it, for all of them. */
+function deviceOf({ votes, isAlive }: NonNullable<QuorumView["witness"]>): string {
+  return `${isAlive ? "A" : "NA"},${votes > 0 ? "V" : "NV"},NMW`;
 }
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {

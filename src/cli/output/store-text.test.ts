@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { exampleStore } from "../../api/fake-store.ts";
+import type { StoreView } from "../../api/store-schemas.ts";
 import { plain } from "./paint.ts";
-import { storeText } from "./store-text.ts";
+import { storeText, votesText } from "./store-text.ts";
 
 test("the store is shown with its voters, and how many failures they survive", () => {
   assert.equal(
@@ -25,15 +26,38 @@ host4 (4)          10.32.0.4:9212  not yet  follows`,
   );
 });
 
-test("of an even number of votes it is said that one less would survive as much", () => {
-  const votes = { expected: 4, answering: 4, needed: 3 };
-  const text = storeText({ ...exampleStore(), votes }, plain);
-  assert.match(text, /4 of 4 answer, 3 are needed; 4 votes survive 1 failure, as 3 would$/m);
-  const one = storeText(
-    { ...exampleStore(), votes: { expected: 1, answering: 1, needed: 1 } },
-    plain,
-  );
-  assert.match(one, /1 of 1 answers, 1 is needed; 1 vote survives no failures$/m);
+function votes(expected: number, witness: StoreView["witness"] = null): string {
+  const needed = Math.floor(expected / 2) + 1;
+  return votesText({
+    ...exampleStore(),
+    votes: { expected, answering: expected, needed },
+    witness,
+  });
+}
+
+test("how many failures are survived is said, and where a witness would make it one more", () => {
+  assert.match(votes(1), /; 1 vote survives no failures$/);
+  assert.match(votes(2), /; 2 votes survive no failures; a witness makes it 1$/);
+  assert.match(votes(3), /; 3 votes survive 1 failure$/);
+  assert.match(votes(4), /; 4 votes survive 1 failure, as 3 would; a witness makes it 2$/);
+  const witness = { host: "box", port: 5403, isHeard: true, hasVote: true };
+  assert.match(votes(4, witness), /; 4 votes survive 1 failure, as 3 would$/);
+});
+
+test("the witness has a line and, while it has a vote or is to have one, a row of its own", () => {
+  const store = exampleStore();
+  const row = {
+    id: 0,
+    name: "witness box",
+    address: "127.0.0.1:9213",
+    isLocal: false,
+    problem: null,
+  };
+  const voters = [{ ...row, hasVote: true, state: "follows" as const }, ...store.voters];
+  const witness = { host: "box", port: 5403, isHeard: false, hasVote: true };
+  const text = storeText({ ...store, voters, witness }, plain);
+  assert.match(text, /^Witness: +box:5403, has a vote, not heard here$/m);
+  assert.match(text, /^witness box +127\.0\.0\.1:9213 +yes +follows$/m);
 });
 
 test("below the voters stands why one cannot take its vote", () => {

@@ -20,12 +20,18 @@ export function storeText(store: StoreView, paint: Paint): string {
     ["Config Version:", `${configVersion ?? "unknown"}`],
     ["Quorate:", quorate ? paint("green", "Yes") : paint("red", "No")],
     ["Votes:", votesText(store)],
+    ...(store.witness ? [["Witness:", witnessText(store.witness)]] : []),
     ["Leader:", leader ? `${leader.name} (${leader.id})` : "none"],
     ["Times:", timesText(store.times)],
     ["Size:", store.bytes === null ? "unknown" : `${Math.ceil(store.bytes / 1024)} KiB`],
     ["Copy here:", store.copy ? copyText(store.copy) : "none"],
   ].map(([label = "", value = ""]) => `${label.padEnd(17)} ${value}`);
   return `${lines.join("\n")}\n\n${votesTable(store, paint)}`;
+}
+
+function witnessText({ host, port, isHeard, hasVote }: NonNullable<StoreView["witness"]>): string {
+  const vote = hasVote ? "has a vote" : "has no vote now";
+  return `${host}:${port}, ${vote}, ${isHeard ? "heard" : "not heard"} here`;
 }
 
 function copyText({ revision, ageMs }: NonNullable<StoreView["copy"]>): string {
@@ -45,7 +51,7 @@ function timesText({ heartbeatMs, electionMs, roundTripMs, fsyncMs }: StoreView[
 /** A line for each node that has a vote, or receives the log for one. */
 export function votesTable({ voters, wanted }: StoreView, paint: Paint): string {
   const rows = voters.map((voter) => [
-    `${voter.name} (${voter.id})${voter.isLocal ? " (local)" : ""}`,
+    voter.id === 0 ? voter.name : `${voter.name} (${voter.id})${voter.isLocal ? " (local)" : ""}`,
     voter.address,
     voteOf(voter, wanted),
     paint(COLOURS[voter.state], voter.state),
@@ -58,18 +64,20 @@ export function votesTable({ voters, wanted }: StoreView, paint: Paint): string 
 }
 
 function voteOf({ id, hasVote }: StoreView["voters"][number], wanted: readonly number[]): string {
-  if (!wanted.includes(id)) return "taken";
+  if (id !== 0 && !wanted.includes(id)) return "taken";
   return hasVote ? "yes" : "not yet";
 }
 
 /** "3 of 4 answer, 3 are needed; 4 votes survive 1 failure, as 3 would". */
-export function votesText({ votes: { expected, answering, needed } }: StoreView): string {
+export function votesText({ votes, witness }: StoreView): string {
+  const { expected, answering, needed } = votes;
   const survived = expected - needed;
   const failures = survived === 1 ? "1 failure" : `${survived || "no"} failures`;
-  const isEven = expected % 2 === 0 && expected > 2;
-  const as = isEven ? `, as ${expected - 1} would` : "";
+  const isEven = expected % 2 === 0;
+  const as = isEven && expected > 2 ? `, as ${expected - 1} would` : "";
+  const more = isEven && witness === null ? `; a witness makes it ${survived + 1}` : "";
   const many = expected === 1 ? "1 vote survives" : `${expected} votes survive`;
   const are = needed === 1 ? "is" : "are";
   const answer = answering === 1 ? "answers" : "answer";
-  return `${answering} of ${expected} ${answer}, ${needed} ${are} needed; ${many} ${failures}${as}`;
+  return `${answering} of ${expected} ${answer}, ${needed} ${are} needed; ${many} ${failures}${as}${more}`;
 }
