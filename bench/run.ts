@@ -19,6 +19,7 @@ import { mirrorRows } from "./mirror.ts";
 import { median, percentile, type Row, table } from "./samples.ts";
 import { storeRows } from "./store.ts";
 import { throughputRows } from "./throughput.ts";
+import { voteRows } from "./votes.ts";
 
 /** Those with a playground share one cluster of four, in this order. */
 type Section =
@@ -38,6 +39,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   throughput: { on: "nothing", rows: () => throughputRows(3) },
   mirror: { on: "nothing", rows: mirrorRows },
   store: { on: "nothing", rows: storeRows },
+  votes: { on: "nothing", rows: voteRows },
   // In short; `npm run bench -- membership` has all sizes and more rounds.
   membership: {
     on: "nothing",
