@@ -25,6 +25,7 @@ import {
   GIVEN_KEY,
   givenIn,
   nextGiven,
+  VOTES_PREFIX,
   WANTED_KEY,
   wantedIn,
 } from "../store/votes.ts";
@@ -288,8 +289,7 @@ async function writtenVotes({ store }: VoterLink): Promise<{
   readonly wanted: Entry | undefined;
   readonly given: Entry | undefined;
 }> {
-  const [wanted, given] = await Promise.all(
-    [WANTED_KEY, GIVEN_KEY].map((key) => store.get(key, { consistency: "local" })),
-  );
-  return { wanted: wanted?.entry, given: given?.entry };
+  const { entries } = await store.list(VOTES_PREFIX, { consistency: "local" });
+  const written = (key: string): Entry | undefined => entries.find((entry) => entry.key === key);
+  return { wanted: written(WANTED_KEY), given: written(GIVEN_KEY) };
 }

@@ -6,10 +6,12 @@
 import { MAX_NODE_ID, type NodeId } from "../values/node-id.ts";
 import { FIRST_VOTERS, MAX_VOTERS, type StoreMember } from "./voter-plan.ts";
 
+/** Of both below. */
+export const VOTES_PREFIX = "cluster/votes/";
 /** A list of ids, written by `hansa vote`. */
-export const WANTED_KEY = "cluster/votes/wanted";
+export const WANTED_KEY = `${VOTES_PREFIX}wanted`;
 /** Who has a vote, as whoever leads last saw it: for those that have nothing of the store but a copy. */
-export const GIVEN_KEY = "cluster/votes/given";
+export const GIVEN_KEY = `${VOTES_PREFIX}given`;
 
 export interface GivenVotes {
   /** The members' names in gossip. */
