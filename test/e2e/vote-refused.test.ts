@@ -24,11 +24,14 @@ async function store(id: number): Promise<StoreView> {
 test("a port of the store that another program has: the others have their votes, and both nodes say why one has none", async () => {
   const [one, two] = [playground.host(1), playground.host(2)];
   const holder = await two.spawn(["socat", "TCP4-LISTEN:2379,fork,bind=127.0.0.1", "STDOUT"]);
-  const { stdout: found } = await hansa(two, "doctor", "-o", "json");
-  assert.match(
-    found,
-    /DOCTOR_STORE_PORT_TAKEN[\s\S]*port 2379\/tcp on 127\.0\.0\.1 is held by socat \(pid \d+\)/,
-  );
+  // The other program needs a moment to listen.
+  await eventually("the doctor names who has the port", 20_000, async () => {
+    const { stdout } = await hansa(two, "doctor", "-o", "json");
+    const found =
+      /DOCTOR_STORE_PORT_TAKEN[\s\S]*port 2379\/tcp on 127\.0\.0\.1 is held by socat \(pid \d+\)/;
+    if (found.test(stdout)) return true;
+    throw new Error(stdout);
+  });
   await must(one, "hansa", "create", "prod");
   await eventually("node 3 has its vote all the same", 60_000, async () =>
     (await store(1)).voters.some(({ id, hasVote }) => id === 3 && hasVote) ? true : undefined,
