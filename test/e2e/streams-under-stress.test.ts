@@ -166,14 +166,14 @@ test("50 followers of logs at one node, and ten that read nothing: each gets eve
     const followers = await crowd("eve", "follow", ...followed, ...stuck);
     let most = before;
     try {
-      await eventually("all follow", 30_000, async () =>
+      await eventually("all follow", 120_000, async () =>
         saysNow<Followed>(followers).begun === 60 ? true : undefined,
       );
       await Promise.all([
         must(one, "docker", "exec", "near", "touch", "/go"),
         must(two, "docker", "exec", "far", "touch", "/go"),
       ]);
-      const said = await eventually("all lines came", 60_000, async () => {
+      const said = await eventually("all lines came", 180_000, async () => {
         most = Math.max(most, await memoryOf(one));
         const now = saysNow<Followed>(followers);
         if (now.least === LINES) return now;
@@ -193,7 +193,7 @@ test("500 watchers beside gossip: each is told a change, memory is bounded, nobo
     const before = await memoryOf(one);
     const watchers = await crowd("ops", "watch", "520");
     try {
-      const had = await eventually("there are as many as may", 90_000, async () => {
+      const had = await eventually("there are as many as may", 180_000, async () => {
         const now = saysNow<Watched>(watchers);
         if (now.begun + now.refused.length === 520) return now;
         throw new Error(JSON.stringify(now));
