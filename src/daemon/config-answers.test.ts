@@ -8,8 +8,12 @@ const entryOf = (value: string): Entry => ({
   ...{ key: "config/motd", value: Buffer.from(value), revision: 8n, created: 8n },
 });
 
-/** A voter that fails with `failure`, where there is one, beside a copy that is `ageMs` old. */
-function answersOf(failure: HansaError | undefined, ageMs: number | undefined): ConfigAnswers {
+/** A voter that fails with `failure`, where there is one, beside a copy that is `ageMs` old and takes `written` to be on disk. */
+function answersOf(
+  failure: HansaError | undefined,
+  ageMs: number | undefined,
+  written = async (): Promise<void> => undefined,
+): ConfigAnswers {
   const fresh = async <T>(value: T): Promise<T> => {
     if (failure) throw failure;
     return value;
@@ -23,7 +27,7 @@ function answersOf(failure: HansaError | undefined, ageMs: number | undefined): 
     },
     mirror: {
       ...{ store: { id: "a1", name: "prod", generation: 1 }, ageMs },
-      ...{ get: () => copied, list: () => [copied], written: async () => undefined },
+      ...{ get: () => copied, list: () => [copied], written },
     },
     inPlainWords: async (error) => error,
   });
@@ -47,6 +51,22 @@ test("what the copy says is said to be stale, how old it is and why, of one entr
   const { entries, ...ofAll } = await answers.list({ prefix: "", consistent: false });
   assert.equal(entries[0]?.value, "of the copy");
   assert.deepEqual(ofAll, expected);
+});
+
+test("the copy answers when it is on disk, and all the same when its disk hangs", async () => {
+  let isWritten = false;
+  const writing = answersOf(lost, 10, async () => {
+    await undefined;
+    isWritten = true;
+  });
+  await writing.get(asked);
+  assert.ok(isWritten);
+  const hanging = answersOf(lost, 10, () => new Promise<void>(() => undefined));
+  // Nothing else keeps the test's process awake.
+  const awake = setInterval(() => undefined, 1000);
+  const { entry } = await hanging.get(asked);
+  clearInterval(awake);
+  assert.equal(entry?.value, "of the copy");
 });
 
 test("the copy answers neither who wants a majority, nor in place of another refusal, nor where there is none", async () => {

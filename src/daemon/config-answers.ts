@@ -20,6 +20,9 @@ import type { StoreMirror } from "../store/store-mirror.ts";
 /** All that users write lies below it. */
 export const CONFIG_PREFIX = "config/";
 
+/** For the copy's files: the store was waited for before, and users are told within 2 s. */
+const WRITTEN_MS = 200;
+
 export interface ConfigAnswersOptions {
   readonly store: Pick<NodeStore, "get" | "list" | "commit">;
   readonly mirror: Pick<StoreMirror, "store" | "ageMs" | "get" | "list" | "written">;
@@ -102,12 +105,18 @@ export class ConfigAnswers {
       const isLost =
         isHansaError(known, "STORE_NO_QUORUM") || isHansaError(known, "STORE_UNREACHABLE");
       if (!isLost || consistent === true || ageMs === undefined) throw known;
-      // What is answered here is not taken back by the next daemon.
-      await mirror.written();
+      // What is answered here is not taken back by the next daemon; but a disk that hangs holds no answer up.
+      await Promise.race([mirror.written(), patience()]);
       const age = Math.round(mirror.ageMs ?? ageMs);
       return stale({ stale: true, ageMs: age, reason: known.message });
     }
   }
+}
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, WRITTEN_MS).unref();
+  });
 }
 
 /** Text where it is UTF-8. */

@@ -130,6 +130,29 @@ test("changes wait for one another before they are written, and who asks for it 
   await mirror.close();
 });
 
+test("a change that comes as a write ends is written too", async () => {
+  const dir = newDir();
+  const clock = new ManualClock();
+  await writeFile(dir, "in the way");
+  let changed = (): void => undefined;
+  const mirror = await StoreMirror.load({
+    ...{ dir, clock, logger: silentLogger },
+    changed: () => changed(),
+  });
+  mirror.replace(PROD, [entry("a", 1n)], 1n, WALL);
+  await mirror.written();
+  assert.ok(mirror.problem);
+  await rm(dir);
+  // Told between the end of the write and whoever waits for it.
+  changed = () => mirror.apply([put("b", 2n)], 2n);
+  clock.advance(10_000);
+  await mirror.written();
+  const again = await load(dir);
+  assert.deepEqual(content(again), ["a=a1", "b=b2"]);
+  await again.close();
+  await mirror.close();
+});
+
 test("cut at any byte, or with any bit changed, the journal leaves the store as it was at one revision", async () => {
   const dir = newDir();
   const mirror = await load(dir);

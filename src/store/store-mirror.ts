@@ -235,14 +235,21 @@ export class StoreMirror {
     if (this.#writing !== undefined || this.#cancelRetry !== undefined) return;
     this.#cancelGather?.();
     this.#cancelGather = undefined;
-    this.#writing = this.#writeAll().finally(() => {
+    this.#writing = this.#writeAll().then((isDone) => {
       this.#writing = undefined;
+      // Some may have come after the last look at it.
+      if (isDone && this.#isUnwritten) this.#writeSoon();
     });
   }
 
-  async #writeAll(): Promise<void> {
+  get #isUnwritten(): boolean {
+    return this.#unwritten === undefined || this.#unwritten.length > 0;
+  }
+
+  /** False when it failed. */
+  async #writeAll(): Promise<boolean> {
     try {
-      while (this.#unwritten === undefined || this.#unwritten.length > 0) {
+      while (this.#isUnwritten) {
         const records = this.#unwritten && Buffer.concat(this.#unwritten);
         this.#unwritten = [];
         if (records && this.#files.takes(records.length)) await this.#files.append(records);
@@ -250,14 +257,16 @@ export class StoreMirror {
       }
       this.#tell(undefined);
       if (!this.#closed) this.#syncLater();
+      return true;
     } catch (error) {
       this.#unwritten = undefined;
       this.#failed(error);
-      if (this.#closed) return;
+      if (this.#closed) return false;
       this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => {
         this.#cancelRetry = undefined;
         this.#write();
       });
+      return false;
     }
   }
 
