@@ -205,8 +205,14 @@ export class WitnessLink {
       this.#join(socket, await this.#dial(RAFT));
     } catch (error) {
       socket.destroy();
-      if (!isHansaError(error)) throw error;
+      this.#failed(error);
     }
+  }
+
+  /** A way that does not open is tried again, by etcd or at the next look. */
+  #failed(error: unknown): void {
+    if (isHansaError(error)) return;
+    this.#options.logger.error("a way to the witness failed", { error: `${error}` });
   }
 
   /** Connections that wait for the witness' etcd to want this node's. */
@@ -229,8 +235,7 @@ export class WitnessLink {
       if (!this.#state.isHeard || this.#closed) socket.destroy();
       else this.#await(socket);
     } catch (error) {
-      // The next look tries again.
-      if (!isHansaError(error)) throw error;
+      this.#failed(error);
     } finally {
       this.#dialling -= 1;
     }

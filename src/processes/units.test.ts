@@ -17,7 +17,7 @@ import {
   startUnits,
   stopUnits,
 } from "./systemd.ts";
-import { starterUnitFiles, unitFiles } from "./units.ts";
+import { starterUnitFiles, unitFiles, WITNESS_UNIT, witnessUnit } from "./units.ts";
 
 const GOLDEN = join(import.meta.dirname, "golden/units.golden");
 const SOCKET = "/run/hansa/ipam.sock";
@@ -37,7 +37,8 @@ test("the units are the recorded ones", async () => {
     },
   });
   const starter = starterUnitFiles(["/usr/local/bin/hansa"], STARTER_SOCKET);
-  const actual = text(new Map([...unitFiles(processes, SOCKET), ...starter]));
+  const witness = [WITNESS_UNIT, witnessUnit(["/usr/local/bin/hansa"])] as const;
+  const actual = text(new Map([...unitFiles(processes, SOCKET), ...starter, witness]));
   if (process.env["UPDATE_GOLDEN"] === "1") await writeFile(GOLDEN, actual);
   assert.equal(actual, readFileSync(GOLDEN, "utf8"));
 });
@@ -72,7 +73,8 @@ test("systemd-analyze finds nothing wrong with the units", async (t) => {
     // The program must exist for the check; any will do.
     const processes = processList({ program: [process.execPath], tunnel: "role" });
     const starter = starterUnitFiles([process.execPath], STARTER_SOCKET);
-    const files = new Map([...unitFiles(processes, SOCKET), ...starter]);
+    const witness = [WITNESS_UNIT, witnessUnit([process.execPath])] as const;
+    const files = new Map([...unitFiles(processes, SOCKET), ...starter, witness]);
     const paths = [...files.keys()].map((name) => join(dir, name));
     for (const [name, body] of files) await writeFile(join(dir, name), body);
     const { stdout, stderr } = await promisify(execFile)(
