@@ -38,6 +38,9 @@ let nodeTls: StoreTls;
 let boxEtcd: Server;
 let nodeEtcd: Server;
 const told: unknown[] = [];
+/** Connections that the node began, and how many it had when it first said something. */
+let dials = 0;
+let dialsBeforeHello: number | undefined;
 const open = new Set<Socket>();
 
 function saying(text: string): Promise<Server> {
@@ -61,6 +64,8 @@ async function freePort(): Promise<number> {
 
 beforeEach(async () => {
   told.length = 0;
+  dials = 0;
+  dialsBeforeHello = undefined;
   const key = createSigningKey();
   const { certificate = "", ca } = await certifyVoter(
     [ROOT],
@@ -76,6 +81,7 @@ beforeEach(async () => {
     ...{ port, proxy, raftPort: portOf(boxEtcd), logger, tls: { key, cert: certificate, ca } },
     talk: async (op, fields): Promise<Fields> => {
       told.push([op, fields["store"]]);
+      dialsBeforeHello ??= dials;
       return { version: "1", store: MARK };
     },
     claim: () => async () => ({ seen: true }),
@@ -85,7 +91,10 @@ beforeEach(async () => {
   nodeTls = await storeTls([ROOT], [NODE_IP], "node");
   link = new WitnessLink({
     ...{ record, clock: systemClock, logger, mark: () => MARK, changed: () => undefined },
-    tls: async () => nodeTls,
+    tls: async () => {
+      dials += 1;
+      return nodeTls;
+    },
     raft: () => ({ ip: "127.0.0.1", port: portOf(nodeEtcd) }),
   });
 });
@@ -190,4 +199,13 @@ test("when the witness is gone it is not heard, its ways end, and they are there
   await closed;
   await until("it is not the one", () => !link.state.isHeard);
   assert.match(`${link.problem}`, /^WITNESS_UNREACHABLE: .* is not the witness that was set up$/);
+});
+
+test("woken while it dials it opens no second conversation", async () => {
+  for (let count = 0; count < 5; count++) {
+    link.wake();
+    await delay(1);
+  }
+  await until("it is heard", () => link.state.isHeard);
+  assert.equal(dialsBeforeHello, 1);
 });

@@ -53,6 +53,9 @@ export class WitnessLink {
   readonly #joined = new Set<Socket>();
   #dialling = 0;
   #cancel = (): void => undefined;
+  /** A look is under way; and another one is wanted right after it. */
+  #isLooking = false;
+  #again = false;
   #closed = false;
 
   constructor(options: WitnessLinkOptions) {
@@ -110,7 +113,23 @@ export class WitnessLink {
   #lookIn(ms: number): void {
     this.#cancel();
     if (this.#closed) return;
-    this.#cancel = this.#options.clock.after(ms, () => void this.#look());
+    this.#cancel = this.#options.clock.after(ms, () => void this.#lookAlone());
+  }
+
+  /** One at a time: two would open two conversations. */
+  async #lookAlone(): Promise<void> {
+    if (this.#isLooking) {
+      this.#again = true;
+      return;
+    }
+    this.#isLooking = true;
+    try {
+      await this.#look();
+    } finally {
+      this.#isLooking = false;
+      if (this.#again) this.#lookIn(0);
+      this.#again = false;
+    }
   }
 
   async #look(): Promise<void> {
