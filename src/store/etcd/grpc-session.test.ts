@@ -4,7 +4,7 @@ import { createServer, connect as http2Connect, type ServerHttp2Stream } from "n
 import { type AddressInfo, connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { fairNow } from "../../../test/fair-time.ts";
-import { CANCELED, DEADLINE_EXCEEDED, GrpcError, UNAVAILABLE } from "./grpc-error.ts";
+import { CANCELED, DEADLINE_EXCEEDED, GrpcError, INTERNAL, UNAVAILABLE } from "./grpc-error.ts";
 import { FrameReader, frameOf } from "./grpc-frames.ts";
 import { GrpcSession } from "./grpc-session.ts";
 
@@ -16,7 +16,7 @@ type Answer = (stream: ServerHttp2Stream, message: Uint8Array) => void;
 /** A server that answers each question as `answer` does, and sessions with it. */
 async function served(context: TestContext, answer: Answer) {
   const server = createServer();
-  const sessions = new Set<{ destroy(): void }>();
+  const sessions = new Set<{ destroy(): void; close(): void }>();
   server.on("session", (session) => sessions.add(session));
   server.on("stream", (stream: ServerHttp2Stream) => {
     const frames = new FrameReader();
@@ -41,7 +41,18 @@ async function served(context: TestContext, answer: Answer) {
     cut();
     server.close();
   });
-  return { grpc, cut };
+  return { grpc, cut, sessions };
+}
+
+/** Which messages came before the failure. */
+async function taken(answers: AsyncIterable<Uint8Array>): Promise<[Uint8Array[], unknown]> {
+  const messages: Uint8Array[] = [];
+  try {
+    for await (const message of answers) messages.push(message);
+  } catch (error) {
+    return [messages, error];
+  }
+  return [messages, undefined];
 }
 
 function end(stream: ServerHttp2Stream, trailers: Record<string, string>, ...said: Uint8Array[]) {
@@ -152,6 +163,48 @@ test("answers that are not taken wait at the other side", async (context) => {
     (error) => isOf(error, UNAVAILABLE),
   );
   assert.deepEqual([heard, isFull], [400, true]);
+});
+
+test("an answer that is no frame, or is cut, is a failure, whatever its trailers say", async (context) => {
+  const compressed = Buffer.concat([frameOf(ASKED), Buffer.from([1, 0, 0, 0, 1, 7])]);
+  const cut = Buffer.concat([frameOf(ASKED), frameOf(ASKED).subarray(0, 6)]);
+  let answer = compressed;
+  const { grpc } = await served(context, (stream) => {
+    stream.respond({ ":status": 200 }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.end(answer);
+  });
+  for (const each of [compressed, cut]) {
+    answer = each;
+    const { signal } = new AbortController();
+    const [messages, failure] = await taken(grpc.stream("/a/b", ASKED, { headers: {}, signal }));
+    assert.ok(messages.length <= 1);
+    isOf(failure, INTERNAL);
+    await assert.rejects(grpc.unary("/a/b", ASKED, CALL), (error) => isOf(error, INTERNAL));
+  }
+});
+
+test("a stream on a connection that takes no more is ended with the others", {
+  timeout: 300_000,
+}, async (context) => {
+  const { grpc, sessions } = await served(context, (stream, message) => {
+    if (message.length > 3) end(stream, { "grpc-status": "0" }, message);
+    else {
+      stream.respond({ ":status": 200 });
+      stream.write(frameOf(message));
+    }
+  });
+  const { signal } = new AbortController();
+  const answers = grpc.stream("/a/b", ASKED, { headers: {}, signal });
+  assert.deepEqual(await answers.next(), { done: false, value: ASKED });
+  for (const session of sessions) session.close();
+  // Until it is known here, a question may go there in vain.
+  while (sessions.size < 2) {
+    await grpc.unary("/a/b", new Uint8Array(9), CALL).catch(() => undefined);
+  }
+  const ended = assert.rejects(answers.next(), (error) => isOf(error, CANCELED));
+  grpc.close();
+  await ended;
 });
 
 test("after it was closed nothing is asked any more", async (context) => {

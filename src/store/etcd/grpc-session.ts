@@ -7,7 +7,14 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
 import type { Duplex } from "node:stream";
 import { isErrno } from "../../errors.ts";
-import { CANCELED, DEADLINE_EXCEEDED, GrpcError, refusalIn, UNAVAILABLE } from "./grpc-error.ts";
+import {
+  CANCELED,
+  DEADLINE_EXCEEDED,
+  GrpcError,
+  INTERNAL,
+  refusalIn,
+  UNAVAILABLE,
+} from "./grpc-error.ts";
 import { FrameReader, frameOf } from "./grpc-frames.ts";
 
 export interface CallOptions {
@@ -47,6 +54,8 @@ interface Held {
 export class GrpcSession {
   readonly #connect: () => Connection;
   #held: Held | undefined;
+  /** Also those that take no new calls, and still bear some. */
+  readonly #sessions = new Set<ClientHttp2Session>();
   #isClosed = false;
 
   /** `connect` begins a connection; it may throw a GrpcError. */
@@ -133,7 +142,9 @@ export class GrpcSession {
   /** Ends what is under way. */
   close(): void {
     this.#isClosed = true;
-    this.#held?.session.destroy(new GrpcError(CANCELED, "the connection was closed"), CANCEL);
+    for (const session of this.#sessions) {
+      session.destroy(new GrpcError(CANCELED, "the connection was closed"), CANCEL);
+    }
   }
 
   /** Throws a GrpcError. */
@@ -148,6 +159,8 @@ export class GrpcSession {
     const { session, socket } = this.#connect();
     const held: Held = { session, calls: 0, heardMs: performance.now(), failure: undefined };
     this.#held = held;
+    this.#sessions.add(session);
+    session.once("close", () => this.#sessions.delete(session));
     const over = (error: Error): void => {
       held.failure ??= error;
       // It stays open, and the session says nothing, where the other side refused our certificate.
@@ -196,7 +209,8 @@ function receive(held: Held, stream: ClientHttp2Stream, { message, end }: Receiv
     if (isOver) return;
     isOver = true;
     held.calls -= 1;
-    if (trailers) end(refusalIn(trailers, status));
+    if (failure instanceof GrpcError) end(failure);
+    else if (trailers) end(refusalIn(trailers, status) ?? cutIn(frames));
     else end(lost(held.failure ?? systemError(failure)));
   };
   stream.on("response", (headers) => {
@@ -226,6 +240,11 @@ function receive(held: Held, stream: ClientHttp2Stream, { message, end }: Receiv
     failure = error;
   });
   stream.on("close", finish);
+}
+
+/** All went well, by the other side's word; but a message may lack its end. */
+function cutIn({ isEmpty }: FrameReader): GrpcError | undefined {
+  return isEmpty ? undefined : new GrpcError(INTERNAL, "an answer that is cut");
 }
 
 /** An answer to it is as good as any other; without one the connection is over. */
