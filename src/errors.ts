@@ -621,6 +621,13 @@ export const ERRORS = {
     exit: 1,
     status: 409,
   },
+  STORE_DISK_FULL: {
+    title: "the disk of a vote is full",
+    cause: "etcd ended on a node with a vote, whose disk has no room left under /var/lib/hansa",
+    hint: "make room on that disk: the vote then returns by itself, with what it missed; where that cannot be, give another node a vote (hansa vote give NODE) and take this one's (hansa vote take NODE)",
+    exit: 1,
+    status: 507,
+  },
   STORE_FULL: {
     title: "the store is full",
     cause: "the configuration of the cluster has reached the store's bound of 512 MiB",

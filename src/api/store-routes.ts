@@ -90,7 +90,7 @@ export const STORE_ROUTES: readonly Route[] = [
     role: "node",
     summary: "What this node's part of the store says of itself",
     response: voterSchema,
-    errors: USE_ERRORS,
+    errors: [...USE_ERRORS, "STORE_DISK_FULL"],
     handle: (node) => node.store.voter(),
   }),
   route({

@@ -11,11 +11,13 @@ const PANIC = "panic: freepages: failed to get all reachable pages\n";
 function sceneOf() {
   const scene = {
     ...{ log: [] as { readonly atMs: number; readonly text: string }[], readings: 0 },
+    freeBytes: 1e9,
     ...{ isMajority: true, canRead: true, given: 0, clock: new ManualClock() },
     say: (text: string) => scene.log.push({ atMs: scene.clock.wallMs(), text }),
   };
   const damage = new StoreDamage({
     place: {
+      freeBytes: async () => scene.freeBytes,
       logEnd: (nowMs) => nowMs,
       logSince: async (fromMs) => {
         scene.readings += 1;
@@ -57,6 +59,19 @@ test("where the others are no majority status says so at each look, and the log 
   scene.say(PANIC);
   assert.match(`${await lookFor(60)}`, /^STORE_DAMAGED: .*freepages.*no majority$/);
   assert.ok(scene.readings <= 11, `${scene.readings}`);
+  assert.equal(scene.given, 0);
+});
+
+test("on a full disk that is said at once, and what etcd says then is no damage, also when there is room again", async () => {
+  const { scene, damage, lookFor } = sceneOf();
+  scene.freeBytes = 3 * 1024 * 1024;
+  assert.match(`${await damage.look()}`, /^STORE_DISK_FULL: .*full \(3 MiB left/);
+  // The line that names the reason did not get into the log any more.
+  scene.say(PANIC);
+  assert.match(`${await lookFor(60)}`, /^STORE_DISK_FULL: /);
+  scene.freeBytes = 1e9;
+  scene.clock.advance(1);
+  assert.equal(await lookFor(60), undefined);
   assert.equal(scene.given, 0);
 });
 

@@ -1,9 +1,9 @@
 /**
- * Notices that etcd does not open its data any more, and gives the vote up where others have a majority: it then begins anew as a learner.
+ * Notices that etcd does not serve because its disk is full, or because it does not open its data any more; then it gives the vote up where others have a majority: it then begins anew as a learner.
  *
  * Invariant: the data is moved, never removed; where the others have no majority it stays, because it may be the last.
  */
-import { codedSentence, isHansaError } from "../errors.ts";
+import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { StoreLogPlace } from "../processes/store-log.ts";
@@ -12,7 +12,7 @@ import type { StoreRetreat } from "./store-retreat.ts";
 import type { VoterPlace } from "./voter-place.ts";
 
 export interface StoreDamageOptions {
-  readonly place: Pick<VoterPlace, "logEnd" | "logSince">;
+  readonly place: Pick<VoterPlace, "logEnd" | "logSince" | "freeBytes">;
   readonly retreat: Pick<StoreRetreat, "putAway">;
   /** Whether another voter answers by a majority. */
   readonly hasMajority: () => Promise<boolean>;
@@ -20,6 +20,9 @@ export interface StoreDamageOptions {
   readonly logger: Logger;
 }
 
+const MIB = 1024 * 1024;
+/** etcd takes the room for each file of its log at once, and ends where there is none. */
+const LEAST_FREE_BYTES = 64 * MIB;
 /** It is started again meanwhile, several times. */
 const PATIENCE_MS = 15_000;
 /** Reading a journal costs a process. */
@@ -48,10 +51,25 @@ export class StoreDamage {
     this.#trouble = undefined;
   }
 
-  /** It did not serve just now. A sentence for status, when its data is damaged and could not be given up. Throws as `StoreRetreat.putAway`. */
+  /** Why it does not serve, where its disk has no room left. */
+  async fullDisk(): Promise<HansaError | undefined> {
+    const free = await this.#options.place.freeBytes();
+    if (free >= LEAST_FREE_BYTES) return undefined;
+    const left = `${Math.floor(free / MIB)} MiB`;
+    const text = `the disk of this node's vote in the store is full (${left} left, etcd wants 64), and etcd does not serve`;
+    return new HansaError("STORE_DISK_FULL", text);
+  }
+
+  /** It did not serve just now. A sentence for status, when its disk is full, or its data is damaged and could not be given up. Throws as `StoreRetreat.putAway`. */
   async look(): Promise<string | undefined> {
     const { place, clock } = this.#options;
     const nowMs = clock.monotonicMs();
+    const full = await this.fullDisk();
+    if (full !== undefined) {
+      // What it says meanwhile, and what of it did not get into the log, tells nothing of its data.
+      this.clear();
+      return codedSentence(full);
+    }
     this.#trouble ??= {
       ...{ sinceMs: nowMs, nextMs: nowMs + PATIENCE_MS },
       ...{ place: place.logEnd(clock.wallMs()), found: undefined },

@@ -42,7 +42,11 @@ function loopOf(
     timing: { look: async () => undefined },
     fsyncMs: () => undefined,
     membership: { roster: () => roster, remembered: [], setStore: () => undefined },
-    damage: { clear: () => undefined, look: async () => undefined },
+    damage: {
+      clear: () => undefined,
+      fullDisk: async () => undefined,
+      look: async () => undefined,
+    },
     retreat: {} as StoreRetreat,
     rivals: { heir: undefined, heirOfAnother: async () => undefined },
     lastSeen: () => seen,

@@ -25,6 +25,7 @@ import type { StoreDamage } from "./store-damage.ts";
 import type { StoreRetreat } from "./store-retreat.ts";
 import type { StoreRivals } from "./store-rivals.ts";
 import type { StoreTiming } from "./store-timing.ts";
+import { StoreTrouble } from "./store-trouble.ts";
 import type { StoreUpkeep } from "./store-upkeep.ts";
 import { untilLed } from "./until-led.ts";
 import { REFUSAL_KEPT_MS, VoteRefusals } from "./vote-refusals.ts";
@@ -42,7 +43,7 @@ export interface StoreLoopOptions {
   readonly timing: Pick<StoreTiming, "look">;
   /** How long this node's disk takes to keep a write; undefined: not known. */
   readonly fsyncMs: (nowMs: number) => number | undefined;
-  readonly damage: Pick<StoreDamage, "clear" | "look">;
+  readonly damage: Pick<StoreDamage, "clear" | "fullDisk" | "look">;
   readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
   /** The store of this node's own copy. */
   readonly lastSeen: () => NamedStore | undefined;
@@ -53,8 +54,6 @@ export interface StoreLoopOptions {
 }
 
 const LOOK_MS = 500;
-/** Starts and elections are no trouble. */
-const TROUBLE_MS = 5000;
 const NO_LEADER =
   "STORE_NO_QUORUM: no majority of the store's votes reaches this node: the configuration cannot be changed (hansa store)";
 /** After a step, or while a learner catches up. */
@@ -70,8 +69,8 @@ export class StoreLoop {
   #isLeaving = false;
   #said: string | undefined;
   #told = "";
-  /** Since when its etcd does not serve, or knows of no leader, by the monotonic clock; and which of both. */
-  #trouble: { readonly sinceMs: number; readonly sentence: string } | undefined;
+  /** Its etcd does not serve, or knows of no leader. */
+  readonly #trouble = new StoreTrouble();
   /** That this node cannot take the vote that it is given. */
   readonly #refused: VoteRefusals;
   #forgetRefusal = (): void => undefined;
@@ -171,8 +170,17 @@ export class StoreLoop {
     });
   }
 
-  /** What this node's etcd says of itself. Throws as a store does; on a node without, why it could not take the vote that it was given, else STORE_NONE. */
+  /** What this node's etcd says of itself. Throws as a store does, or the reason that is known; on a node without, why it could not take the vote that it was given, else STORE_NONE. */
   async voter(): Promise<Voter> {
+    try {
+      return await this.#voter();
+    } catch (error) {
+      if (!isHansaError(error, "STORE_UNREACHABLE")) throw error;
+      throw (await this.#options.damage.fullDisk()) ?? error;
+    }
+  }
+
+  async #voter(): Promise<Voter> {
     const { place, fsyncMs, clock } = this.#options;
     const link = await place.link();
     if (link === undefined) throw this.#refused.of(this.#options.self.id) ?? this.noStore();
@@ -262,9 +270,7 @@ export class StoreLoop {
       return `STORE_OTHER: node ${id} (${name}) has a vote in another store (${store?.id}) than ${whose}`;
     }
     if (retreat.sentence !== undefined) return retreat.sentence;
-    const trouble = this.#trouble;
-    const isLasting = trouble && clock.monotonicMs() - trouble.sinceMs > TROUBLE_MS;
-    return isLasting ? trouble.sentence : undefined;
+    return this.#trouble.sentence(clock.monotonicMs());
   }
 
   get hasVote(): boolean {
@@ -438,9 +444,7 @@ export class StoreLoop {
   }
 
   #note(sentence: string | undefined): void {
-    const known = this.#trouble;
-    const sinceMs = known?.sinceMs ?? this.#options.clock.monotonicMs();
-    this.#trouble = sentence === undefined ? undefined : { sinceMs, sentence };
+    this.#trouble.note(sentence, this.#options.clock.monotonicMs());
   }
 
   /** The store was made anew from a copy, and the daemon died before that was done. */

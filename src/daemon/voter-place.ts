@@ -5,7 +5,7 @@
  * the one that is to run is gone before it starts. The process outlives this object.
  */
 import { existsSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { HansaError, isHansaError } from "../errors.ts";
 import { atomicWrite, ensureDir, moveFolder, readIfExists } from "../host/files.ts";
@@ -266,6 +266,13 @@ export class VoterPlace {
   /** What its etcd said since. Throws as `storeLogSince`. */
   logSince(place: StoreLogPlace): Promise<string> {
     return storeLogSince(this.#options.paths, place);
+  }
+
+  /** What can still be written where its data lies; no bound where its folder was taken away. */
+  async freeBytes(): Promise<number> {
+    if (!existsSync(this.#files.dir)) return Number.POSITIVE_INFINITY;
+    const { bfree, bsize } = await statfs(this.#files.dir);
+    return bfree * bsize;
   }
 
   /** Moves its data, which cannot be read any more, out of the way: to `path`. */
