@@ -3,9 +3,10 @@ import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Playground } from "../src/playground/playground.ts";
-import { EXPECTED, FAULTS } from "../test/history/faults.ts";
+import { EXPECTED, FAULTS, type Fault, LINK_FAULTS } from "../test/history/faults.ts";
+import type { Operation } from "../test/history/operation.ts";
 import { playHistory } from "../test/history/play-history.ts";
-import { storeOfFour } from "../test/history/store-of-four.ts";
+import { type FourOptions, storeOfFour } from "../test/history/store-of-four.ts";
 import { positive, scriptOptions } from "./options.ts";
 import { ROOT, runSteps } from "./steps.ts";
 
@@ -41,24 +42,43 @@ if (!values["no-build"]) {
 }
 if (!existsSync(binary)) throw new Error(`${binary} is missing: npm run build`);
 process.stdout.write(`seed ${seed}\n`);
-const chosen = FAULTS.filter(({ name }) => name.includes(values.only));
-const rounded = Array.from({ length: rounds }, () => chosen).flat();
-const faults = values.expected ? [...rounded, EXPECTED] : rounded;
+interface Stage {
+  readonly faults: readonly Fault[];
+  readonly options: FourOptions;
+}
+
+/** Faults that want clusters of their own come after those of any. */
+const stages: readonly Stage[] = [
+  { faults: FAULTS, options: {} },
+  { faults: LINK_FAULTS, options: { hasLinks: true } },
+].map(({ faults, options }) => {
+  const chosen = faults.filter(({ name }) => name.includes(values.only));
+  const rounded = Array.from({ length: rounds }, () => chosen).flat();
+  const isFirst = faults === FAULTS;
+  return { faults: isFirst && values.expected ? [...rounded, EXPECTED] : rounded, options };
+});
 const line = (...cells: readonly (string | number)[]): void => {
   const [name = "", ...numbers] = cells;
   const columns = numbers.map((cell) => `${cell}`.padStart(14)).join("");
   process.stdout.write(`${`${name}`.padEnd(54)}${columns}\n`);
 };
-await using playground = await Playground.up({ name: values.name, hosts: 5, links: 2, binary });
-const world = await storeOfFour(playground);
 line("fault", "acknowledged", "unknown", "mirror reads", "longest gap ms");
-const { history, refusals, broken } = await playHistory({
-  ...{ world, faults, seed },
-  told: ({ name, acknowledged, unknown, mirrorReads, longestGapMs }) =>
-    line(name, acknowledged, unknown, mirrorReads, longestGapMs),
-});
-process.stdout.write(`${history.length} operations; errors that clients were told: `);
-process.stdout.write(`${[...refusals].map(([code, count]) => `${code} ${count}`).join(", ")}\n`);
+const broken: string[] = [];
+const histories: (readonly Operation[])[] = [];
+for (const { faults, options } of stages.filter((stage) => stage.faults.length > 0)) {
+  await using playground = await Playground.up({ name: values.name, hosts: 5, links: 2, binary });
+  const world = await storeOfFour(playground, options);
+  const played = await playHistory({
+    ...{ world, faults, seed },
+    told: ({ name, acknowledged, unknown, mirrorReads, longestGapMs }) =>
+      line(name, acknowledged, unknown, mirrorReads, longestGapMs),
+  });
+  const { history, refusals } = played;
+  process.stdout.write(`${history.length} operations; errors that clients were told: `);
+  process.stdout.write(`${[...refusals].map(([code, count]) => `${code} ${count}`).join(", ")}\n`);
+  broken.push(...played.broken);
+  histories.push(history);
+}
 for (const sentence of broken.slice(0, SHOWN))
   process.stdout.write(`${values.expected ? "LOST" : "BROKEN"} ${sentence}\n`);
 if (broken.length > SHOWN) process.stdout.write(`and ${broken.length - SHOWN} more\n`);
@@ -68,8 +88,8 @@ if (values.expected) {
 } else if (broken.length > 0) {
   const text = (_: string, value: unknown): unknown =>
     typeof value === "bigint" ? `${value}` : value;
-  writeFileSync(values.out, JSON.stringify(history, text));
-  process.stdout.write(`the history: ${values.out}\n`);
+  writeFileSync(values.out, JSON.stringify(histories, text));
+  process.stdout.write(`the histories: ${values.out}\n`);
   process.exitCode = 1;
 } else {
   process.stdout.write("every promise was kept\n");

@@ -106,6 +106,21 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
+/** Where each node has two links, which it was told of: of those of `FAULTS` the addresses would be others than these. */
+export const LINK_FAULTS: readonly Fault[] = [
+  {
+    ...{ name: "network 0 of two is cut, of all hosts at once", leavesMajority: true },
+    lastsMs: 8000,
+    begin: ({ playground }) => onEach(playground, (host) => playground.cut(host, 0)),
+    mend: ({ playground }) => onEach(playground, (host) => playground.mend(host, 0)),
+  },
+  {
+    ...{ name: "link 0 of the leader's host is cut, of two", leavesMajority: true, lastsMs: 8000 },
+    begin: async (world) => world.playground.cut((await leaderOf(world)).number, 0),
+    mend: ({ playground }) => onEach(playground, (host) => playground.mend(host, 0)),
+  },
+];
+
 /**
  * What a person may decide, and is told the price of: a minority begins anew, while the majority goes on. What the majority acknowledged since is put into a file and
  * lost to the store, so a history with it is broken.
@@ -176,6 +191,10 @@ async function slowDisk(host: Host): Promise<void> {
 
 async function quickDisk(host: Host): Promise<void> {
   await must(host, ["sh", "-c", `[ ! -e ${TRACER} ] || { kill $(cat ${TRACER}); rm ${TRACER}; }`]);
+}
+
+async function onEach(playground: Playground, act: (host: number) => Promise<void>): Promise<void> {
+  for (const { number } of playground.hosts()) await act(number);
 }
 
 /** All of Hansa on the host but etcd and the tunnel, which go on. */

@@ -6,13 +6,23 @@ import type { World } from "./faults.ts";
 const TOKEN = "a-token-of-tests-2471";
 const PATIENCE_MS = 180_000;
 
+export interface FourOptions {
+  /** Each node is told of the addresses of its host's first two links. */
+  readonly hasLinks?: boolean;
+}
+
 /** Throws with the program's own words where a command fails. */
-export async function storeOfFour(playground: Playground): Promise<World> {
+export async function storeOfFour(
+  playground: Playground,
+  { hasLinks = false }: FourOptions = {},
+): Promise<World> {
   const members = playground.hosts();
   await Promise.all(
-    members.map((host) =>
-      must(host, "hansa", "launch", "--id", `${host.number}`, "--token", TOKEN, "host1", "host2"),
-    ),
+    members.map(async (host) => {
+      const own = hasLinks ? ["--link0", host.ip(0), "--link1", host.ip(1)] : [];
+      const words = ["--id", `${host.number}`, "--token", TOKEN, ...own, "host1", "host2"];
+      await must(host, "hansa", "launch", ...words);
+    }),
   );
   await must(playground.host(1), "hansa", "create", "history");
   const endMs = performance.now() + PATIENCE_MS;
