@@ -14,6 +14,7 @@ import type {
   CopyPart,
   GiveVote,
   OwnCopies,
+  RecoveryTurn,
   Refounded,
   StoreView,
   Voter,
@@ -79,6 +80,10 @@ export class FakeStore implements StorePort {
 
   async reachWitness(): Promise<WitnessReached> {
     return { problem: null };
+  }
+
+  async turn(): Promise<RecoveryTurn> {
+    return { store: { id: "3f1c0d2b9a8e7f65", generation: 1 } };
   }
 
   async defragment(): Promise<Record<string, never>> {

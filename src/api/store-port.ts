@@ -15,6 +15,8 @@ import type {
   GiveVote,
   OwnCopies,
   ReadConfig,
+  RecoveryTurn,
+  RecoveryTurnRequest,
   Refounded,
   Restore,
   StartVoter,
@@ -58,6 +60,8 @@ export interface StorePort {
   get(request: ConfigKey & ReadConfig): Promise<ConfigEntry>;
   list(request: ConfigPrefix & ReadConfig): Promise<ConfigEntries>;
   history(request: ConfigKey): Promise<ConfigHistory>;
+  /** Another node asks for its turn to make the store anew, or lets it end. */
+  turn(request: RecoveryTurnRequest): Promise<RecoveryTurn>;
   /** Counted for `who` (see holderOf). Throws API_WATCHERS_MANY at once. */
   watch(
     prefix: string,

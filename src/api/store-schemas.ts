@@ -130,6 +130,16 @@ const markSchema = z.strictObject({
 
 export const endVoterSchema = z.strictObject({ store: markSchema });
 
+export const recoveryTurnRequestSchema = z.strictObject({
+  node: z.number().int().min(1).max(65_535).describe("who is about to make the store anew"),
+  name: z.string().min(1).max(64),
+  release: z.boolean().describe("true: it is done, or gave up"),
+});
+
+export const recoveryTurnSchema = z.object({
+  store: markSchema.nullable().describe("what the asked node's etcd holds to"),
+});
+
 export const giveVoteSchema = z.strictObject({
   node: z.string().min(1).max(64).describe("its id or its name"),
   vote: z.boolean().describe("true: it is to have one; false: it is to have none"),
@@ -302,6 +312,8 @@ export type Expected = z.infer<typeof expectedSchema>;
 export type CopiesInReach = z.infer<typeof copiesInReachSchema>;
 export type Restore = z.infer<typeof restoreSchema>;
 export type Refounded = z.infer<typeof refoundedSchema>;
+export type RecoveryTurn = z.infer<typeof recoveryTurnSchema>;
+export type RecoveryTurnRequest = z.infer<typeof recoveryTurnRequestSchema>;
 export type EndVoter = z.infer<typeof endVoterSchema>;
 export type Times = z.infer<typeof timesSchema>;
 export type GiveVote = z.infer<typeof giveVoteSchema>;

@@ -8,6 +8,7 @@ import type {
   CopiesInReach,
   CopyPart,
   OwnCopies,
+  RecoveryTurn,
   Refounded,
   StoreView,
   Voter,
@@ -91,6 +92,9 @@ export const isRefounded: Check<Refounded> = (value): value is Refounded =>
     ...{ store: isNamedStore, from: orNull(isNodeRef), revision: isText },
     ...{ takenAtMs: isNumber, entries: isNumber },
   });
+
+export const isRecoveryTurn: Check<RecoveryTurn> = (value): value is RecoveryTurn =>
+  has(value, { store: orNull((mark) => has(mark, { id: isText, generation: isNumber })) });
 
 const isHex = (value: unknown): boolean => isText(value) && /^[0-9a-f]{1,16}$/.test(value);
 

@@ -19,6 +19,8 @@ import type {
   GiveVote,
   OwnCopies,
   ReadConfig,
+  RecoveryTurn,
+  RecoveryTurnRequest,
   Refounded,
   Restore,
   StartVoter,
@@ -56,6 +58,7 @@ import { ConfigWatch, toldChange } from "./config-watch.ts";
 import type { CopyDesk } from "./copy-desk.ts";
 import { nodeNameIn, votesIn, votesSentence } from "./known-votes.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
+import type { RecoveryTurns } from "./recovery-turns.ts";
 import type { StoreLoop } from "./store-loop.ts";
 import type { StoreRecovery } from "./store-recovery.ts";
 import { VoteDesk } from "./vote-desk.ts";
@@ -67,6 +70,7 @@ export interface StoreAnswersOptions {
   readonly loop: StoreLoop;
   readonly desk: CopyDesk;
   readonly recovery: StoreRecovery;
+  readonly turns: Pick<RecoveryTurns, "give">;
   readonly lead: VoterLead;
   readonly witness: Pick<WitnessKeeper, "record" | "link">;
   readonly witnessDesk: WitnessDesk;
@@ -160,6 +164,10 @@ export class StoreAnswers {
 
   restore({ force }: Restore): Promise<Refounded> {
     return this.#options.recovery.restore(force);
+  }
+
+  async turn(request: RecoveryTurnRequest): Promise<RecoveryTurn> {
+    return this.#options.turns.give(request);
   }
 
   async defragment(): Promise<Record<string, never>> {

@@ -7,6 +7,7 @@ import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type { Caller } from "../api/caller.ts";
 import type { UpgradeServer } from "../api/node-routing.ts";
+import { isRecoveryTurn } from "../client/store-check.ts";
 import { systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { wasNotTaken } from "../store/etcd/etcd-error.ts";
@@ -15,11 +16,15 @@ import { NodeStore } from "../store/node-store.ts";
 import { StoreMirror } from "../store/store-mirror.ts";
 import { storeTls } from "../store/store-tls.ts";
 import type { NodeId } from "../values/node-id.ts";
+import { askPeer } from "./ask-peer.ts";
 import { CopyDesk } from "./copy-desk.ts";
 import { FsyncMeter } from "./fsync-meter.ts";
+import { nodeNameIn } from "./known-votes.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
 import { MirrorLoop } from "./mirror-loop.ts";
 import type { PeerRequests } from "./peer-requests.ts";
+import { RecoveryTurns } from "./recovery-turns.ts";
+import { isHeard } from "./roster.ts";
 import { StoreAnswers } from "./store-answers.ts";
 import { StoreBackups } from "./store-backups.ts";
 import { StoreDamage } from "./store-damage.ts";
@@ -35,6 +40,8 @@ import { VoterLead } from "./voter-lead.ts";
 import { VoterPlace, type VoterPlaceOptions } from "./voter-place.ts";
 import { WitnessDesk } from "./witness-desk.ts";
 import { WitnessKeeper } from "./witness-keeper.ts";
+
+const TURN_MS = 1500;
 
 export interface StorePartOptions {
   readonly self: { readonly id: NodeId; readonly name: string; readonly cluster: string };
@@ -61,6 +68,7 @@ export class StorePart {
   #following!: MirrorLoop;
   #answers!: StoreAnswers;
   #witness!: WitnessKeeper;
+  #recovery!: StoreRecovery;
 
   /** Throws STATE_DAMAGED. */
   static async load(options: StorePartOptions): Promise<StorePart> {
@@ -135,14 +143,34 @@ export class StorePart {
       ...{ self, place, peers, clock: systemClock, store: this.#store },
       mirror: () => mirror.copy(),
     });
-    const recovery = new StoreRecovery({
-      ...{ self, desk, loop: this.#loop, membership, witness, stateDir },
+    const turns = new RecoveryTurns({
+      ...{ self, clock: systemClock },
+      heard: () =>
+        membership
+          .roster()
+          .peers.filter(isHeard)
+          .map(({ metadata: { id, name } }) => ({ id, name })),
+      ask: async (node, body) => {
+        const question = {
+          method: "POST",
+          path: "/v1/store/turn",
+          body,
+          timeoutMs: TURN_MS,
+        } as const;
+        const answer = await askPeer(peers, node, question);
+        return isRecoveryTurn(answer) ? answer : { store: null };
+      },
+      mark: () => (place.record?.filling ? undefined : place.record?.store),
+    });
+    this.#recovery = new StoreRecovery({
+      ...{ self, desk, loop: this.#loop, membership, witness, stateDir, turns },
+      nameOf: (member) => nodeNameIn(mirror, member),
     });
     const witnessDesk = new WitnessDesk({
       ...{ self, cluster: self.cluster, roots, keeper: witness, membership, peers, logger },
     });
     this.#answers = new StoreAnswers({
-      ...{ desk, recovery, witness, witnessDesk },
+      ...{ desk, recovery: this.#recovery, turns, witness, witnessDesk },
       ...{ loop: this.#loop, lead, store: this.#store, mirror, membership },
     });
   }
@@ -176,6 +204,12 @@ export class StorePart {
 
   begin(): void {
     this.#witness.begin();
+    // The next start, or the next restore, takes away what could not be.
+    this.#recovery
+      .begin()
+      .catch((error: unknown) =>
+        this.#options.logger.warn("a file of a former restore stays", { error: `${error}` }),
+      );
     this.#loop.begin();
     this.#following.begin();
   }

@@ -6,13 +6,25 @@ import { type TestContext, test } from "node:test";
 import { isHansaError } from "../errors.ts";
 import type { CopyInReach } from "../store/recovery-plan.ts";
 import { encodeStoreCopy, type NamedStore } from "../store/store-copy.ts";
+import type { StoreMark } from "../store/store-mark.ts";
 import { memberName, memberOf, rosterWith } from "./status-facts.ts";
 import { StoreRecovery } from "./store-recovery.ts";
 
 const STORE: NamedStore = { id: "3f1c0d2b9a8e7f65", name: "prod", generation: 1 };
 
+interface Different {
+  /** What others say they hold to when they promise the turn. */
+  readonly told?: readonly StoreMark[];
+  readonly stateDir?: string;
+}
+
 /** Node 1 of so many votes, with node 2, whose etcd is broken or not; its own etcd answers after so many looks. */
-function recoveryOf(votes: number, isBroken: boolean, silentLooks = 0, stateDir = "/nonexistent") {
+function recoveryOf(
+  votes: number,
+  isBroken: boolean,
+  silentLooks = 0,
+  { told = [], stateDir = "/nonexistent" }: Different = {},
+) {
   const mirror: CopyInReach = {
     ...{ node: { id: 1, name: "host1" }, source: "mirror", store: STORE, revision: 7n },
     voters: Array.from({ length: votes }, (_, index) => memberName({ id: index + 1 })),
@@ -42,6 +54,8 @@ function recoveryOf(votes: number, isBroken: boolean, silentLooks = 0, stateDir 
     },
     membership: { roster: () => roster },
     witness: { link: undefined },
+    turns: { hold: (work) => work(told) },
+    nameOf: () => undefined,
   });
   return { recovery, made };
 }
@@ -80,7 +94,7 @@ function restoringOf(votes: number, store: NamedStore, context: TestContext) {
   context.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "restore.hansa");
   writeFileSync(path, encodeStoreCopy({ store, revision: 5n, takenAtMs: 0, entries: [] }));
-  return { ...recoveryOf(votes, true, 0, folder), path };
+  return { ...recoveryOf(votes, true, 0, { stateDir: folder }), path };
 }
 
 test("no file takes the store's place while votes are missing that may go on with it, but by force", async (context) => {
@@ -113,4 +127,22 @@ test("what is no backup is refused with a word of what is one", async (context) 
     (error) => isHansaError(error, "STATE_DAMAGED") && /hansa backup/.test(`${error.hint}`),
   );
   assert.deepEqual(made, []);
+});
+
+test("what another node made just now refuses it before gossip tells of it", async () => {
+  const { recovery, made } = recoveryOf(3, false, 0, {
+    told: [STORE, { id: `${STORE.id}aaaaaaaa`, generation: 2 }],
+  });
+  await assert.rejects(recovery.expect(1), (error) => isHansaError(error, "STORE_REFUSED"));
+  assert.deepEqual(made, []);
+  const same = recoveryOf(3, false, 0, { told: [STORE] });
+  await same.recovery.expect(1);
+  assert.equal(same.made.length, 1);
+});
+
+test("what a restore left that was killed is gone after the next start", async (context) => {
+  const { recovery, path } = restoringOf(2, STORE, context);
+  await recovery.begin();
+  assert.equal(existsSync(path), false);
+  await recovery.begin();
 });

@@ -24,6 +24,7 @@ import { lineageOf, nextMark, type StoreMark } from "../store/store-mark.ts";
 import { witnessMember, witnessTitle } from "../store/witness-record.ts";
 import type { CopiesFound, CopyDesk } from "./copy-desk.ts";
 import type { MembershipLoop } from "./membership-loop.ts";
+import type { RecoveryTurns } from "./recovery-turns.ts";
 import { isHeard } from "./roster.ts";
 import type { StoreLoop } from "./store-loop.ts";
 import type { WitnessLink } from "./witness-link.ts";
@@ -35,6 +36,9 @@ export interface StoreRecoveryOptions {
   readonly membership: Pick<MembershipLoop, "roster">;
   /** The voter that is no node. */
   readonly witness: { readonly link: Pick<WitnessLink, "record" | "state"> | undefined };
+  readonly turns: Pick<RecoveryTurns, "hold">;
+  /** Of a member's node that nobody hears; undefined where nobody knows. */
+  readonly nameOf: (member: string) => string | undefined;
   /** Where `hansa restore` puts the file that is to be restored. */
   readonly stateDir: string;
   /** How long this node's own etcd may take to answer. */
@@ -74,6 +78,11 @@ export class StoreRecovery {
     this.#options = options;
   }
 
+  /** Takes away what a restore left that was killed before this daemon took the file. Throws as `rm`. */
+  async begin(): Promise<void> {
+    await rm(join(this.#options.stateDir, RESTORE_FILE), { force: true });
+  }
+
   /** What there is to make the store anew from, and whether `expected` votes would be refused. */
   async inReach(expected: number): Promise<CopiesInReach> {
     const facts = await this.#look();
@@ -107,7 +116,7 @@ export class StoreRecovery {
   }
 
   /**
-   * From the file that lies at RESTORE_FILE, which is gone afterwards. Throws STATE_DAMAGED; STORE_OTHER, and STORE_REFUSED while votes are missing that may go on
+   * From the file that lies at RESTORE_FILE, which is gone afterwards; of one that is refused whoever put it there takes it away, or the next start. Throws STATE_DAMAGED; STORE_OTHER, and STORE_REFUSED while votes are missing that may go on
    * elsewhere, unless `isForced`; and as `VoterPlace.refound`.
    */
   async restore(isForced: boolean): Promise<Refounded> {
@@ -137,11 +146,11 @@ export class StoreRecovery {
 
   async #refound(copy: StoreCopy, basis: Basis): Promise<Refounded> {
     const { name, known, current, from, facts } = basis;
-    const { self, loop, membership } = this.#options;
+    const { self, loop, membership, turns } = this.#options;
     const store = { ...nextMark(known, randomBytes(4).toString("hex")), name };
     const member = membership.roster().self.member.name;
     const next = refoundedCopy(copy, { id: self.id, member }, current);
-    await loop.refound(store, next, () => this.#refuseNews(facts));
+    await turns.hold((told) => loop.refound(store, next, () => this.#refuseNews(facts, told)));
     const { revision, takenAtMs, entries } = copy;
     return {
       ...{ store, from: from ?? null, revision: `${revision}` },
@@ -149,9 +158,9 @@ export class StoreRecovery {
     };
   }
 
-  /** Whoever came first with another recovery, here or elsewhere, made what was looked at old. Throws STORE_REFUSED. */
-  #refuseNews({ marks }: Looked): void {
-    const news = this.#told().find((mark) => !marks.has(markText(mark)));
+  /** Whoever came first with another recovery, here or elsewhere, made what was looked at old; `told`: what others just said. Throws STORE_REFUSED. */
+  #refuseNews({ marks }: Looked, told: readonly StoreMark[]): void {
+    const news = [...this.#told(), ...told].find((mark) => !marks.has(markText(mark)));
     if (news === undefined) return;
     const text = `a store of generation ${news.generation} (${news.id}) came up meanwhile: nothing was changed`;
     throw new HansaError("STORE_REFUSED", text, { hint: "look at it first: hansa store" });
@@ -177,7 +186,7 @@ export class StoreRecovery {
   }
 
   async #look(): Promise<Looked> {
-    const { desk, membership, self } = this.#options;
+    const { desk, membership, self: me } = this.#options;
     const roster = membership.roster();
     const heard = new Map<string, string>();
     const silent: string[] = [];
@@ -186,9 +195,9 @@ export class StoreRecovery {
     const marks = new Set(this.#told().map(markText));
     const own = await this.#own();
     copies.push(...own.copies);
-    if (own.isBroken) silent.push(`${self.name} (node ${self.id}), which is this one: ${BROKEN}`);
+    if (own.isBroken) silent.push(`${me.name} (node ${me.id}), which is this one: ${BROKEN}`);
     if (own.copies.some(({ source }) => source === "voter")) {
-      heard.set(roster.self.member.name, `${self.name} (node ${self.id})`);
+      heard.set(roster.self.member.name, `${me.name} (node ${me.id})`);
     }
     if (own.isQuorate) quorate = "this node itself";
     await Promise.all(
@@ -214,7 +223,8 @@ export class StoreRecovery {
     const { link } = this.#options.witness;
     if (link?.state.mark) heard.set(witnessMember(link.record), witnessTitle(link.record));
     for (const { store } of copies) marks.add(markText(store));
-    return { copies, quorate, heard, self: roster.self.member.name, silent, marks };
+    const self = roster.self.member.name;
+    return { copies, quorate, heard, self, silent, marks, nameOf: this.#options.nameOf };
   }
 
   /** An etcd that was started just now has more than the mirror beside it. */

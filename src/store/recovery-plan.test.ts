@@ -30,7 +30,8 @@ function copy(id: number, different: Partial<CopyInReach> = {}): CopyInReach {
 /** Node 1 looks; `ids` are heard and have a vote. */
 function facts(ids: readonly number[], different: Partial<RecoveryFacts> = {}): RecoveryFacts {
   const heard = new Map(ids.map((id) => [member(id), `host${id} (node ${id})`]));
-  return { copies: [copy(1)], quorate: undefined, heard, self: member(1), ...different };
+  const nameOf = (name: string) => (name === member(3) ? "host3" : undefined);
+  return { copies: [copy(1)], quorate: undefined, heard, self: member(1), nameOf, ...different };
 }
 
 function refuses(code: ErrorCode, words: RegExp, act: () => unknown): void {
@@ -156,7 +157,7 @@ test("a file of another store brings what users wrote, and the number of the con
 });
 
 test("a file is not restored beside votes that are missing and may go on, but where a majority answers", () => {
-  refuses("STORE_REFUSED", /2 of 3 votes are not heard \(node 2, node 3\)/, () =>
+  refuses("STORE_REFUSED", /2 of 3 votes are not heard \(node 2, host3 \(node 3\)\)/, () =>
     refuseMissing(facts([1])),
   );
   refuseMissing(facts([1, 2, 3]));

@@ -35,6 +35,8 @@ export interface RecoveryFacts {
   readonly heard: ReadonlyMap<string, string>;
   /** The node that is to have the first vote, by its name in gossip. */
   readonly self: string;
+  /** Of a member's node, also of one that nobody hears; undefined where nobody knows. */
+  readonly nameOf: (member: string) => string | undefined;
 }
 
 /** The greatest generation, then the greatest revision; of equal ones a voter's. Throws STORE_NONE, and STORE_OTHER where they are of different stores. */
@@ -115,7 +117,13 @@ export function refuseMissing(facts: RecoveryFacts): void {
   const { voters } = newestCopy(facts.copies);
   const missing = voters.filter((name) => name !== facts.self && !facts.heard.has(name));
   if (missing.length === 0) return;
-  const names = missing.map((name) => `node ${Number.parseInt(name, 10)}`).join(", ");
+  const names = missing
+    .map((member) => {
+      const id = Number.parseInt(member, 10);
+      const name = facts.nameOf(member);
+      return name === undefined ? `node ${id}` : `${name} (node ${id})`;
+    })
+    .join(", ");
   const text = `${missing.length} of ${voters.length} votes are not heard (${names}): they may go on with the store as it is`;
   throw new HansaError("STORE_REFUSED", text, {
     hint: "bring them back; where they are gone for good: --force, and what they had is lost",

@@ -1,5 +1,5 @@
 /** `hansa backup` and `hansa restore`: all of the store in one file, and back. */
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { HansaError, isErrno } from "../../errors.ts";
 import { atomicWrite, readIfExists } from "../../host/files.ts";
 import { hansaPaths } from "../../processes/paths.ts";
@@ -70,10 +70,11 @@ without --force while votes are missing, which may go on without this node, and 
     const question = `What the store has now is put into a file, and replaced by ${content}. Go on?`;
     if (!(await confirmed(words.flags, question))) return 1;
     // Where only root can write: the daemon takes a file from nobody else.
-    await atomicWrite(`${hansaPaths().stateDir}/restore.hansa`, bytes, 0o600);
+    const handed = `${hansaPaths().stateDir}/restore.hansa`;
+    await atomicWrite(handed, bytes, 0o600);
     const made = await withProgress(context.note, "making the store anew", () =>
       context.local.restore(words.flags.has("force")),
-    );
+    ).finally(() => rm(handed, { force: true }));
     context.out(format === "table" ? refoundedText(made) : await documentText(made, format));
     return 0;
   },
