@@ -17,6 +17,9 @@ class CountedWay implements StoreWay {
   readonly store: Store;
   opened = 0;
   commits = 0;
+  /** What is read is never answered. */
+  isSilent = false;
+  closings = 0;
   /** Not to be opened: throws this, or never answers. */
   closed: HansaError | "hangs" | undefined;
   ended = new AbortController();
@@ -36,7 +39,8 @@ class CountedWay implements StoreWay {
     return {
       mark: { id: "a1", name: "prod", generation: 1 },
       store: {
-        get: (key, options) => store.get(key, options),
+        get: (key, options) =>
+          this.isSilent ? new Promise(() => undefined) : store.get(key, options),
         list: (prefix, options) => store.list(prefix, options),
         commit: (transaction: Transaction) => {
           this.commits += 1;
@@ -48,7 +52,10 @@ class CountedWay implements StoreWay {
       },
       voters: { list: async () => [] },
       ended: this.ended.signal,
-      close: () => this.ended.abort(),
+      close: () => {
+        this.closings += 1;
+        this.ended.abort();
+      },
     };
   }
 }
@@ -91,6 +98,21 @@ test("a commit whose answer was lost is not sent again; one that was certainly n
   first.fail(NO_QUORUM);
   await put();
   assert.deepEqual([ways[0].commits, ways[1].commits], [2, 1]);
+});
+
+test("a read that one voter does not answer is sent to a second one, and the first keeps its connection and its watches", async () => {
+  const { ways, store } = world();
+  await store.get("a");
+  ways[0].isSilent = true;
+  const began = fairNow();
+  const found = await Promise.all([store.get("a"), store.get("b")]);
+  assert.equal(found.length, 2);
+  assert.ok(fairNow() - began < 1200);
+  assert.equal(ways[0].closings, 0);
+  assert.ok(ways[1].opened >= 1 && ways[1].closings === ways[1].opened);
+  // A second one that fails changes nothing.
+  ways[1].closed = UNREACHABLE;
+  await assert.rejects(store.get("a"), (error) => isHansaError(error, "STORE_NO_QUORUM"));
 });
 
 test("a refusal of the store itself is final", async () => {

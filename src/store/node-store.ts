@@ -49,7 +49,7 @@ export interface NodeStoreOptions {
 
 /** Users are told within 2 s. */
 const CALL_MS = 1500;
-/** Before the next way is tried beside one that does not open. */
+/** Before the next way is tried beside one that does not open, and before a read is sent to a second voter. */
 const NEXT_MS = 300;
 
 interface Opened {
@@ -57,11 +57,19 @@ interface Opened {
   readonly reached: Reached;
 }
 
+/** Beside a voter that says nothing; closed when nobody uses it any more. */
+interface Spare {
+  readonly beside: StoreWay["name"];
+  readonly opened: Promise<Opened>;
+  users: number;
+}
+
 export class NodeStore implements Store {
   readonly #options: NodeStoreOptions;
   /** Kept from one call to the next; never an own one. */
   #kept: Opened | undefined;
   #opening: Promise<Opened> | undefined;
+  #spare: Spare | undefined;
   #closed = false;
 
   constructor(options: NodeStoreOptions) {
@@ -69,15 +77,15 @@ export class NodeStore implements Store {
   }
 
   get(key: string, options?: ReadOptions): Promise<Found> {
-    return this.read(({ store }) => store.get(key, options));
+    return this.#readSoon(({ store }) => store.get(key, options));
   }
 
   list(prefix: string, options?: ReadOptions): Promise<Listed> {
-    return this.read(({ store }) => store.list(prefix, options));
+    return this.#readSoon(({ store }) => store.list(prefix, options));
   }
 
   status(): Promise<StoreStatus> {
-    return this.read(({ store }) => store.status());
+    return this.#readSoon(({ store }) => store.status());
   }
 
   /** Sent to one voter; to another one only where the first certainly did nothing. */
@@ -127,24 +135,86 @@ export class NodeStore implements Store {
     mayGoOn: (error: unknown) => boolean,
   ): Promise<T> {
     const late = new AbortController();
-    const all = async (): Promise<T> => {
-      const failed: StoreWay["name"][] = [];
-      for (;;) {
-        const opened = await this.#open(failed);
-        // Who asked was told already that it could not be done.
-        if (late.signal.aborted) throw tooLate();
-        try {
-          return await work(opened.reached);
-        } catch (error) {
-          if (isOfTheVoter(error)) this.#leave(opened);
-          failed.push(opened.way.name);
-          const isLast = this.#options.ways().every(({ name }) => failed.includes(name));
-          const isOver = isLast || late.signal.aborted || !isOfTheVoter(error);
-          if (isOver || !mayGoOn(error)) throw inWords(error, opened.way);
-        }
+    return inTime(this.#inTurn(work, { mayGoOn, late: late.signal }), late);
+  }
+
+  /** The same work by a second voter too, where one says nothing for a while: the first answer counts. A voter that was just cut off holds nobody up for long. */
+  #readSoon<T>(work: (reached: Reached) => Promise<T>): Promise<T> {
+    const late = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    let second: Promise<T> | undefined;
+    const answered = new Promise<T>((resolve, reject) => {
+      const begun = ({ name }: StoreWay): void => {
+        clearTimeout(timer);
+        if (second !== undefined || late.signal.aborted) return;
+        timer = setTimeout(() => {
+          second = this.#beside(name, work);
+          // Where it fails as well, the first one's word is told.
+          second.then(resolve, () => undefined);
+        }, NEXT_MS);
+      };
+      this.#inTurn(work, { mayGoOn: () => true, late: late.signal, begun }).then(
+        resolve,
+        (error: unknown) => {
+          if (second === undefined) reject(error);
+          else second.catch(() => reject(error));
+        },
+      );
+    });
+    return inTime(answered, late).finally(() => clearTimeout(timer));
+  }
+
+  /** By one voter after another, until one answers. `begun`: told of each before it is asked. */
+  async #inTurn<T>(
+    work: (reached: Reached) => Promise<T>,
+    options: {
+      readonly mayGoOn: (error: unknown) => boolean;
+      readonly late: AbortSignal;
+      readonly begun?: (way: StoreWay) => void;
+    },
+  ): Promise<T> {
+    const { mayGoOn, late, begun } = options;
+    const failed: StoreWay["name"][] = [];
+    for (;;) {
+      const opened = await this.#open(failed);
+      // Who asked was told already that it could not be done.
+      if (late.aborted) throw tooLate();
+      begun?.(opened.way);
+      try {
+        return await work(opened.reached);
+      } catch (error) {
+        if (isOfTheVoter(error)) this.#leave(opened);
+        failed.push(opened.way.name);
+        const isLast = this.#options.ways().every(({ name }) => failed.includes(name));
+        const isOver = isLast || late.aborted || !isOfTheVoter(error);
+        if (isOver || !mayGoOn(error)) throw inWords(error, opened.way);
       }
-    };
-    return inTime(all(), late);
+    }
+  }
+
+  /** By another voter than `name`, over a connection that all who wait at the moment share: the kept one is also that of watches, which a slow answer must not end. */
+  async #beside<T>(name: string, work: (reached: Reached) => Promise<T>): Promise<T> {
+    const spare = this.#spare?.beside === name ? this.#spare : this.#openSpare(name);
+    spare.users += 1;
+    try {
+      return await work((await spare.opened).reached);
+    } finally {
+      spare.users -= 1;
+      if (spare.users === 0) {
+        if (this.#spare === spare) this.#spare = undefined;
+        spare.opened.then(
+          ({ reached }) => reached.close(),
+          () => undefined,
+        );
+      }
+    }
+  }
+
+  #openSpare(name: string): Spare {
+    const ways = this.#options.ways().filter((way) => way.name !== name && !way.isOwn);
+    const opened = ways.length === 0 || this.#closed ? Promise.reject(noWay()) : firstOpened(ways);
+    this.#spare = { beside: name, opened, users: 0 };
+    return this.#spare;
   }
 
   /** The kept way, or the first that opens but those of `failed`. */
