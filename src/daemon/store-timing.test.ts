@@ -12,21 +12,22 @@ import { StoreTiming } from "./store-timing.ts";
 import type { VoterLink } from "./voter-place.ts";
 
 const EVERY_MS = 10_000;
+const WITNESS_MEMBER = 9;
 const name = (id: number): string => `${id}-0000000${id}`;
 const url = (id: number): string => `https://10.32.0.${id}:9212`;
 
-/** Voters 1, which leads, 2 and 3, so far from each other; node 4 without a vote is further. */
-function world() {
+/** Voters 1, which leads, 2 and 3, so far from each other, and the witness where that has one of the votes; node 4 without a vote is further. */
+function world({ voters = [1, 2, 3] }: { readonly voters?: readonly number[] } = {}) {
   const far = { ms: 1, silent: new Set<number>(), lost: new Set<number>() };
   const did: string[] = [];
-  const running = new Map([1, 2, 3].map((id): [number, EtcdTiming] => [id, LEAST_TIMING]));
+  const running = new Map(voters.map((id): [number, EtcdTiming] => [id, LEAST_TIMING]));
   const runs = (id: number): EtcdTiming => running.get(id) ?? LEAST_TIMING;
-  const members = [1, 2, 3].map(
+  const members = voters.map(
     (id): StoreMember => ({
-      ...{ id: BigInt(id), name: name(id), peerUrl: url(id), isLearner: false },
+      ...{ id: BigInt(id || WITNESS_MEMBER), name: name(id), peerUrl: url(id), isLearner: false },
     }),
   );
-  const nodes = [1, 2, 3, 4].map(
+  const nodes = [0, 1, 2, 3, 4].map(
     (id): VoterNode => ({
       ...{ id, name: name(id), peerUrl: url(id), isHeard: true, isSteady: true, store: undefined },
     }),
@@ -157,4 +158,14 @@ test("while a voter is away nothing gets shorter: it may be the far one", async 
   assert.equal(did.length, 3);
   await pass(10 * 60_000);
   assert.deepEqual(did.slice(3), ["2: 100", "3: 100", "1: 100"]);
+});
+
+test("a witness' vote, to which no way is measured, keeps no times as they are", async () => {
+  const { far, did, pass } = world({ voters: [1, 2, 0] });
+  far.ms = 150;
+  await pass(150_000);
+  assert.deepEqual(did, ["2: 200", "0: 200", "1: 200"]);
+  far.ms = 1;
+  await pass(12 * 60_000);
+  assert.deepEqual(did.slice(3), ["2: 100", "0: 100", "1: 100"]);
 });

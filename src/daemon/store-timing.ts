@@ -19,7 +19,7 @@ import {
 import { encodeTimes, type StoreTimes, TIMES_KEY, timesIn } from "../store/times-entry.ts";
 import { nextToRetime, type TimedVoter } from "../store/times-plan.ts";
 import { TimingWindow } from "../store/timing-window.ts";
-import { nodeOf, type StoreMember, type VoterNode } from "../store/voter-plan.ts";
+import { nodeOf, type StoreMember, type VoterNode, WITNESS } from "../store/voter-plan.ts";
 import type { VoterLead } from "./voter-lead.ts";
 import type { VoterLink, VoterPlace } from "./voter-place.ts";
 
@@ -162,23 +162,31 @@ export class StoreTiming {
   /** Those that are known, one for each two voters. */
   #roundTrips(members: readonly StoreMember[]): number[] {
     const rows = this.#options.rows();
-    const names = new Set(votersOf(members).map(({ name }) => name));
+    const names = new Set(nodesOf(members).map(({ name }) => name));
     const own = [...names].flatMap((name) => rows.get(name) ?? []);
     return mesh(own)
       .filter(({ from, to, state }) => names.has(from) && names.has(to) && state === "established")
       .flatMap(({ rttMs }) => rttMs ?? []);
   }
 
-  /** Every voter told of itself, and the way between each two is measured. */
+  /** Every voter told of itself, and the way between each two nodes of them is measured. */
   #isWhole(members: readonly StoreMember[]): boolean {
-    const { length } = votersOf(members);
+    const { length } = nodesOf(members);
     const told = this.#asked.filter(({ timing }) => timing !== undefined).length;
-    return told === length && this.#roundTrips(members).length === (length * (length - 1)) / 2;
+    return (
+      told === votersOf(members).length &&
+      this.#roundTrips(members).length === (length * (length - 1)) / 2
+    );
   }
 }
 
 function votersOf(members: readonly StoreMember[]): StoreMember[] {
   return members.filter(({ isLearner }) => !isLearner);
+}
+
+/** Nobody measures the way to the witness. */
+function nodesOf(members: readonly StoreMember[]): StoreMember[] {
+  return votersOf(members).filter(({ name }) => !name.startsWith(`${WITNESS}-`));
 }
 
 function saidBy(
