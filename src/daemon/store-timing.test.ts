@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HansaError, isHansaError } from "../errors.ts";
 import { silentLogger } from "../host/logger.ts";
 import type { ConnectionRow, RowConnection } from "../membership/connection-rows.ts";
 import { parseMemberName } from "../membership/member-name.ts";
@@ -18,7 +19,12 @@ const url = (id: number): string => `https://10.32.0.${id}:9212`;
 
 /** Voters 1, which leads, 2 and 3, so far from each other, and the witness where that has one of the votes; node 4 without a vote is further. */
 function world({ voters = [1, 2, 3] }: { readonly voters?: readonly number[] } = {}) {
-  const far = { ms: 1, silent: new Set<number>(), lost: new Set<number>() };
+  const far = {
+    ms: 1,
+    silent: new Set<number>(),
+    refusing: new Set<number>(),
+    lost: new Set<number>(),
+  };
   const did: string[] = [];
   const running = new Map(voters.map((id): [number, EtcdTiming] => [id, LEAST_TIMING]));
   const runs = (id: number): EtcdTiming => running.get(id) ?? LEAST_TIMING;
@@ -57,6 +63,10 @@ function world({ voters = [1, 2, 3] }: { readonly voters?: readonly number[] } =
       },
       tell: async ({ id }, path, body) => {
         assert.equal(path, "/v1/store/times");
+        if (far.refusing.has(id)) {
+          did.push(`${id}: refused`);
+          throw new HansaError("STATE_UNWRITABLE", "its disk is full");
+        }
         retimed(id, body as EtcdTiming);
       },
     },
@@ -80,7 +90,9 @@ function world({ voters = [1, 2, 3] }: { readonly voters?: readonly number[] } =
   const pass = async (ms: number): Promise<void> => {
     for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 1000) {
       clock.wallMs += 1000;
-      await timing.look(link, status, nowMs);
+      await timing.look(link, status, nowMs).catch((error: unknown) => {
+        assert.ok(isHansaError(error, "STATE_UNWRITABLE"));
+      });
     }
   };
   const written = async () => timesIn((await store.get(TIMES_KEY)).entry?.value);
@@ -123,6 +135,17 @@ test("while a voter is silent none is started anew; then all are", async () => {
   far.silent.clear();
   await pass(60_000);
   assert.deepEqual(did, ["2: 400", "3: 400", "1: 400"]);
+});
+
+test("a voter that refuses is asked again after a minute", async () => {
+  const { far, did, pass } = world();
+  far.ms = 300;
+  far.refusing.add(2);
+  await pass(130_000 + 59_000);
+  assert.deepEqual(did, ["2: refused"]);
+  far.refusing.clear();
+  await pass(70_000);
+  assert.deepEqual(did.slice(1), ["2: 400", "3: 400", "1: 400"]);
 });
 
 test("nothing is decided again for five minutes, and shorter times only after ten", async () => {

@@ -39,6 +39,8 @@ export interface StoreTimingOptions {
 const EVERY_MS = 10_000;
 /** While voters are started anew one after another. */
 const BUSY_EVERY_MS = 2000;
+/** After a voter that refused, or did not answer in time. */
+const FAILED_MS = 60_000;
 /** What is asked of other voters: every so many looks. */
 const ASK_EVERY = 3;
 /** From one decision to the next. */
@@ -85,8 +87,11 @@ export class StoreTiming {
       nowMs,
     );
     if (this.#asked.some(({ timing }) => timing && !isSameTiming(timing, wanted))) {
+      // Unless it succeeds: what else the voters need goes on meanwhile.
+      this.#nextMs = nowMs + FAILED_MS / pace;
+      await this.#retimeNext(wanted, members, status, nowMs);
       this.#nextMs = nowMs + BUSY_EVERY_MS / pace;
-      return this.#retimeNext(wanted, members, status, nowMs);
+      return;
     }
     const next = this.#window.next(wanted);
     if (next && this.#mayDecide(written)) await this.#decide(next, measured, entry, link);
