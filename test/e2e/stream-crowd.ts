@@ -82,6 +82,8 @@ async function watch(client: NodeClient, count: number): Promise<void> {
         }
       }
     } catch (error) {
+      // One that was lost and found its place taken is counted once.
+      if (known.size > 0) begun -= 1;
       refused.push(error instanceof HansaError ? `${error.code}: ${error.message}` : `${error}`);
     }
   };
