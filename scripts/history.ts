@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Playground } from "../src/playground/playground.ts";
-import { EXPECTED, FAULTS, type Fault, LINK_FAULTS } from "../test/history/faults.ts";
+import { DISK_FAULTS, EXPECTED, FAULTS, type Fault, LINK_FAULTS } from "../test/history/faults.ts";
 import type { Operation } from "../test/history/operation.ts";
 import { playHistory } from "../test/history/play-history.ts";
 import { type FourOptions, storeOfFour } from "../test/history/store-of-four.ts";
@@ -51,6 +51,7 @@ interface Stage {
 const stages: readonly Stage[] = [
   { faults: FAULTS, options: {} },
   { faults: LINK_FAULTS, options: { hasLinks: true } },
+  { faults: DISK_FAULTS, options: { hasSmallDisks: true } },
 ].map(({ faults, options }) => {
   const chosen = faults.filter(({ name }) => name.includes(values.only));
   const rounded = Array.from({ length: rounds }, () => chosen).flat();

@@ -75,6 +75,18 @@ test("on a full disk that is said at once, and what etcd says then is no damage,
   assert.equal(scene.given, 0);
 });
 
+test("a disk that has room for a moment, between two attempts of etcd's, is full all the same", async () => {
+  const { scene, damage, lookFor } = sceneOf();
+  scene.freeBytes = 3 * 1024 * 1024;
+  assert.match(`${await damage.look()}`, /^STORE_DISK_FULL: /);
+  damage.clear();
+  scene.freeBytes = 1e9;
+  assert.match(`${await lookFor(9)}`, /^STORE_DISK_FULL: .*3 MiB left/);
+  assert.equal((await damage.fullDisk())?.code, "STORE_DISK_FULL");
+  scene.clock.advance(2000);
+  assert.equal(await damage.fullDisk(), undefined);
+});
+
 test("a log that cannot be read gives nothing up", async () => {
   const { scene, lookFor } = sceneOf();
   scene.canRead = false;

@@ -23,6 +23,8 @@ export interface StoreDamageOptions {
 const MIB = 1024 * 1024;
 /** etcd takes the room for each file of its log at once, and ends where there is none. */
 const LEAST_FREE_BYTES = 64 * MIB;
+/** On a full disk etcd comes and goes, and gives back and takes the room for its log: between two of its attempts there is some. */
+const FULL_LINGERS_MS = 10_000;
 /** It is started again meanwhile, several times. */
 const PATIENCE_MS = 15_000;
 /** Reading a journal costs a process. */
@@ -41,6 +43,7 @@ interface Trouble {
 export class StoreDamage {
   readonly #options: StoreDamageOptions;
   #trouble: Trouble | undefined;
+  #full: { readonly error: HansaError; readonly seenMs: number } | undefined;
 
   constructor(options: StoreDamageOptions) {
     this.#options = options;
@@ -51,13 +54,13 @@ export class StoreDamage {
     this.#trouble = undefined;
   }
 
-  /** Why it does not serve, where its disk has no room left. */
+  /** Why it does not serve, where its disk has no room left, or had none a moment ago. */
   async fullDisk(): Promise<HansaError | undefined> {
     const free = await this.#options.place.freeBytes();
-    if (free >= LEAST_FREE_BYTES) return undefined;
-    const left = `${Math.floor(free / MIB)} MiB`;
-    const text = `the disk of this node's vote in the store is full (${left} left, etcd wants 64), and etcd does not serve`;
-    return new HansaError("STORE_DISK_FULL", text);
+    const nowMs = this.#options.clock.monotonicMs();
+    if (free < LEAST_FREE_BYTES) this.#full = { error: diskFull(free), seenMs: nowMs };
+    const full = this.#full;
+    return full && nowMs - full.seenMs < FULL_LINGERS_MS ? full.error : undefined;
   }
 
   /** It did not serve just now. A sentence for status, when its disk is full, or its data is damaged and could not be given up. Throws as `StoreRetreat.putAway`. */
@@ -108,4 +111,10 @@ export class StoreDamage {
       return "";
     }
   }
+}
+
+function diskFull(freeBytes: number): HansaError {
+  const left = `${Math.floor(freeBytes / MIB)} MiB`;
+  const text = `the disk of this node's vote in the store is full (${left} left, etcd wants 64), and etcd does not serve`;
+  return new HansaError("STORE_DISK_FULL", text);
 }

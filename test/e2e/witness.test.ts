@@ -15,6 +15,7 @@ import {
   must,
   TOKEN,
 } from "./cluster.ts";
+import { got, put } from "./store-entries.ts";
 
 let playground: Playground;
 let one: Host;
@@ -71,11 +72,8 @@ function setup(host: Host, typed: string, ...more: string[]): Promise<Answer> {
 }
 
 async function written(host: Host, value: string): Promise<void> {
-  await eventually(`a write on ${host.name}`, 60_000, async () => {
-    await must(host, "hansa", "config", "put", "motd", value);
-    return true;
-  });
-  assert.equal(await must(host, "hansa", "config", "get", "motd"), value);
+  await put(host, "motd", value);
+  assert.equal(await got(host, "motd"), value);
 }
 
 test("nothing is changed for a box that does not wait, a wrong code, or another key than was meant", async () => {
@@ -134,7 +132,7 @@ test("one of the two nodes loses its power: writes go on at the other", async ()
   await written(one, "without two");
   await two.boot();
   await settled(two, 3);
-  assert.equal(await must(two, "hansa", "config", "get", "motd"), "without two");
+  assert.equal(await got(two, "motd"), "without two");
 });
 
 test("a split between the nodes: exactly one side writes; and a witness that nobody hears stops nobody", async () => {
@@ -152,7 +150,7 @@ test("a split between the nodes: exactly one side writes; and a witness that nob
   assert.match(refused.stderr, /STORE_NO_QUORUM|the store has no majority/);
   await playground.heal();
   await settled(unable, 3);
-  assert.equal(await must(unable, "hansa", "config", "get", "motd"), "one side");
+  assert.equal(await got(unable, "motd"), "one side");
   await playground.cut(4);
   await settled(one, 3, 2);
   await written(one, "without the witness");
@@ -205,7 +203,7 @@ test("expected is refused while node and witness are a majority; made anew, the 
   await two.boot();
   const seen = await settled(two, 3);
   assert.deepEqual([seen.generation, votesOf(seen)], [2, [0, 1, 2]]);
-  assert.equal(await must(two, "hansa", "config", "get", "motd"), "of generation 2");
+  assert.equal(await got(two, "motd"), "of generation 2");
 });
 
 test("a third node takes the witness' place, and odd votes are refused a witness; it is removed and set up again", async () => {

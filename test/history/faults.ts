@@ -23,6 +23,8 @@ export interface Fault {
 }
 
 const TRACER = "/tmp/tracer.pid";
+const FILLER = "/tmp/filler.pid";
+const BALLAST = "/var/lib/hansa/ballast";
 const NOTHING = async (): Promise<void> => undefined;
 const heal = ({ playground }: World): Promise<void> => playground.heal();
 
@@ -121,6 +123,15 @@ export const LINK_FAULTS: readonly Fault[] = [
   },
 ];
 
+/** Where each voter's state lies on a small disk of its own, which a power cut would empty. */
+export const DISK_FAULTS: readonly Fault[] = [
+  {
+    ...{ name: "the disk of the leader's host is full", leavesMajority: true, lastsMs: 10_000 },
+    begin: async (world) => fullDisk(await leaderOf(world)),
+    mend: async ({ voters }) => void (await Promise.all(voters.map(freeDisk))),
+  },
+];
+
 /**
  * What a person may decide, and is told the price of: a minority begins anew, while the majority goes on. What the majority acknowledged since is put into a file and
  * lost to the store, so a history with it is broken.
@@ -191,6 +202,24 @@ async function slowDisk(host: Host): Promise<void> {
 
 async function quickDisk(host: Host): Promise<void> {
   await must(host, ["sh", "-c", `[ ! -e ${TRACER} ] || { kill $(cat ${TRACER}); rm ${TRACER}; }`]);
+}
+
+/** Whatever is freed is taken again, until its etcd has ended of it. */
+async function fullDisk(host: Host): Promise<void> {
+  const pid = async (): Promise<string> => (await host.exec(["pgrep", "-x", "etcd"])).stdout.trim();
+  const before = await pid();
+  const fill = `while :; do cat /dev/zero >>${BALLAST}; sleep 0.1; done 2>/dev/null`;
+  await must(host, ["sh", "-c", `{ ${fill}; } & echo $! >${FILLER}; exec >&- 2>&-`]);
+  const endMs = performance.now() + 120_000;
+  while ((await pid()) === before) {
+    if (performance.now() > endMs) throw new Error(`etcd of ${host.name} goes on with a full disk`);
+    await pause(200);
+  }
+}
+
+async function freeDisk(host: Host): Promise<void> {
+  const script = `[ ! -e ${FILLER} ] || { kill $(cat ${FILLER}); rm ${FILLER}; sleep 0.2; rm ${BALLAST}; }`;
+  await must(host, ["sh", "-c", script]);
 }
 
 async function onEach(playground: Playground, act: (host: number) => Promise<void>): Promise<void> {

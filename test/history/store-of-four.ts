@@ -9,16 +9,21 @@ const PATIENCE_MS = 180_000;
 export interface FourOptions {
   /** Each node is told of the addresses of its host's first two links. */
   readonly hasLinks?: boolean;
+  /** The state lies on a disk that is nearly full, and which a power cut empties. */
+  readonly hasSmallDisks?: boolean;
 }
 
 /** Throws with the program's own words where a command fails. */
 export async function storeOfFour(
   playground: Playground,
-  { hasLinks = false }: FourOptions = {},
+  { hasLinks = false, hasSmallDisks = false }: FourOptions = {},
 ): Promise<World> {
   const members = playground.hosts();
   await Promise.all(
     members.map(async (host) => {
+      if (hasSmallDisks) {
+        await must(host, "mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", "/var/lib/hansa");
+      }
       const own = hasLinks ? ["--link0", host.ip(0), "--link1", host.ip(1)] : [];
       const words = ["--id", `${host.number}`, "--token", TOKEN, ...own, "host1", "host2"];
       await must(host, "hansa", "launch", ...words);
