@@ -235,16 +235,14 @@ export class StoreLoop {
   /** What `status` is to warn of. */
   get problems(): readonly string[] {
     const { lead, membership } = this.#options;
-    const own = this.#refused.lasting.map(
-      ({ error }) => `${error.code}: this node cannot take its vote: ${error.message}`,
-    );
+    const said = (who: string, { code, message }: HansaError): string =>
+      `${code}: ${who} cannot take its vote: ${message}`;
+    const own = this.#refused.lasting.map(({ error }) => said("this node", error));
     const { peers } = membership.roster();
     const others = lead.refusals.lasting.map(({ id, error }) => {
+      if (id === WITNESS) return said("the witness", error);
       const name = peers.find(({ metadata }) => metadata.id === id)?.metadata.name;
-      const node = name === undefined ? `node ${id}` : `node ${id} (${name})`;
-      if (id === WITNESS)
-        return `${error.code}: the witness cannot take its vote: ${error.message}`;
-      return `${error.code}: ${node} cannot take its vote: ${error.message}`;
+      return said(name === undefined ? `node ${id}` : `node ${id} (${name})`, error);
     });
     const { problem } = this;
     return [...(problem === undefined ? [] : [problem]), ...own, ...others];

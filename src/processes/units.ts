@@ -83,6 +83,20 @@ export function starterUnitFiles(
   ]);
 }
 
+/** Of what runs etcd, as a process of its own or below it: files, sockets and nothing else of the host. */
+const VOTE_SERVICE: readonly string[] = [
+  "OOMScoreAdjust=-400",
+  "LimitNOFILE=65536",
+  "ProtectSystem=strict",
+  "PrivateDevices=yes",
+  "ProtectKernelTunables=yes",
+  "ProtectKernelModules=yes",
+  "ProtectControlGroups=yes",
+  "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+  "RestrictNamespaces=yes",
+  "CapabilityBoundingSet=",
+];
+
 /** The witness' unit: no launch and no reset touches it. */
 export const WITNESS_UNIT = "hansa-witness.service";
 
@@ -99,16 +113,7 @@ export function witnessUnit(program: readonly string[]): string {
     ...COMMON,
     "RuntimeDirectory=hansa-witness",
     "RuntimeDirectoryMode=0755",
-    "OOMScoreAdjust=-400",
-    "LimitNOFILE=65536",
-    "ProtectSystem=strict",
-    "PrivateDevices=yes",
-    "ProtectKernelTunables=yes",
-    "ProtectKernelModules=yes",
-    "ProtectControlGroups=yes",
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
-    "RestrictNamespaces=yes",
-    "CapabilityBoundingSet=",
+    ...VOTE_SERVICE,
     "",
     "[Install]",
     "WantedBy=multi-user.target",
@@ -160,18 +165,7 @@ const SECTIONS: Readonly<Record<string, Own>> = {
     description: "Hansa store (etcd)",
     unit: ["After=network.target local-fs.target"],
     // It begins when the node's own address is there; until then it is started again and again.
-    service: [
-      "OOMScoreAdjust=-400",
-      "LimitNOFILE=65536",
-      "ProtectSystem=strict",
-      "PrivateDevices=yes",
-      "ProtectKernelTunables=yes",
-      "ProtectKernelModules=yes",
-      "ProtectControlGroups=yes",
-      "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
-      "RestrictNamespaces=yes",
-      "CapabilityBoundingSet=",
-    ],
+    service: VOTE_SERVICE,
   },
   daemon: {
     description: "Hansa daemon",
