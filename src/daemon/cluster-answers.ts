@@ -8,13 +8,13 @@ import type { StoreView } from "../api/store-schemas.ts";
 import { VERSION } from "../api/version.ts";
 import { isHansaError } from "../errors.ts";
 import type { NodeFile } from "../processes/node-file.ts";
-import type { ControlPlane } from "./control-plane.ts";
-import type { JoinerCheck } from "./joiner-check.ts";
-import type { MembershipLoop } from "./membership-loop.ts";
-import { quorumViewOf } from "./quorum-view.ts";
-import { type RemoveNodeParts, removeNode } from "./remove-node.ts";
-import { isHeard } from "./roster.ts";
-import type { StoreAnswers } from "./store-answers.ts";
+import type { ControlPlane } from "./doors/control-plane.ts";
+import type { JoinerCheck } from "./joining/joiner-check.ts";
+import { type RemoveNodeParts, removeNode } from "./joining/remove-node.ts";
+import type { MembershipLoop } from "./membership/membership-loop.ts";
+import { isHeard } from "./membership/roster.ts";
+import { quorumViewOf } from "./store/quorum-view.ts";
+import type { StoreAnswers } from "./store/store-answers.ts";
 
 export interface ClusterAnswersOptions {
   readonly node: NodeFile;

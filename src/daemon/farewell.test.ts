@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "../host/logger.ts";
 import { Farewell, heirOf } from "./farewell.ts";
-import { memberOf, rosterWith } from "./status-facts.ts";
+import { memberOf, rosterWith } from "./status/status-facts.ts";
 
 const segment = (start: number, owner: number) => ({ start, end: start + 10, owner });
 

@@ -13,9 +13,9 @@ import type { Segment } from "../ipam/ring.ts";
 import type { RingEntry } from "../ipam/step.ts";
 import type { Ipv4 } from "../values/ipv4.ts";
 import type { NodeId } from "../values/node-id.ts";
-import type { AddressLoop } from "./address-loop.ts";
-import type { MembershipLoop } from "./membership-loop.ts";
-import { isHeard, type RosterNode } from "./roster.ts";
+import type { AddressLoop } from "./addresses/address-loop.ts";
+import type { MembershipLoop } from "./membership/membership-loop.ts";
+import { isHeard, type RosterNode } from "./membership/roster.ts";
 
 export interface FarewellParts {
   readonly self: NodeId;

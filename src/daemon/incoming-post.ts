@@ -10,13 +10,13 @@ import { decodeIpamMessage } from "../ipam/message-codec.ts";
 import type { RingEntry } from "../ipam/step.ts";
 import { formatMemberName } from "../membership/member-name.ts";
 import type { Endpoint } from "../values/endpoint.ts";
-import type { AddressLoop } from "./address-loop.ts";
-import type { DataPath } from "./data-path.ts";
-import type { Envelope } from "./envelope.ts";
-import type { MembershipLoop } from "./membership-loop.ts";
-import type { NodeDoctor } from "./node-doctor.ts";
-import type { RingRecords } from "./ring-records.ts";
-import type { StrayLoop } from "./stray-loop.ts";
+import type { AddressLoop } from "./addresses/address-loop.ts";
+import type { RingRecords } from "./addresses/ring-records.ts";
+import type { StrayLoop } from "./addresses/stray-loop.ts";
+import type { DataPath } from "./data-path/data-path.ts";
+import type { Envelope } from "./membership/envelope.ts";
+import type { MembershipLoop } from "./membership/membership-loop.ts";
+import type { NodeDoctor } from "./status/node-doctor.ts";
 
 export interface IncomingPostOptions {
   readonly plan: AddressPlan;

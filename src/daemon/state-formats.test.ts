@@ -11,8 +11,8 @@ import { saveIdentity } from "../identity/identity-file.ts";
 import { formatsOnDisk, STATE_FORMATS, tooOldFor } from "../install/state-formats.ts";
 import { LeaseJournal } from "../plugin/lease-journal.ts";
 import { saveNodeFile } from "../processes/node-file.ts";
-import { CertificateBook } from "./certificate-book.ts";
-import { NO_MEMBERSHIP, saveMembershipFile } from "./membership-file.ts";
+import { CertificateBook } from "./membership/certificate-book.ts";
+import { NO_MEMBERSHIP, saveMembershipFile } from "./membership/membership-file.ts";
 
 test("what this build writes is of the formats that it says it knows", async () => {
   const dir = await mkdtemp(join(tmpdir(), "hansa-formats-"));

@@ -7,7 +7,7 @@
 import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { splice } from "../daemon/splice.ts";
+import { splice } from "../daemon/doors/splice.ts";
 import { JOIN_BYTE } from "./witness-protocol.ts";
 
 /** For one voter. */

@@ -7,7 +7,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { StoreBackups } from "../daemon/store-backups.ts";
+import { StoreBackups } from "../daemon/store/store-backups.ts";
 import { HansaError, isHansaError } from "../errors.ts";
 import { moveFolder } from "../host/files.ts";
 import { createLogger } from "../host/logger.ts";

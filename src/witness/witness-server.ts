@@ -6,7 +6,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
-import { splice } from "../daemon/splice.ts";
+import { splice } from "../daemon/doors/splice.ts";
 import { HansaError, isErrno } from "../errors.ts";
 import { type Fields, LineChannel } from "../host/line-channel.ts";
 import type { Logger } from "../host/logger.ts";

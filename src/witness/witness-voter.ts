@@ -5,10 +5,10 @@
  * it is gone.
  */
 import type { EndVoter, StartVoter, Times, Voter } from "../api/store-schemas.ts";
-import { SerialQueue } from "../daemon/serial-queue.ts";
-import { StoreBackups } from "../daemon/store-backups.ts";
-import { StoreRetreat } from "../daemon/store-retreat.ts";
-import { VoterPlace } from "../daemon/voter-place.ts";
+import { StoreBackups } from "../daemon/store/store-backups.ts";
+import { StoreRetreat } from "../daemon/store/store-retreat.ts";
+import { SerialQueue } from "../daemon/timing/serial-queue.ts";
+import { VoterPlace } from "../daemon/votes/voter-place.ts";
 import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";

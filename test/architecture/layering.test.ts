@@ -59,6 +59,26 @@ const ALLOWED: Readonly<Record<string, readonly string[] | "everything">> = {
   "errors.ts": [],
 };
 
+/**
+ * What each folder of the daemon may import of the others. The files beside the folders compose them: they may import everything,
+ * and nothing imports them.
+ */
+const ALLOWED_IN_DAEMON: Readonly<Record<string, readonly string[]>> = {
+  store: ["votes", "doors", "membership", "timing"],
+  joining: ["votes", "doors", "membership"],
+  votes: ["doors", "membership"],
+  containers: ["doors", "names", "timing"],
+  status: ["data-path", "docker", "membership", "host-facts"],
+  "data-path": ["membership", "host-facts", "timing"],
+  docker: ["addresses", "timing"],
+  addresses: ["membership", "timing"],
+  names: ["membership"],
+  doors: ["membership"],
+  membership: ["host-facts", "timing"],
+  "host-facts": [],
+  timing: [],
+};
+
 /** Folders whose every file is pure; `node:crypto` is allowed for its deterministic functions. */
 const PURE = ["membership", "ipam", "links", "certificates", "values"];
 
@@ -106,6 +126,14 @@ function folderOf(path: string): string {
   return path.includes("/") ? (path.split("/")[0] ?? path) : path;
 }
 
+/** The files that a file imports, relative to `folder`. */
+function importsOf(file: string, folder: string): string[] {
+  const text = readFileSync(join(SRC, file), "utf8");
+  return [...text.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)].map(([, specifier = ""]) =>
+    relative(folder, normalize(join(SRC, dirname(file), specifier))),
+  );
+}
+
 test("imports between folders point down only", () => {
   const wrong: string[] = [];
   for (const file of sources) {
@@ -113,11 +141,29 @@ test("imports between folders point down only", () => {
     const allowed = ALLOWED[from];
     assert.ok(allowed, `src/${from} has no place in the layering test`);
     if (allowed === "everything") continue;
-    const text = readFileSync(join(SRC, file), "utf8");
-    for (const [, specifier = ""] of text.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)) {
-      const to = folderOf(relative(SRC, normalize(join(SRC, dirname(file), specifier))));
-      if (to === from || to === "values" || to === "errors.ts" || to.startsWith("..")) continue;
-      if (!allowed.includes(to)) wrong.push(`${file} -> ${specifier}`);
+    for (const to of importsOf(file, SRC)) {
+      const folder = folderOf(to);
+      if ([from, "values", "errors.ts", ".."].includes(folder)) continue;
+      if (!allowed.includes(folder)) wrong.push(`${file} -> ${to}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("so do those inside the daemon, whose composers nothing imports", () => {
+  const wrong: string[] = [];
+  for (const file of sources.filter((path) => folderOf(path) === "daemon")) {
+    const inside = file.slice("daemon/".length);
+    const from = folderOf(inside);
+    if (from === inside) continue;
+    const allowed = ALLOWED_IN_DAEMON[from];
+    assert.ok(allowed, `src/daemon/${from} has no place in the layering test`);
+    // A test may look from below at what is composed of its subject.
+    if (file.endsWith(".test.ts")) continue;
+    for (const to of importsOf(file, join(SRC, "daemon"))) {
+      const folder = folderOf(to);
+      if (folder === from || folder === ".." || allowed.includes(folder)) continue;
+      wrong.push(`${file} -> ${to}`);
     }
   }
   assert.deepEqual(wrong, []);

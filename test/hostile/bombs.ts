@@ -5,8 +5,8 @@
  * the process's memory rose.
  */
 
-import { decodeDoctorMessage } from "../../src/daemon/doctor-message.ts";
-import { decodeSharedState } from "../../src/daemon/shared-state.ts";
+import { decodeSharedState } from "../../src/daemon/membership/shared-state.ts";
+import { decodeDoctorMessage } from "../../src/daemon/status/doctor-message.ts";
 import { addressPlan } from "../../src/ipam/address-plan.ts";
 import { decodeEntries } from "../../src/ipam/ring-codec.ts";
 import { decodeRow } from "../../src/membership/connection-rows.ts";

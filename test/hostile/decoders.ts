@@ -7,10 +7,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeCaller, encodeCaller } from "../../src/api/caller-header.ts";
 import { decodeRecords, encodeRecords } from "../../src/certificates/certificate-record.ts";
-import { decodeDoctorMessage, encodeDoctorMessage } from "../../src/daemon/doctor-message.ts";
-import { decodeEnvelope, encodeEnvelope } from "../../src/daemon/envelope.ts";
-import { decodeSharedState, encodeSharedState } from "../../src/daemon/shared-state.ts";
-import { decodeProbe, encodeProbe } from "../../src/daemon/tunnel-probe.ts";
+import { decodeProbe, encodeProbe } from "../../src/daemon/data-path/tunnel-probe.ts";
+import { decodeEnvelope, encodeEnvelope } from "../../src/daemon/membership/envelope.ts";
+import { decodeSharedState, encodeSharedState } from "../../src/daemon/membership/shared-state.ts";
+import {
+  decodeDoctorMessage,
+  encodeDoctorMessage,
+} from "../../src/daemon/status/doctor-message.ts";
 import { OutputFrameSplitter } from "../../src/docker/output-frames.ts";
 import { addressPlan } from "../../src/ipam/address-plan.ts";
 import { parseLeaseRecord, parseLeaseSnapshot } from "../../src/ipam/lease-record.ts";
@@ -323,12 +326,12 @@ export const DECODERS: readonly Decoder[] = [
     decode: decodeLinkProbe,
   },
   {
-    name: "daemon/tunnel-probe.ts decodeProbe",
+    name: "daemon/data-path/tunnel-probe.ts decodeProbe",
     seeds: [encodeProbe({ nonce: 1, wantsAnswer: true, echo: { nonce: 2, heldMs: 3 } }, 60)],
     decode: decodeProbe,
   },
   {
-    name: "daemon/shared-state.ts decodeSharedState",
+    name: "daemon/membership/shared-state.ts decodeSharedState",
     seeds: [
       encodeSharedState({
         rings: ENTRIES,
@@ -341,12 +344,12 @@ export const DECODERS: readonly Decoder[] = [
     decode: decodeSharedState,
   },
   {
-    name: "daemon/envelope.ts decodeEnvelope",
+    name: "daemon/membership/envelope.ts decodeEnvelope",
     seeds: [encodeEnvelope({ kind: "row", sender: 7, fingerprint: "00c0ffee", body: ROW })],
     decode: decodeEnvelope,
   },
   {
-    name: "daemon/doctor-message.ts decodeDoctorMessage",
+    name: "daemon/status/doctor-message.ts decodeDoctorMessage",
     seeds: [
       encodeDoctorMessage(
         { type: "ask", to: 2, nonce: 5, path: "udp", size: 1400, sentMs: 1.7e12, isSlow: true },

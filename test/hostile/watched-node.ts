@@ -10,7 +10,7 @@ import { exampleStatus } from "../../src/api/example-answers.ts";
 import { FakeNode } from "../../src/api/fake-node.ts";
 import { serveTls } from "../../src/api/serve-tls.ts";
 import type { Status } from "../../src/api/status-schema.ts";
-import { StatusFeed } from "../../src/daemon/status-feed.ts";
+import { StatusFeed } from "../../src/daemon/status/status-feed.ts";
 import { createAuthority } from "../../src/identity/authority.ts";
 import { freePort } from "../free-port.ts";
 

@@ -1,0 +1,62 @@
+/**
+ * Who asked for which change, from where, and what came of it: one JSON object a line in audit.log.
+ *
+ * Invariants: an entry is in the file when `note` returns, or its loss is in the daemon's log; of one caller's refusals at the door so many that the
+ * log, of which one older copy is kept, cannot be washed away with them, and the next one says how many were left out. Nothing of a request's body is
+ * written.
+ */
+import { appendFileSync } from "node:fs";
+import type { AuditEntry } from "../../api/create-api.ts";
+import { type Rate, TokenBuckets } from "../../api/token-buckets.ts";
+import type { ErrorCode } from "../../errors.ts";
+import type { Logger } from "../../host/logger.ts";
+import { rotateLog } from "../../processes/log-file.ts";
+
+/** Before anything was looked at or done: these cost their caller nothing. */
+const AT_THE_DOOR: readonly ErrorCode[] = [
+  "API_CERTIFICATE_REFUSED",
+  "API_RATE_LIMITED",
+  "API_ROLE_MISSING",
+];
+/** Of one caller, by its certificate. */
+const REFUSALS: Rate = { burst: 50, perSecond: 0.2 };
+const MAX_CALLERS = 1_024;
+
+export class AuditLog {
+  readonly #path: string;
+  readonly #logger: Logger;
+  readonly #wallMs: () => number;
+  readonly #refusals = new TokenBuckets(REFUSALS, MAX_CALLERS);
+  /** Refusals that were not written, by caller. */
+  readonly #leftOut = new Map<string, number>();
+
+  /** The file is made with the first entry, mode 0600; one older copy is kept. */
+  constructor(path: string, logger: Logger, wallMs: () => number = Date.now) {
+    this.#path = path;
+    this.#logger = logger;
+    this.#wallMs = wallMs;
+  }
+
+  note({ caller, operation, container, result }: AuditEntry): void {
+    const { name: who, role, from, serial, via } = caller;
+    const nowMs = this.#wallMs();
+    const isRefusal = AT_THE_DOOR.some((code) => code === result);
+    const key = serial ?? who;
+    if (isRefusal && this.#refusals.take(key, nowMs) > 0) {
+      if (this.#leftOut.size >= MAX_CALLERS) this.#leftOut.clear();
+      this.#leftOut.set(key, (this.#leftOut.get(key) ?? 0) + 1);
+      return;
+    }
+    const leftOut = isRefusal ? this.#leftOut.get(key) : undefined;
+    if (isRefusal) this.#leftOut.delete(key);
+    const time = new Date(nowMs).toISOString();
+    const entry = { time, who, role, from, serial, via, operation, container, result, leftOut };
+    const line = JSON.stringify(entry);
+    try {
+      rotateLog(this.#path);
+      appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });
+    } catch (error) {
+      this.#logger.error("the audit log cannot be written", { error: `${error}`, lost: line });
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { exampleJoinInfo } from "../../api/fake-cluster.ts";
+import type { NodeClient } from "../../client/node-client.ts";
+import { HansaError, isHansaError } from "../../errors.ts";
+import type { Command, CommandOptions, CommandResult } from "../../host/command.ts";
+import { checkPaths } from "../../joining/check-paths.ts";
+import { arrivalTable, JoinerCheck } from "./joiner-check.ts";
+
+/** An nft that counts so many packets on each rule, and keeps what tables there are. */
+class FakeNft implements Command {
+  readonly tables = new Set<string>();
+  readonly packets: readonly number[];
+
+  constructor(packets: readonly number[]) {
+    this.packets = packets;
+  }
+
+  async run(argv: readonly string[], { stdin = "" }: CommandOptions = {}): Promise<CommandResult> {
+    const [, name = ""] = /^table inet (\S+)/.exec(`${stdin}`) ?? [];
+    if (name !== "") this.tables.add(name);
+    if (argv[1] === "delete") this.tables.delete(argv.at(-1) ?? "");
+    const stdout = this.packets.map((count) => `counter packets ${count} bytes 0 drop`).join("\n");
+    return { status: 0, stdout, stderr: "" };
+  }
+}
+
+const base = 20_000 + (process.pid % 12_000);
+const ports = { gossip: base, overlay: base + 1, api: base + 2 };
+
+test("a host and two members find every port open both ways over loopback, and what does not arrive is told", async () => {
+  const nft = new FakeNft([3, 0]);
+  const member = new JoinerCheck(nft, { gossip: 6783, overlay: 6784 });
+  const info = exampleJoinInfo();
+  const nodes = info.nodes.map((node) => ({ ...node, address: "127.0.0.1", ports }));
+  let refusals = 0;
+  const client = {
+    checkJoiner: async (request: Parameters<NodeClient["checkJoiner"]>[0]) => {
+      // Eight others are before this host.
+      refusals += 1;
+      if (refusals === 1) throw new HansaError("JOINS_MANY", "8 hosts are being checked already");
+      return await member.check(request, "::ffff:127.0.0.1");
+    },
+  } as NodeClient;
+  const paths = await checkPaths({
+    ...{ info: { ...info, nodes }, ports, address: undefined },
+    asked: { host: "127.0.0.1", port: ports.api },
+    clientAt: () => client,
+    anyOf: () => 0,
+  });
+  assert.deepEqual([...new Set(paths.map(({ member: name }) => name))], ["hp2", "hp1"]);
+  const closed = paths.filter(({ isOpen }) => !isOpen);
+  assert.deepEqual(
+    closed.map(({ member: name, direction, protocol, port }) => [name, direction, protocol, port]),
+    ["hp2", "hp1"].map((name) => [name, "from-host", "udp", 6784]),
+  );
+  assert.equal(paths.length, 2 * 10);
+  assert.equal(nft.tables.size, 0);
+});
+
+test("a port where something else answers is not open, and what cannot be looked for is refused", async () => {
+  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 });
+  const nonce = randomBytes(16).toString("hex");
+  const request = { ports, hasRelay: false, nonce };
+  const { paths } = await member.check({ ...request, address: "127.0.0.1" }, "unix");
+  assert.deepEqual(
+    paths.filter(({ isOpen }) => isOpen).map(({ direction }) => direction),
+    ["from-host", "from-host"],
+  );
+  await assert.rejects(member.check(request, "unix"), (error) => isHansaError(error, "USAGE"));
+});
+
+test("datagrams are counted behind all filters and kept from gossip and the tunnel", () => {
+  assert.equal(
+    arrivalTable("hansa_join_00", [6783, 6784], "00ff".repeat(8)),
+    `table inet hansa_join_00 {
+	chain input {
+		type filter hook input priority 300; policy accept;
+		udp dport 6783 @th,64,128 0x${"00ff".repeat(8)} counter drop
+		udp dport 6784 @th,64,128 0x${"00ff".repeat(8)} counter drop
+	}
+}
+`,
+  );
+});

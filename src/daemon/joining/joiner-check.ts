@@ -1,0 +1,136 @@
+/**
+ * Finds out whether this node and a host that is about to join reach each other at the ports that a node needs: the host listens there and echoes, and sends
+ * datagrams to our ports.
+ *
+ * Invariants: a port counts as open only when the host's own 16 bytes were seen, so that no firewall that answers for others deceives; datagrams for our
+ * sockets are counted behind all filters of the host and then dropped, so that gossip and the tunnel never see them; the table is gone afterwards.
+ */
+import { createSocket } from "node:dgram";
+import { connect, isIP } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import type { JoinCheck, JoinChecked } from "../../api/join-info-schemas.ts";
+import { HansaError } from "../../errors.ts";
+import type { Command } from "../../host/command.ts";
+import type { Ports } from "../../processes/node-file.ts";
+
+/** Each of them has the firewall changed twice. */
+const MAX_AT_ONCE = 8;
+const PROBE_MS = 2_500;
+const AGAIN_MS = 150;
+
+export type PathResult = JoinChecked["paths"][number];
+
+export class JoinerCheck {
+  readonly #command: Command;
+  readonly #ports: Pick<Ports, "gossip" | "overlay">;
+  #running = 0;
+
+  constructor(command: Command, ports: Pick<Ports, "gossip" | "overlay">) {
+    this.#command = command;
+    this.#ports = ports;
+  }
+
+  async check(request: JoinCheck, from: string): Promise<JoinChecked> {
+    const address = (request.address ?? from).replace(/^::ffff:/, "");
+    if (isIP(address) === 0) throw new HansaError("USAGE", "there is no address to look for");
+    if (this.#running >= MAX_AT_ONCE) {
+      throw new HansaError("JOINS_MANY", `${MAX_AT_ONCE} hosts are being checked already`);
+    }
+    this.#running += 1;
+    try {
+      const nonce = Buffer.from(request.nonce, "hex");
+      const { gossip, overlay, api } = request.ports;
+      const tcp = [gossip, ...(request.hasRelay ? [overlay] : []), api];
+      const found = await Promise.all([
+        ...tcp.map((port) => this.#tcp(address, port, nonce)),
+        ...[gossip, overlay].map((port) => this.#udp(address, port, nonce)),
+        this.#arrivals(request.nonce),
+      ]);
+      return { address, paths: found.flat() };
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  #tcp(host: string, port: number, nonce: Buffer): Promise<PathResult> {
+    const { promise, resolve } = Promise.withResolvers<PathResult>();
+    const done = (isOpen: boolean): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ direction: "to-host", protocol: "tcp", port, isOpen });
+    };
+    const socket = connect({ host, port });
+    const timer = setTimeout(() => done(false), PROBE_MS);
+    let got: Buffer = Buffer.alloc(0);
+    socket.on("connect", () => socket.write(nonce));
+    socket.on("data", (bytes: Buffer) => {
+      got = Buffer.concat([got, bytes]);
+      if (got.length >= nonce.length) done(got.equals(nonce));
+    });
+    // Whatever went wrong: it was not reached.
+    socket.on("error", () => done(false));
+    socket.on("close", () => done(false));
+    return promise;
+  }
+
+  #udp(host: string, port: number, nonce: Buffer): Promise<PathResult> {
+    const { promise, resolve } = Promise.withResolvers<PathResult>();
+    const socket = createSocket(isIP(host) === 6 ? "udp6" : "udp4");
+    let isDone = false;
+    const done = (isOpen: boolean): void => {
+      if (isDone) return;
+      isDone = true;
+      clearTimeout(timer);
+      clearInterval(again);
+      socket.close();
+      resolve({ direction: "to-host", protocol: "udp", port, isOpen });
+    };
+    const send = (): void => socket.send(nonce, port, host, () => undefined);
+    const timer = setTimeout(() => done(false), PROBE_MS);
+    const again = setInterval(send, AGAIN_MS);
+    socket.on("message", (bytes) => {
+      if (bytes.equals(nonce)) done(true);
+    });
+    socket.on("error", () => done(false));
+    send();
+    return promise;
+  }
+
+  /** Which of our UDP ports the host's datagrams came to. */
+  async #arrivals(nonce: string): Promise<PathResult[]> {
+    const ports = [this.#ports.gossip, this.#ports.overlay];
+    const table = `hansa_join_${nonce.slice(0, 16)}`;
+    const text = arrivalTable(table, ports, nonce);
+    const made = await this.#command.run(["nft", "-f", "-"], { stdin: text });
+    if (made.status !== 0) {
+      throw new HansaError(
+        "OVERLAY_REFUSED",
+        `nft refused to count datagrams: ${made.stderr.slice(0, 200)}`,
+      );
+    }
+    try {
+      const end = performance.now() + PROBE_MS;
+      let counts: readonly number[] = [];
+      while (performance.now() < end && !(counts.length > 0 && counts.every((each) => each > 0))) {
+        await delay(AGAIN_MS);
+        const { stdout } = await this.#command.run(["nft", "list", "table", "inet", table]);
+        counts = [...stdout.matchAll(/counter packets (\d+)/g)].map(([, packets]) =>
+          Number(packets),
+        );
+      }
+      return ports.map((port, index) => ({
+        ...({ direction: "from-host", protocol: "udp", port } as const),
+        isOpen: (counts[index] ?? 0) > 0,
+      }));
+    } finally {
+      await this.#command.run(["nft", "delete", "table", "inet", table]);
+    }
+  }
+}
+
+/** Counts and drops datagrams to `ports` that begin with the nonce, after all other filters (priority 300). In the order of `ports`. */
+export function arrivalTable(table: string, ports: readonly number[], nonce: string): string {
+  const rules = ports.map((port) => `udp dport ${port} @th,64,128 0x${nonce} counter drop`);
+  const chain = ["type filter hook input priority 300; policy accept;", ...rules];
+  return `table inet ${table} {\n\tchain input {\n\t\t${chain.join("\n\t\t")}\n\t}\n}\n`;
+}

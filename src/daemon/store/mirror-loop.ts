@@ -1,0 +1,165 @@
+/**
+ * Keeps this node's mirror at the store: follows all of it by whichever voter answers, and knows when it last was the same.
+ *
+ * Invariants: the mirror is changed by one voter's stream at a time, which says first whose store it is; the mirror counts as current only as of a moment
+ * before a majority told the store's revision. While nothing changes the daemon wakes for it once in LOOK_MS, and not at all where no voter is heard.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { codedSentence, HansaError, isHansaError } from "../../errors.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { Logger } from "../../host/logger.ts";
+import { follow } from "../../store/follow.ts";
+import { CLUSTER_NAME_KEY } from "../../store/node-registry.ts";
+import type { NodeStore, Reached } from "../../store/node-store.ts";
+import type { Revision } from "../../store/store.ts";
+import type { StoreMirror } from "../../store/store-mirror.ts";
+
+export interface MirrorLoopOptions {
+  readonly mirror: StoreMirror;
+  readonly store: Pick<NodeStore, "reach" | "leave">;
+  /** Whether any voter is heard. */
+  readonly hasWay: () => boolean;
+  /** It has something new. */
+  readonly news?: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The mirror's age is known as well as this. */
+const LOOK_MS = 10_000;
+const MIN_RETRY_MS = 200;
+const MAX_RETRY_MS = 2000;
+
+/** At `atMs`, by the wall clock, the store was at `revision`. */
+interface Confirmation {
+  readonly revision: Revision;
+  readonly atMs: number;
+}
+
+export class MirrorLoop {
+  readonly #options: MirrorLoopOptions;
+  readonly #closing = new AbortController();
+  #running: Promise<void> | undefined;
+  #wake = (): void => undefined;
+  #said: string | undefined;
+  /** What a majority told and the mirror has not come to yet. */
+  #awaited: Confirmation | undefined;
+
+  constructor(options: MirrorLoopOptions) {
+    this.#options = options;
+  }
+
+  begin(): void {
+    this.#running = this.#run();
+  }
+
+  /** A voter may be heard now. Cheap. */
+  changed(): void {
+    if (this.#options.hasWay()) this.#wake();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#wake();
+    await this.#running;
+    await this.#options.mirror.close();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    let retryMs = MIN_RETRY_MS;
+    while (!signal.aborted) {
+      if (!this.#options.hasWay()) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#wake = () => undefined;
+        continue;
+      }
+      const began = this.#options.clock.monotonicMs();
+      try {
+        await this.#follow(await this.#options.store.reach());
+      } catch (error) {
+        this.#lost(error);
+      }
+      this.#options.mirror.settle();
+      const hasHeld = this.#options.clock.monotonicMs() - began > MAX_RETRY_MS;
+      retryMs = hasHeld ? MIN_RETRY_MS : Math.min(2 * retryMs, MAX_RETRY_MS);
+      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Until the voter, its connection or the majority is lost. */
+  async #follow(reached: Reached): Promise<void> {
+    const { mirror, logger, clock } = this.#options;
+    const beganMs = clock.wallMs();
+    const ending = new AbortController();
+    const signal = AbortSignal.any([this.#closing.signal, reached.ended, ending.signal]);
+    const known = mirror.store;
+    const isSame = known?.id === reached.mark.id && known.generation === reached.mark.generation;
+    const looking = this.#look(reached, signal).catch((error: unknown) => {
+      ending.abort();
+      throw error;
+    });
+    // Awaited below, where the stream has ended.
+    looking.catch(() => undefined);
+    try {
+      const after = isSame ? mirror.revision : undefined;
+      for await (const step of follow(reached.store, "", signal, after)) {
+        if (step.type === "changes") mirror.apply(step.changes, step.revision);
+        else if (!mirror.replace(reached.mark, step.entries, step.revision, beganMs))
+          throw wentBack();
+        else
+          logger.info("the store is mirrored", { ...reached.mark, revision: `${step.revision}` });
+        this.#options.news?.();
+        this.#awaited = this.#confirmed(this.#awaited);
+        this.#said = undefined;
+      }
+    } catch (error) {
+      this.#options.store.leave(reached);
+      throw error;
+    } finally {
+      ending.abort();
+    }
+    await looking;
+  }
+
+  /** Asks a majority now and then how far the store is. */
+  async #look(reached: Reached, signal: AbortSignal): Promise<void> {
+    const { clock, store } = this.#options;
+    this.#awaited = undefined;
+    while (!signal.aborted) {
+      const atMs = clock.wallMs();
+      try {
+        const { revision } = await reached.store.get(CLUSTER_NAME_KEY);
+        this.#awaited = this.#confirmed({ revision, atMs });
+      } catch (error) {
+        if (!signal.aborted) store.leave(reached);
+        throw error;
+      }
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Undefined when the mirror has come to it. */
+  #confirmed(awaited: Confirmation | undefined): Confirmation | undefined {
+    const { mirror } = this.#options;
+    if (awaited === undefined || mirror.revision < awaited.revision) return awaited;
+    mirror.confirm(awaited.revision, awaited.atMs);
+    return undefined;
+  }
+
+  #lost(error: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    const sentence = isHansaError(error) ? codedSentence(error) : `${error}`;
+    if (sentence !== this.#said) {
+      this.#options.logger.warn("the store is not followed", { why: sentence });
+    }
+    this.#said = sentence;
+  }
+}
+
+function wentBack(): HansaError {
+  const text = "the store is at an earlier revision than this node's copy of it";
+  return new HansaError("STORE_REFUSED", text);
+}

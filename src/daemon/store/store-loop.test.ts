@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { HansaError, isHansaError } from "../../errors.ts";
+import { ManualClock } from "../../host/clock.ts";
+import { silentLogger } from "../../host/logger.ts";
+import type { NamedStore } from "../../store/store-copy.ts";
+import type { VoterRecord } from "../../store/voter-record.ts";
+import { memberOf, rosterWith } from "../status/status-facts.ts";
+import { VoteRefusals } from "../votes/vote-refusals.ts";
+import type { VoterLead } from "../votes/voter-lead.ts";
+import type { VoterPlace } from "../votes/voter-place.ts";
+import { StoreLoop } from "./store-loop.ts";
+import type { StoreRetreat } from "./store-retreat.ts";
+
+const OWN = { id: "a1", name: "prod", generation: 1 };
+
+/** A node that has this record, among nodes 2 and 3 with these stores. */
+function loopOf(
+  record: VoterRecord | undefined,
+  stores: readonly (string | undefined)[],
+  seen?: NamedStore,
+  generation = 1,
+) {
+  const began: VoterRecord[] = [];
+  const clock = new ManualClock();
+  const place = {
+    record,
+    begin: async (next: VoterRecord) => void began.push(next),
+    keep: async () => undefined,
+    link: async () => undefined,
+  };
+  const others = stores.map((id, index) =>
+    memberOf({ id: index + 2, ...(id !== undefined && { store: { id, generation } }) }),
+  );
+  const roster = rosterWith(...others);
+  const loop = new StoreLoop({
+    self: { id: 1, name: "host1" },
+    place: place as unknown as VoterPlace,
+    lead: { refusals: new VoteRefusals(clock) } as VoterLead,
+    upkeep: { look: async () => undefined },
+    timing: { look: async () => undefined },
+    fsyncMs: () => undefined,
+    membership: { roster: () => roster, remembered: [], setStore: () => undefined },
+    damage: {
+      clear: () => undefined,
+      fullDisk: async () => undefined,
+      look: async () => undefined,
+    },
+    retreat: {} as StoreRetreat,
+    rivals: { heir: undefined, heirOfAnother: async () => undefined },
+    lastSeen: () => seen,
+    clock,
+    changed: () => undefined,
+    logger: silentLogger,
+  });
+  return { loop, began, clock, place };
+}
+
+test("a second store is refused, whoever has a vote in the first", async () => {
+  const own = loopOf({ version: 1, store: OWN }, []);
+  const others = loopOf(undefined, [undefined, "a1"]);
+  await assert.rejects(own.loop.create("other"), (error) => isHansaError(error, "STORE_EXISTS"));
+  await assert.rejects(others.loop.create("other"), (error) => {
+    assert.ok(isHansaError(error, "STORE_EXISTS"));
+    assert.equal(error.message, "node 3 (host3) has a vote in a store already");
+    return true;
+  });
+});
+
+test("a vote in another store is not taken; in the same one as a new member it is, as the old one only kept", async () => {
+  const { loop, began } = loopOf({ version: 1, store: OWN, member: "7" }, []);
+  const request = { store: OWN, member: "7", members: [] };
+  const other = { ...request, store: { ...OWN, id: "b2" } };
+  await assert.rejects(loop.start(other), (error) => isHansaError(error, "STORE_OTHER"));
+  await loop.start(request);
+  assert.deepEqual(began, []);
+  await loop.start({ ...request, member: "8" });
+  assert.deepEqual(began, [{ version: 1, store: OWN, member: "8" }]);
+});
+
+test("two stores among the nodes are warned of, by who has a vote and by who has none", () => {
+  assert.equal(loopOf({ version: 1, store: OWN }, ["a1", undefined]).loop.problem, undefined);
+  assert.equal(
+    loopOf({ version: 1, store: OWN }, ["a1", "b2"]).loop.problem,
+    "STORE_OTHER: node 3 (host3) has a vote in another store (b2) than this node (a1)",
+  );
+  assert.equal(
+    loopOf(undefined, ["a1", "b2"]).loop.problem,
+    "STORE_OTHER: node 3 (host3) has a vote in another store (b2) than others (a1)",
+  );
+});
+
+test("nothing is warned of while a node is about to begin anew in the store's next generation", () => {
+  const store = { id: "3f1c0d2b9a8e7f65", name: "prod", generation: 1 };
+  const next = `${store.id}0badcafe`;
+  assert.equal(loopOf({ version: 1, store }, [next], undefined, 2).loop.problem, undefined);
+  assert.match(
+    `${loopOf({ version: 1, store: { ...store, id: next } }, [store.id]).loop.problem}`,
+    /^STORE_OTHER: node 2/,
+    "two of one generation are told apart by nobody but a person",
+  );
+});
+
+test("who gives its vote back takes none any more", async () => {
+  const { loop, began } = loopOf({ version: 1, store: OWN, member: "7" }, ["a1"]);
+  assert.equal(await loop.leave(false), undefined);
+  const again = { store: OWN, member: "8", members: [] };
+  await assert.rejects(loop.start(again), (error) => isHansaError(error, "STORE_REFUSED"));
+  assert.deepEqual(began, []);
+});
+
+test("a node that lost its data makes no store beside the one of which it has a copy", async () => {
+  const { loop, began } = loopOf(undefined, [undefined], OWN);
+  await assert.rejects(loop.create("prod"), (error) => {
+    assert.ok(isHansaError(error, "STORE_EXISTS"));
+    assert.match(`${error.hint}`, /hansa expected 1/);
+    return true;
+  });
+  assert.deepEqual(began, []);
+});
+
+test("what keeps this node's part from its work is a warning after 5 s, until the vote is taken", async () => {
+  const { loop, place, clock } = loopOf({ version: 1, store: OWN }, []);
+  const failing = Object.assign(place, {
+    renew: async () => undefined,
+    mend: async () => undefined,
+    keep: () => Promise.reject(new HansaError("TOOL_MISSING", "there is no etcd")),
+    end: async () => void Object.assign(place, { record: undefined }),
+  });
+  loop.begin();
+  for (let look = 0; look < 14; look++) {
+    clock.advance(500);
+    await setImmediate();
+  }
+  assert.equal(loop.problem, "TOOL_MISSING: there is no etcd");
+  await loop.end({ store: OWN });
+  assert.equal(failing.record, undefined);
+  clock.advance(500);
+  await setImmediate();
+  assert.equal(loop.problem, undefined);
+});
+
+test("a vote that this node cannot take is a warning here from 5 s on, and who asks for its etcd hears why", async () => {
+  const { loop, place, clock } = loopOf(undefined, []);
+  const refused = new HansaError("PORT_TAKEN", "port 2379/tcp is held by etcd (pid 7)");
+  const able = place.begin;
+  const unable = Object.assign(place, { begin: () => Promise.reject(refused) });
+  const request = { store: OWN, member: "7", members: [] };
+  for (let count = 0; count < 12; count++) {
+    await assert.rejects(loop.start(request), refused);
+    clock.advance(500);
+  }
+  assert.deepEqual(loop.problems, [
+    "PORT_TAKEN: this node cannot take its vote: port 2379/tcp is held by etcd (pid 7)",
+  ]);
+  await assert.rejects(loop.voter(), refused);
+  Object.assign(unable, { begin: able });
+  await loop.start(request);
+  assert.deepEqual(loop.problems, []);
+});

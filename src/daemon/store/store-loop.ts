@@ -1,0 +1,462 @@
+/**
+ * The node's part in the store: makes one, takes its vote when it is given one, keeps its etcd running, and, where that leads, carries the plan of the voters out.
+ *
+ * Invariants: only the daemon beside the leader changes the voters (`VoterLead`); a node takes a vote only from a node of its cluster, and never while it holds
+ * to another store.
+ */
+import { randomBytes } from "node:crypto";
+import type { EndVoter, StartVoter, Voter } from "../../api/store-schemas.ts";
+import { codedSentence, HansaError, isHansaError } from "../../errors.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { Logger } from "../../host/logger.ts";
+import { firstCommit } from "../../store/node-registry.ts";
+import type { StoreStatus } from "../../store/store.ts";
+import type { NamedStore, StoreCopy } from "../../store/store-copy.ts";
+import { isOutlived, isSameStore, type StoreMark } from "../../store/store-mark.ts";
+import { requireStoreName } from "../../store/store-name.ts";
+import { type EtcdTiming, isTiming } from "../../store/store-times.ts";
+import { FIRST_VOTERS, WITNESS } from "../../store/voter-plan.ts";
+import type { VoterRecord } from "../../store/voter-record.ts";
+import type { NodeId } from "../../values/node-id.ts";
+import type { MembershipLoop } from "../membership/membership-loop.ts";
+import { isHeard } from "../membership/roster.ts";
+import { SerialQueue } from "../timing/serial-queue.ts";
+import { untilLed } from "../votes/until-led.ts";
+import { REFUSAL_KEPT_MS, VoteRefusals } from "../votes/vote-refusals.ts";
+import { returnVote } from "../votes/vote-return.ts";
+import type { VoterLead } from "../votes/voter-lead.ts";
+import type { VoterLink, VoterPlace } from "../votes/voter-place.ts";
+import type { StoreDamage } from "./store-damage.ts";
+import type { StoreRetreat } from "./store-retreat.ts";
+import type { StoreRivals } from "./store-rivals.ts";
+import type { StoreTiming } from "./store-timing.ts";
+import { StoreTrouble } from "./store-trouble.ts";
+import type { StoreUpkeep } from "./store-upkeep.ts";
+
+export interface StoreLoopOptions {
+  readonly self: { readonly id: NodeId; readonly name: string };
+  readonly place: VoterPlace;
+  readonly lead: VoterLead;
+  readonly membership: Pick<MembershipLoop, "roster" | "remembered" | "setStore">;
+  readonly retreat: StoreRetreat;
+  readonly upkeep: Pick<StoreUpkeep, "look">;
+  readonly timing: Pick<StoreTiming, "look">;
+  /** How long this node's disk takes to keep a write; undefined: not known. */
+  readonly fsyncMs: (nowMs: number) => number | undefined;
+  readonly damage: Pick<StoreDamage, "clear" | "fullDisk" | "look">;
+  readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
+  /** The store of this node's own copy. */
+  readonly lastSeen: () => NamedStore | undefined;
+  readonly clock: Clock;
+  /** There may be another problem. */
+  readonly changed: () => void;
+  readonly logger: Logger;
+}
+
+const LOOK_MS = 500;
+const NO_LEADER =
+  "STORE_NO_QUORUM: no majority of the store's votes reaches this node: the configuration cannot be changed (hansa store)";
+/** After a step, or while a learner catches up. */
+const BUSY_LOOK_MS = 60;
+
+export class StoreLoop {
+  readonly #options: StoreLoopOptions;
+  /** Making, starting and taking the vote: one after another. */
+  readonly #changes: SerialQueue;
+  #cancel = (): void => undefined;
+  #closed = false;
+  /** It gives its vote back, or did: whoever leads may not know yet. */
+  #isLeaving = false;
+  #said: string | undefined;
+  #told = "";
+  /** Its etcd does not serve, or knows of no leader. */
+  readonly #trouble = new StoreTrouble();
+  /** That this node cannot take the vote that it is given. */
+  readonly #refused: VoteRefusals;
+  #forgetRefusal = (): void => undefined;
+
+  constructor(options: StoreLoopOptions) {
+    this.#options = options;
+    this.#refused = new VoteRefusals(options.clock);
+    this.#changes = new SerialQueue((error) =>
+      options.logger.error("the store's part of this node failed", { error: `${error}` }),
+    );
+  }
+
+  /** Takes up what this node had; with a vote it looks every half second from now on. */
+  begin(): void {
+    const { place } = this.#options;
+    if (place.record) {
+      this.#changes.add(() => place.renew());
+      this.#changes.add(() => place.mend());
+    }
+    this.changed();
+    this.#lookIn(0);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel();
+    this.#forgetRefusal();
+    await this.#changes.drained();
+    await this.#options.place.close();
+  }
+
+  /** Who is heard may be others: where one holds to a later generation of the store, ours is served to nobody from this moment on. */
+  changed(): void {
+    const { place } = this.#options;
+    if (place.record === undefined || place.isFenced) return;
+    const heir = this.#options.rivals.heir;
+    if (heir === undefined) return;
+    place.isFenced = true;
+    const { id, name, store } = heir.metadata;
+    this.#options.logger.warn("the store was made anew elsewhere", {
+      ...{ by: id, name, generation: store?.generation },
+    });
+    this.#lookIn(0);
+  }
+
+  /** Makes the store anew, as `store`, with this node's vote alone and what `copy` has. `refuse`: throws where what was looked at is old by now. Throws as `VoterPlace.refound`. */
+  refound(store: NamedStore, copy: StoreCopy, refuse: () => void): Promise<void> {
+    return this.#inTurn(async () => {
+      refuse();
+      const { place, retreat, membership, logger } = this.#options;
+      const data = await retreat.backUpBefore();
+      await place.refound(store, copy, data);
+      membership.setStore({ id: store.id, generation: store.generation });
+      logger.warn("the store was made anew from a copy", {
+        ...{ name: store.name, id: store.id, generation: store.generation },
+        ...{ from: `${copy.store.id} ${copy.store.generation}`, revision: `${copy.revision}` },
+      });
+      this.#lookIn(0);
+    });
+  }
+
+  /** Makes the cluster's store, with this node's vote alone. Throws USAGE, STORE_EXISTS, STORE_REFUSED, and as `VoterPlace.begin`. */
+  create(name: string): Promise<void> {
+    requireStoreName(name);
+    return this.#inTurn(() => this.#create(name));
+  }
+
+  /** Another node gives this one a place among the voters. Throws STORE_OTHER, and as `VoterPlace.begin`. */
+  start(request: StartVoter): Promise<void> {
+    const { self, clock } = this.#options;
+    return this.#inTurn(async () => {
+      try {
+        await this.#start(request);
+        this.#refused.clear(self.id);
+      } catch (error) {
+        if (!isHansaError(error)) throw error;
+        this.#refused.note(self.id, error);
+        this.#forgetRefusal();
+        this.#forgetRefusal = clock.after(REFUSAL_KEPT_MS + 1, () => this.#tell());
+        throw error;
+      } finally {
+        this.#tell();
+      }
+    });
+  }
+
+  /** The store's leader says that this node has no place in it any more: its data goes. Nothing where it holds to another one. */
+  end({ store }: EndVoter): Promise<void> {
+    return this.#inTurn(async () => {
+      const { self, place, membership, logger } = this.#options;
+      this.#refused.clear(self.id);
+      const own = place.record?.store;
+      if (own === undefined || !isSameStore(own, store)) return;
+      await place.end();
+      membership.setStore(undefined);
+      logger.info("this node has no vote in the store any more", { name: own.name });
+    });
+  }
+
+  /** What this node's etcd says of itself. Throws as a store does, or the reason that is known; on a node without, why it could not take the vote that it was given, else STORE_NONE. */
+  async voter(): Promise<Voter> {
+    try {
+      return await this.#voter();
+    } catch (error) {
+      if (!isHansaError(error, "STORE_UNREACHABLE")) throw error;
+      throw (await this.#options.damage.fullDisk()) ?? error;
+    }
+  }
+
+  async #voter(): Promise<Voter> {
+    const { place, fsyncMs, clock } = this.#options;
+    const link = await place.link();
+    if (link === undefined) throw this.#refused.of(this.#options.self.id) ?? this.noStore();
+    const { member, leader, isLearner, applied } = await link.store.status();
+    const { bytes, inUse } = await link.upkeep.size();
+    return {
+      ...{ bytes, inUse },
+      member: member.toString(16),
+      leader: leader === undefined ? null : leader.toString(16),
+      isLearner,
+      applied: `${applied}`,
+      times: { ...place.timing, fsyncMs: fsyncMs(clock.monotonicMs()) ?? null },
+    };
+  }
+
+  /** Starts its etcd anew with other times. Throws STORE_NONE, STORE_REFUSED, and as `VoterPlace.retime`. */
+  retime(timing: EtcdTiming): Promise<void> {
+    return this.#inTurn(async () => {
+      const { place, logger } = this.#options;
+      if (place.record === undefined) throw this.noStore();
+      if (!isTiming(timing)) throw new HansaError("STORE_REFUSED", "these are no times of ours");
+      await place.retime(timing);
+      logger.info("this node's etcd has other times", { ...timing });
+    });
+  }
+
+  /** Makes its etcd's file as large as what is in it, which takes seconds. Throws as a store does. */
+  async defragment(): Promise<void> {
+    const link = await this.#options.place.link();
+    if (link === undefined) throw this.noStore();
+    await link.upkeep.defragment();
+  }
+
+  /**
+   * Gives this node's vote back, before it leaves the cluster for good, and takes none any more; undefined, or why it could not. Throws STORE_LAST_VOTE and
+   * STORE_REFUSED for a vote that the store cannot do without, unless `isForced`: then all is as before.
+   */
+  async leave(isForced: boolean): Promise<string | undefined> {
+    this.#isLeaving = true;
+    let problem: string | undefined;
+    try {
+      await this.#inTurn(async () => {
+        problem = await returnVote({ ...this.#options, self: this.#options.self.id }, isForced);
+      });
+    } catch (error) {
+      this.#isLeaving = false;
+      throw error;
+    }
+    return problem;
+  }
+
+  /** What `status` is to warn of. */
+  get problems(): readonly string[] {
+    const { lead, membership } = this.#options;
+    const said = (who: string, { code, message }: HansaError): string =>
+      `${code}: ${who} cannot take its vote: ${message}`;
+    const own = this.#refused.lasting.map(({ error }) => said("this node", error));
+    const { peers } = membership.roster();
+    const others = lead.refusals.lasting.map(({ id, error }) => {
+      if (id === WITNESS) return said("the witness", error);
+      const name = peers.find(({ metadata }) => metadata.id === id)?.metadata.name;
+      return said(name === undefined ? `node ${id}` : `node ${id} (${name})`, error);
+    });
+    const { problem } = this;
+    return [...(problem === undefined ? [] : [problem]), ...own, ...others];
+  }
+
+  /** Of its own etcd, and of the stores that are heard of. */
+  get problem(): string | undefined {
+    const { place, membership, retreat, clock } = this.#options;
+    const own = place.record?.store;
+    const holders = membership
+      .roster()
+      .peers.filter((peer) => isHeard(peer) && peer.metadata.store);
+    const first = own ?? holders[0]?.metadata.store;
+    // One that is of a generation before, or after, is made anew by itself within moments.
+    const isAhead = (a: StoreMark, b: StoreMark): boolean => isOutlived(a, b) || isOutlived(b, a);
+    const other = holders.find(({ metadata }) => {
+      const { store } = metadata;
+      return store?.id !== first?.id && !(store && first && isAhead(store, first));
+    });
+    if (other) {
+      const { id, name, store } = other.metadata;
+      const whose = own === undefined ? `others (${first?.id})` : `this node (${own.id})`;
+      return `STORE_OTHER: node ${id} (${name}) has a vote in another store (${store?.id}) than ${whose}`;
+    }
+    if (retreat.sentence !== undefined) return retreat.sentence;
+    return this.#trouble.sentence(clock.monotonicMs());
+  }
+
+  get hasVote(): boolean {
+    return this.#options.place.record !== undefined;
+  }
+
+  noStore(): HansaError {
+    const { name, id } = this.#options.self;
+    return new HansaError("STORE_NONE", `node ${id} (${name}) knows of no store`);
+  }
+
+  async #create(name: string): Promise<void> {
+    const { self, place, membership, logger } = this.#options;
+    this.#refuseSecond();
+    if (!FIRST_VOTERS.includes(self.id)) {
+      const text = `node ${self.id} (${self.name}) has no vote: make the store on node ${FIRST_VOTERS.join(", ")}`;
+      throw new HansaError("STORE_REFUSED", text);
+    }
+    const store = { id: randomBytes(8).toString("hex"), name, generation: 1 };
+    const roster = membership.roster().self.member.name;
+    await place.begin(
+      { version: 1, store },
+      { begins: "new", members: [{ name: roster, peerUrl: place.peerUrl }] },
+    );
+    try {
+      const link = await place.link();
+      if (link === undefined) throw this.noStore();
+      await untilLed(link.store);
+      await link.store.commit(firstCommit(name, { ...self, member: roster }));
+    } catch (error) {
+      await place.end();
+      throw error;
+    }
+    membership.setStore({ id: store.id, generation: store.generation });
+    logger.info("the store was made", { name, id: store.id });
+    this.#lookIn(0);
+  }
+
+  /** Throws STORE_EXISTS. */
+  #refuseSecond(): void {
+    const { place, membership } = this.#options;
+    const { record } = place;
+    if (record) {
+      throw new HansaError("STORE_EXISTS", `the store ${record.store.name} exists already`);
+    }
+    const holder = membership.roster().peers.find(({ metadata }) => metadata.store !== undefined);
+    if (holder) {
+      const { id, name } = holder.metadata;
+      throw new HansaError("STORE_EXISTS", `node ${id} (${name}) has a vote in a store already`);
+    }
+    const seen = this.#options.lastSeen();
+    if (seen) {
+      const text = `this cluster has the store ${seen.name} (${seen.id}), of which this node has a copy and hears no vote`;
+      throw new HansaError("STORE_EXISTS", text, {
+        hint: "bring its votes back; where they are gone for good: hansa expected 1",
+      });
+    }
+  }
+
+  async #start({ store, member, members }: StartVoter): Promise<void> {
+    const { place, membership, logger } = this.#options;
+    const { record } = place;
+    if (this.#isLeaving) {
+      throw new HansaError("STORE_REFUSED", "this node is about to leave the cluster");
+    }
+    if (record && !isSameStore(record.store, store)) {
+      const text = `this node has a vote in the store ${record.store.name} (${record.store.id})`;
+      throw new HansaError("STORE_OTHER", text);
+    }
+    if (record?.member === member && !place.isUnbegun) return place.keep();
+    const next: VoterRecord = { version: 1, store, member };
+    // Who leads may take this node for the one that had its id before; etcd must find its own name at its own place.
+    const name = membership.roster().self.member.name;
+    const named = members.map((each) =>
+      each.peerUrl === place.peerUrl ? { ...each, name } : each,
+    );
+    await place.begin(next, { begins: "existing", members: named });
+    membership.setStore({ id: store.id, generation: store.generation });
+    logger.info("this node takes part in the store", { name: store.name, member });
+    this.#lookIn(0);
+  }
+
+  #lookIn(ms: number): void {
+    this.#cancel();
+    // A node without a vote has nothing to look at until it makes a store or is given a vote.
+    if (this.#closed || this.#options.place.record === undefined) return;
+    this.#cancel = this.#options.clock.after(ms, () =>
+      this.#changes.add(async () => {
+        let isBusy = false;
+        try {
+          isBusy = await this.#look();
+        } finally {
+          this.#tell();
+          this.#lookIn(isBusy ? BUSY_LOOK_MS : LOOK_MS);
+        }
+      }),
+    );
+  }
+
+  /** True when something was done or is under way. Says what fails once, until it is something else. */
+  async #look(): Promise<boolean> {
+    const { place, retreat, damage } = this.#options;
+    if (place.record === undefined) return this.#lookedAtNothing();
+    try {
+      if (place.record.filling && !place.isFenced) return await this.#fill();
+      if (place.isFenced) await retreat.putAway();
+      else if (place.isLost) await retreat.giveUp();
+      if (place.record === undefined) return this.#lookedAtNothing();
+      await place.keep();
+      const link = await place.link();
+      const status = await link?.store.status();
+      damage.clear();
+      await place.settle();
+      if (status) await this.#giveWay(status);
+      this.#note(status?.leader === undefined ? NO_LEADER : undefined);
+      const isBusy = link && status ? await this.#lead(link, status) : false;
+      if (isBusy !== undefined) this.#said = undefined;
+      return isBusy === true;
+    } catch (error) {
+      if (!isHansaError(error)) throw error;
+      const isSilent = isHansaError(error, "STORE_UNREACHABLE");
+      const found = isSilent ? await damage.look() : undefined;
+      this.#note(found ?? codedSentence(error));
+      this.#say(error);
+      return false;
+    }
+  }
+
+  /** Undefined when it failed, mostly for want of other nodes, which is no trouble of this one's. */
+  async #lead(link: VoterLink, status: StoreStatus): Promise<boolean | undefined> {
+    const { place, lead, upkeep, timing, clock } = this.#options;
+    if (status.leader !== status.member || place.isFenced || !place.record) return false;
+    try {
+      await upkeep.look(link, status, clock.monotonicMs());
+      await timing.look(link, status, clock.monotonicMs());
+      return await lead.lead(link, status, place.record.store);
+    } catch (error) {
+      if (!isHansaError(error)) throw error;
+      this.#say(error);
+      return undefined;
+    }
+  }
+
+  #lookedAtNothing(): false {
+    this.#note(undefined);
+    return false;
+  }
+
+  /** Once, until it is something else. */
+  #say(error: HansaError): void {
+    const sentence = codedSentence(error);
+    if (sentence !== this.#said) this.#options.logger.warn("the store waits", { why: sentence });
+    this.#said = sentence;
+  }
+
+  /** Where two stores were made apart, one of them may be ours to put away. */
+  async #giveWay(status: StoreStatus): Promise<void> {
+    const { place, rivals, logger } = this.#options;
+    const heir = await rivals.heirOfAnother(status);
+    if (heir === undefined) return;
+    place.isFenced = true;
+    const { id, name } = heir.metadata;
+    logger.warn("this node's store gives way to another one", { of: id, name });
+  }
+
+  #tell(): void {
+    const told = this.problems.join("\n");
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#options.changed();
+  }
+
+  #note(sentence: string | undefined): void {
+    this.#trouble.note(sentence, this.#options.clock.monotonicMs());
+  }
+
+  /** The store was made anew from a copy, and the daemon died before that was done. */
+  async #fill(): Promise<boolean> {
+    const { place, membership } = this.#options;
+    await place.fill();
+    const { record } = place;
+    if (record) membership.setStore({ id: record.store.id, generation: record.store.generation });
+    return true;
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#changes.add(() => work().then(resolve, reject));
+    return promise;
+  }
+}

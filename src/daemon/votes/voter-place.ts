@@ -1,0 +1,428 @@
+/**
+ * This node's own part of the store: its files, its certificate and its process, and the connection of the daemon to it.
+ *
+ * Invariants: the record is written before the process is started, so that a daemon that dies in between knows what it has begun; data of another member than
+ * the one that is to run is gone before it starts. The process outlives this object.
+ */
+import { existsSync } from "node:fs";
+import { readdir, rm, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { HansaError, isHansaError } from "../../errors.ts";
+import { atomicWrite, ensureDir, moveFolder, readIfExists } from "../../host/files.ts";
+import type { Paths } from "../../processes/paths.ts";
+import { type StoreLogPlace, storeLogEnd, storeLogSince } from "../../processes/store-log.ts";
+import { type StoreFiles, type StorePorts, storeFiles } from "../../processes/store-process.ts";
+import {
+  endStoreProcess,
+  requireFreeStorePorts,
+  restartStoreProcess,
+  startStoreProcess,
+  storeRuns,
+} from "../../processes/store-service.ts";
+import { dialEtcd, type EtcdChannel, openEtcd } from "../../store/etcd/etcd-channel.ts";
+import { etcdConfig, peerUrl } from "../../store/etcd/etcd-config.ts";
+import { etcdMetrics } from "../../store/etcd/etcd-metrics.ts";
+import { EtcdStore } from "../../store/etcd/etcd-store.ts";
+import { EtcdUpkeep } from "../../store/etcd/etcd-upkeep.ts";
+import { EtcdVoters } from "../../store/etcd/etcd-voters.ts";
+import {
+  decodeStoreCopy,
+  encodeStoreCopy,
+  type NamedStore,
+  type StoreCopy,
+} from "../../store/store-copy.ts";
+import { revisionBase } from "../../store/store-mark.ts";
+import { type EtcdTiming, isSameTiming, LEAST_TIMING } from "../../store/store-times.ts";
+import type { StoreTls } from "../../store/store-tls.ts";
+import {
+  FIRST_DATA,
+  loadVoterRecord,
+  saveVoterRecord,
+  type VoterRecord,
+} from "../../store/voter-record.ts";
+import { writeCopy } from "../../store/write-copy.ts";
+import type { TunnelEnd } from "./store-tunnel.ts";
+import { untilLed } from "./until-led.ts";
+
+export interface VoterPlaceOptions {
+  readonly paths: Paths;
+  /** Where programs are looked for. */
+  readonly folders: readonly string[];
+  readonly ports: StorePorts;
+  /** The node's address inside of the overlay. */
+  readonly ip: string;
+  /** The member's name in gossip. */
+  readonly name: string;
+  /** Asked once. */
+  readonly tls: () => Promise<StoreTls>;
+  /** What its process gets beside the small environment that all get. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Where the daemon speaks with its etcd. */
+export interface VoterLink {
+  readonly store: EtcdStore;
+  readonly voters: EtcdVoters;
+  readonly upkeep: EtcdUpkeep;
+}
+
+/** All members when this one begins. */
+export interface Beginning {
+  readonly begins: "new" | "existing";
+  readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
+}
+
+/** Over loopback. */
+const DIAL_MS = 1000;
+
+export class VoterPlace {
+  readonly #options: VoterPlaceOptions;
+  readonly #files: StoreFiles;
+  #record: VoterRecord | undefined;
+  /** The store was made anew elsewhere: this part of it serves nobody any more, and is about to be put away. */
+  isFenced = false;
+  #tls: Promise<StoreTls> | undefined;
+  #link: Promise<VoterLink & { readonly channel: EtcdChannel }> | undefined;
+
+  /** Throws STATE_DAMAGED. */
+  static async load(options: VoterPlaceOptions): Promise<VoterPlace> {
+    const place = new VoterPlace(options);
+    place.#record = await loadVoterRecord(place.#files.record);
+    place.isFenced = place.#record?.outlived === true;
+    return place;
+  }
+
+  private constructor(options: VoterPlaceOptions) {
+    this.#options = options;
+    this.#files = storeFiles(options.paths);
+  }
+
+  get record(): VoterRecord | undefined {
+    return this.#record;
+  }
+
+  /** Of this node's data. */
+  get #data(): string {
+    return this.#dataOf(this.#record);
+  }
+
+  #dataOf(record: VoterRecord | undefined): string {
+    return join(this.#files.dir, record?.data ?? FIRST_DATA);
+  }
+
+  get peerUrl(): string {
+    return peerUrl({ ip: this.#options.ip, port: this.#options.ports.raft });
+  }
+
+  /** Makes this node's etcd run as `record` says. Throws TOOL_MISSING, PORT_TAKEN, STATE_UNWRITABLE and SYSTEMD_FAILED; then it is as if it had never been asked. */
+  async begin(record: VoterRecord, beginning: Beginning): Promise<void> {
+    const { paths, folders, ports, ip } = this.#options;
+    await this.#forget();
+    await requireFreeStorePorts(ports, ip);
+    try {
+      await ensureDir(this.#files.dir, 0o700);
+      await saveVoterRecord(this.#files.record, record);
+      await this.#writeCertificates();
+      await this.#writeConfig(record, beginning);
+      this.#record = record;
+      await startStoreProcess(paths, folders, this.#options.env);
+    } catch (error) {
+      await this.#forget();
+      throw error;
+    }
+  }
+
+  /** Makes a certificate anew, as each start of the daemon does: etcd takes it up at the next handshake. Nothing on a node without a vote. */
+  async renew(): Promise<void> {
+    if (this.#record !== undefined) await this.#writeCertificates();
+  }
+
+  /**
+   * Its etcd serves: from now on it cannot begin without its data. One that did, as the member that it was, would break promises that it gave, and the first
+   * voter would make a store anew under the same id. Written once.
+   */
+  async settle(): Promise<void> {
+    if (this.#record === undefined || this.#record.settled === true || this.#record.filling) return;
+    const settled = { ...this.#record, settled: true };
+    await this.#writeSettled(settled);
+    await saveVoterRecord(this.#files.record, settled);
+    this.#record = settled;
+  }
+
+  /** What its etcd is told of times. */
+  get timing(): EtcdTiming {
+    return this.#record?.timing ?? LEAST_TIMING;
+  }
+
+  /** Starts its etcd anew with other times; one that leads hands over first. Only once it has served. Throws STATE_UNWRITABLE, SYSTEMD_FAILED and TOOL_MISSING. */
+  async retime(timing: EtcdTiming): Promise<void> {
+    const record = this.#record;
+    if (record?.settled !== true || record.filling || this.isFenced) return;
+    if (isSameTiming(this.timing, timing)) return;
+    const next = { ...record, timing };
+    await this.#writeSettled(next);
+    await this.close();
+    const { paths, folders, env } = this.#options;
+    await restartStoreProcess(paths, folders, env);
+    // Last: who dies before does it again.
+    await this.#keepRecord(next);
+  }
+
+  /** What its etcd tells of itself, as Prometheus reads it. Throws the system's or TLS's error. */
+  async metrics(): Promise<string> {
+    const tls = await this.#certificates();
+    return await etcdMetrics({ host: "127.0.0.1", port: this.#options.ports.store, tls }, DIAL_MS);
+  }
+
+  /** Its etcd had begun, and its log is gone. */
+  get isLost(): boolean {
+    return this.#record?.settled === true && !existsSync(join(this.#data, "member/wal"));
+  }
+
+  /** Its etcd was never told how to run: the daemon died just before. */
+  get isUnbegun(): boolean {
+    return this.#record !== undefined && !existsSync(this.#files.config);
+  }
+
+  /** Where the daemon died while it took its etcd from one store to another, the one that the record names goes on. */
+  async mend(): Promise<void> {
+    const record = this.#record;
+    if (record === undefined || record.filling === true) return;
+    if (record.settled === true && this.isUnbegun) await this.#writeSettled(record);
+    await this.#tidy();
+  }
+
+  /**
+   * Makes the store of `copy` anew, with this node's vote alone, as the next generation that `store` is. Its own former data is there until all is done, and
+   * then moved to `keep`, if that is given. Throws as `begin` does, and as a store: then the former part is what it was.
+   */
+  async refound(store: NamedStore, copy: StoreCopy, keep?: string): Promise<void> {
+    const former = this.#record;
+    await ensureDir(this.#files.dir, 0o700);
+    await atomicWrite(this.#files.copy, encodeStoreCopy(copy), 0o600);
+    await this.close();
+    await endStoreProcess(this.#options.paths, { wipe: false });
+    const data = `${FIRST_DATA}-${store.generation}-${store.id.slice(-8)}`;
+    // From here on it is the new one, whatever happens.
+    const kept = former && keep && { data: former.data ?? FIRST_DATA, to: keep };
+    const timing = former?.timing && { timing: former.timing };
+    const next = { version: 1, store, data, filling: true, ...timing } as const;
+    await this.#keepRecord({ ...next, ...(kept && { kept }) });
+    // What outlived the former one does not outlive this.
+    this.isFenced = false;
+    try {
+      await this.fill();
+    } catch (error) {
+      await this.#goBack(former);
+      throw error;
+    }
+  }
+
+  /** Takes up the making of the store anew, from its beginning. Nothing where there is none to take up. */
+  async fill(): Promise<void> {
+    const record = this.#record;
+    if (record?.filling !== true) return;
+    const { paths, folders, ports, ip } = this.#options;
+    const decoded = decodeStoreCopy((await readIfExists(this.#files.copy)) ?? new Uint8Array());
+    if (!decoded.ok) {
+      throw new HansaError("STATE_DAMAGED", `${this.#files.copy} ${decoded.reason}`);
+    }
+    await this.close();
+    await endStoreProcess(paths, { wipe: false });
+    await rm(this.#data, { recursive: true, force: true });
+    await requireFreeStorePorts(ports, ip);
+    await this.#writeCertificates();
+    const alone = { name: this.#options.name, peerUrl: this.peerUrl };
+    await this.#writeConfig(record, { begins: "new", members: [alone] });
+    await startStoreProcess(paths, folders, this.#options.env);
+    const { store } = await this.#connected();
+    await untilLed(store);
+    await writeCopy(store, decoded.copy);
+    const { filling: _, kept, ...whole } = record;
+    const settled = { ...whole, settled: true };
+    await this.#writeSettled(settled);
+    if (kept) {
+      const from = join(this.#files.dir, kept.data);
+      if (existsSync(from)) await moveFolder(from, kept.to);
+    }
+    await this.#keepRecord(settled);
+    await this.#tidy();
+  }
+
+  /** What this node's etcd has, without asking others. Throws as a store does; undefined on a node without. */
+  async copy(nowMs: number): Promise<StoreCopy | undefined> {
+    const record = this.#record;
+    if (record === undefined || record.filling) return undefined;
+    const { store } = await this.#connected();
+    const { entries, revision } = await store.list("", { consistency: "local" });
+    return { store: record.store, revision, takenAtMs: nowMs, entries };
+  }
+
+  /** Where its etcd's log ends at this moment. */
+  logEnd(nowMs: number): StoreLogPlace {
+    return storeLogEnd(this.#options.paths, nowMs);
+  }
+
+  /** What its etcd said since. Throws as `storeLogSince`. */
+  logSince(place: StoreLogPlace): Promise<string> {
+    return storeLogSince(this.#options.paths, place);
+  }
+
+  /** What can still be written where its data lies; no bound where its folder was taken away. */
+  async freeBytes(): Promise<number> {
+    if (!existsSync(this.#files.dir)) return Number.POSITIVE_INFINITY;
+    const { bfree, bsize } = await statfs(this.#files.dir);
+    return bfree * bsize;
+  }
+
+  /** Moves its data, which cannot be read any more, out of the way: to `path`. */
+  async moveData(path: string): Promise<void> {
+    await this.close();
+    await endStoreProcess(this.#options.paths, { wipe: false });
+    if (existsSync(this.#data)) await moveFolder(this.#data, path);
+  }
+
+  async #goBack(former: VoterRecord | undefined): Promise<void> {
+    if (former === undefined) return this.#forget();
+    await this.close();
+    await endStoreProcess(this.#options.paths, { wipe: false });
+    await this.#keepRecord(former);
+    this.isFenced = former.outlived === true;
+    await this.mend();
+    await this.#tidy();
+    await this.keep();
+  }
+
+  async #keepRecord(record: VoterRecord): Promise<void> {
+    await saveVoterRecord(this.#files.record, record);
+    this.#record = record;
+  }
+
+  /** Takes away what another generation left. */
+  async #tidy(): Promise<void> {
+    const own = this.#record?.data ?? FIRST_DATA;
+    await rm(this.#files.copy, { force: true });
+    for (const name of await readdir(this.#files.dir)) {
+      if (!name.startsWith(FIRST_DATA) || name === own) continue;
+      await rm(join(this.#files.dir, name), { recursive: true, force: true });
+    }
+  }
+
+  /** Alone in its list of members etcd finds nobody to begin with; where there is data, the list is not read. */
+  async #writeSettled(record: VoterRecord): Promise<void> {
+    const alone = { name: this.#options.name, peerUrl: this.peerUrl };
+    await this.#writeConfig(record, { begins: "existing", members: [alone] });
+  }
+
+  /** Starts the process where it was found dead. */
+  async keep(): Promise<void> {
+    const { paths, folders } = this.#options;
+    if (this.#record !== undefined && storeRuns(paths) === false) {
+      await startStoreProcess(paths, folders, this.#options.env);
+    }
+  }
+
+  /** Takes this node's part of the store away, data and all. */
+  async end(): Promise<void> {
+    await this.#forget();
+  }
+
+  /** Connects at the first call; undefined on a node without a vote, or one that is fenced. */
+  async link(): Promise<VoterLink | undefined> {
+    if (this.#record === undefined || this.#record.filling || this.isFenced) return undefined;
+    return await this.#connected();
+  }
+
+  async #connected(): Promise<VoterLink> {
+    this.#link ??= this.#connect();
+    try {
+      return await this.#link;
+    } catch (error) {
+      this.#link = undefined;
+      throw error;
+    }
+  }
+
+  /** A connection to its etcd for another node, which closes it. Throws STORE_UNREACHABLE. */
+  async dial(): Promise<TunnelEnd> {
+    try {
+      const tls = await this.#certificates();
+      const place = { host: "127.0.0.1", port: this.#options.ports.store, tls };
+      const socket = await dialEtcd(place, DIAL_MS);
+      const record = this.#record;
+      const serves = record !== undefined && !record.filling && !this.isFenced;
+      if (serves) return { mark: record.store, socket };
+      socket.destroy();
+    } catch (error) {
+      const text = `the store does not answer on this host: ${error instanceof Error ? error.message : error}`;
+      throw new HansaError("STORE_UNREACHABLE", text, { cause: error });
+    }
+    throw new HansaError("STORE_UNREACHABLE", "this node has no vote");
+  }
+
+  /** From now on it serves nobody, also after another start of the daemon. Throws STATE_UNWRITABLE. */
+  async fence(): Promise<void> {
+    this.isFenced = true;
+    if (this.#record !== undefined) await this.#keepRecord({ ...this.#record, outlived: true });
+  }
+
+  /** The daemon ends; the process goes on. */
+  async close(): Promise<void> {
+    const link = this.#link;
+    this.#link = undefined;
+    try {
+      (await link)?.channel.close();
+    } catch (error) {
+      // It was never open.
+      if (!isHansaError(error)) throw error;
+    }
+  }
+
+  async #forget(): Promise<void> {
+    await this.close();
+    this.isFenced = false;
+    if (this.#record === undefined) return;
+    this.#record = undefined;
+    await endStoreProcess(this.#options.paths, { wipe: true });
+    await rm(this.#files.dir, { recursive: true, force: true });
+  }
+
+  async #connect(): Promise<VoterLink & { readonly channel: EtcdChannel }> {
+    const tls = await this.#certificates();
+    const channel = await openEtcd({
+      host: "127.0.0.1",
+      port: this.#options.ports.store,
+      tls,
+    });
+    const base = this.#record ? revisionBase(this.#record.store) : 0n;
+    const parts = { voters: new EtcdVoters(channel), upkeep: new EtcdUpkeep(channel) };
+    return { channel, store: new EtcdStore(channel, base), ...parts };
+  }
+
+  async #writeConfig(record: VoterRecord, beginning: Beginning): Promise<void> {
+    const { ports, ip, name } = this.#options;
+    const { leaf, ca, config } = this.#files;
+    const dataDir = this.#dataOf(record);
+    const text = etcdConfig({
+      ...{ name, dataDir, clientPort: ports.store, peer: { ip, port: ports.raft } },
+      ...{
+        tlsFiles: { leaf, ca },
+        ...beginning,
+        token: `${record.store.id}-${record.store.generation}`,
+        timing: record.timing ?? LEAST_TIMING,
+      },
+    });
+    await atomicWrite(config, text, 0o600);
+  }
+
+  async #writeCertificates(): Promise<void> {
+    const { key, cert, ca } = await this.#certificates();
+    await atomicWrite(this.#files.leaf, key + cert, 0o600);
+    await atomicWrite(this.#files.ca, ca.join(""), 0o600);
+  }
+
+  #certificates(): Promise<StoreTls> {
+    this.#tls ??= this.#options.tls();
+    return this.#tls;
+  }
+}
