@@ -186,12 +186,14 @@ export type FindingCode = keyof typeof FINDINGS;
 
 /** Of the codes of src/errors.ts that the doctor reports, those that are errors; the rest are warnings. */
 export const SEVERITIES: Partial<Record<ErrorCode, "error">> = {
+  CLUSTER_DIFFERS: "error",
   DOCKER_REFUSED: "error",
   DOCKER_TOO_OLD: "error",
   DOCKER_UNREACHABLE: "error",
   INTERNAL: "error",
   IPAM_ADDRESS_TWICE: "error",
   IPAM_PLUGIN_UNREACHABLE: "error",
+  NODE_DEPARTED: "error",
   NODE_NOT_RUNNING: "error",
   NODE_TWIN: "error",
   OVERLAY_REFUSED: "error",
@@ -199,6 +201,13 @@ export const SEVERITIES: Partial<Record<ErrorCode, "error">> = {
   PORT_TAKEN: "error",
   STATE_DAMAGED: "error",
   STATE_UNWRITABLE: "error",
+  STORE_DAMAGED: "error",
+  STORE_DISK_FULL: "error",
+  STORE_FULL: "error",
+  STORE_NO_QUORUM: "error",
+  STORE_OTHER: "error",
+  STORE_REFUSED: "error",
+  STORE_UNREACHABLE: "error",
   SUBNET_COLLISION: "error",
   TOOL_MISSING: "error",
 };
