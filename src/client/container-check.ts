@@ -3,61 +3,60 @@ import type { ContainerEvent, Containers } from "../api/container-schema.ts";
 import type { ContainerUsage, ProcessTable } from "../values/container-usage.ts";
 import {
   type Check,
-  has,
   isBoolean,
   isNodeRef,
   isNumber,
   isText,
   listOf,
   orNull,
+  record,
 } from "./shape.ts";
 
-const isContainerRow = (value: unknown): boolean =>
-  has(value, {
-    node: isNodeRef,
-    id: orNull(isText),
-    group: orNull(isText),
-    name: isText,
-    dockerName: isText,
-    image: isText,
-    addresses: listOf(isText),
-    ports: listOf((port) =>
-      has(port, {
-        port: isNumber,
-        protocol: isText,
-        hostPort: orNull(isNumber),
-        hostAddress: orNull(isText),
-      }),
-    ),
-    dependsOn: listOf(isText),
-    imageState: (image) =>
-      has(image, { state: isText, percent: orNull(isNumber), error: orNull(isText) }),
-    engine: isText,
-    engineState: orNull(isText),
-    state: isText,
-    stateSince: orNull(isText),
-    exitCode: orNull(isNumber),
-    error: orNull(isText),
-  });
+const isContainerRow = record({
+  node: isNodeRef,
+  id: orNull(isText),
+  group: orNull(isText),
+  name: isText,
+  dockerName: isText,
+  image: isText,
+  addresses: listOf(isText),
+  ports: listOf(
+    record({
+      port: isNumber,
+      protocol: isText,
+      hostPort: orNull(isNumber),
+      hostAddress: orNull(isText),
+    }),
+  ),
+  dependsOn: listOf(isText),
+  imageState: record({ state: isText, percent: orNull(isNumber), error: orNull(isText) }),
+  engine: isText,
+  engineState: orNull(isText),
+  state: isText,
+  stateSince: orNull(isText),
+  exitCode: orNull(isNumber),
+  error: orNull(isText),
+});
 
-const isContainerNode = (value: unknown): boolean =>
-  has(value, {
-    id: isNumber,
-    name: isText,
-    reachable: isBoolean,
-    asOf: orNull(isText),
-    problem: orNull((problem) => has(problem, { code: isText, message: isText })),
-  });
+const isContainerNode = record({
+  id: isNumber,
+  name: isText,
+  reachable: isBoolean,
+  asOf: orNull(isText),
+  problem: orNull(record({ code: isText, message: isText })),
+});
 
-export const isContainers: Check<Containers> = (value): value is Containers =>
-  has(value, { nodes: listOf(isContainerNode), containers: listOf(isContainerRow) });
+export const isContainers: Check<Containers> = record({
+  nodes: listOf(isContainerNode),
+  containers: listOf(isContainerRow),
+});
 
 const EVENTS: Readonly<Record<string, (value: unknown) => boolean>> = {
   all: isContainers,
-  container: (value) => has(value, { container: isContainerRow }),
-  gone: (value) => has(value, { node: isNumber, id: isText }),
-  node: (value) => has(value, { node: isContainerNode }),
-  "node-gone": (value) => has(value, { node: isNumber }),
+  container: record({ container: isContainerRow }),
+  gone: record({ node: isNumber, id: isText }),
+  node: record({ node: isContainerNode }),
+  "node-gone": record({ node: isNumber }),
 };
 
 export const isContainerEvent: Check<ContainerEvent> = (value): value is ContainerEvent => {
@@ -65,21 +64,22 @@ export const isContainerEvent: Check<ContainerEvent> = (value): value is Contain
   return isText(type) && Object.hasOwn(EVENTS, type) && EVENTS[type]?.(value) === true;
 };
 
-export const isProcessTable = (value: unknown): value is ProcessTable =>
-  has(value, { titles: listOf(isText), processes: listOf(listOf(isText)) });
+export const isProcessTable: Check<ProcessTable> = record({
+  titles: listOf(isText),
+  processes: listOf(listOf(isText)),
+});
 
-export const isContainerUsage = (value: unknown): value is ContainerUsage =>
-  has(value, {
-    readAt: isText,
-    cpuPercent: isNumber,
-    memory: isNumber,
-    memoryLimit: isNumber,
-    received: isNumber,
-    sent: isNumber,
-    blockRead: isNumber,
-    blockWritten: isNumber,
-    processes: isNumber,
-  });
+export const isContainerUsage: Check<ContainerUsage> = record({
+  readAt: isText,
+  cpuPercent: isNumber,
+  memory: isNumber,
+  memoryLimit: isNumber,
+  received: isNumber,
+  sent: isNumber,
+  blockRead: isNumber,
+  blockWritten: isNumber,
+  processes: isNumber,
+});
 
 /** What is at a path of a container; null for nothing. */
 export interface FoundPath {
@@ -90,4 +90,4 @@ export interface FoundPath {
 }
 
 export const isFoundPath = (value: unknown): value is FoundPath | null =>
-  value === null || has(value, { mode: isNumber, linkTarget: isText });
+  orNull(record({ mode: isNumber, linkTarget: isText }))(value);

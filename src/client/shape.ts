@@ -15,13 +15,18 @@ export const orNull =
   (value: unknown): boolean =>
     value === null || check(value);
 
-export function has(
-  value: unknown,
-  fields: Readonly<Record<string, (field: unknown) => boolean>>,
-): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const record = value as Record<string, unknown>;
-  return Object.entries(fields).every(([name, check]) => check(record[name]));
+/** An object with these fields, and perhaps others. Made once and asked for each row of a list: what it looks at is not listed anew each time. */
+export function record<T>(fields: Readonly<Record<string, (field: unknown) => boolean>>): Check<T> {
+  const names = Object.keys(fields);
+  const checks = Object.values(fields);
+  return (value): value is T => {
+    if (typeof value !== "object" || value === null) return false;
+    for (let index = 0; index < names.length; index += 1) {
+      const field = (value as Readonly<Record<string, unknown>>)[names[index] as string];
+      if (checks[index]?.(field) !== true) return false;
+    }
+    return true;
+  };
 }
 
 export const listOf =
@@ -30,4 +35,4 @@ export const listOf =
     Array.isArray(value) && value.every(check);
 
 /** A node by id and name. */
-export const isNodeRef = (value: unknown): boolean => has(value, { id: isNumber, name: isText });
+export const isNodeRef = record({ id: isNumber, name: isText });

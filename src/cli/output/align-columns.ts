@@ -14,23 +14,25 @@ export function alignColumns(
 ): string {
   const widths = [...least];
   for (const row of rows) {
-    for (const [column, cell] of row.slice(0, -1).entries()) {
-      widths[column] = Math.max(widths[column] ?? 0, width(cell));
+    for (let column = 0; column < row.length - 1; column += 1) {
+      widths[column] = Math.max(widths[column] ?? 0, width(row[column] ?? ""));
     }
   }
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => {
-          const missing = (widths[column] ?? 0) - width(cell);
-          return column === row.length - 1 ? cell : cell + " ".repeat(Math.max(0, missing));
-        })
-        .join(gap)
-        .trimEnd(),
-    )
-    .join("\n");
+  const lines = rows.map((row) => {
+    let line = "";
+    for (let column = 0; column < row.length - 1; column += 1) {
+      line += padded(row[column] ?? "", widths[column] ?? 0) + gap;
+    }
+    return (line + (row.at(-1) ?? "")).trimEnd();
+  });
+  return lines.join("\n");
 }
 
+function padded(cell: string, wanted: number): string {
+  return cell.padEnd(wanted + cell.length - width(cell));
+}
+
+/** A list of hundreds of containers is thousands of cells, most of them plain. */
 function width(cell: string): number {
-  return cell.replace(ESCAPE, "").length;
+  return cell.includes("\u001b") ? cell.replace(ESCAPE, "").length : cell.length;
 }
