@@ -6,6 +6,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { nodeClient } from "../../src/client/node-client.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import { fillDisk, freeDisk, quickDisk, slowDisk } from "./disk-trouble.ts";
 
 export interface World {
   readonly playground: Playground;
@@ -22,9 +23,6 @@ export interface Fault {
   readonly mend: (world: World) => Promise<void>;
 }
 
-const TRACER = "/tmp/tracer.pid";
-const FILLER = "/tmp/filler.pid";
-const BALLAST = "/var/lib/hansa/ballast";
 const NOTHING = async (): Promise<void> => undefined;
 const heal = ({ playground }: World): Promise<void> => playground.heal();
 
@@ -87,7 +85,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ name: "each write to the leader's disk takes 0.4 s", leavesMajority: true, lastsMs: 8000 },
-    begin: async (world) => slowDisk(await leaderOf(world)),
+    begin: async (world) => slowDisk(await leaderOf(world), 400),
     mend: async ({ voters }) => void (await Promise.all(voters.map(quickDisk))),
   },
   {
@@ -193,33 +191,16 @@ async function killDaemon(host: Host): Promise<void> {
   await must(host, ["sh", "-c", "read pid rest < /run/hansa/daemon.pid && kill -9 $pid"]);
 }
 
-/** The disk of the host's etcd, as its program sees it. Ends with the tracer. */
-async function slowDisk(host: Host): Promise<void> {
-  const inject = "inject=fdatasync:delay_exit=400000";
-  const trace = `strace -qq -f -e trace=fdatasync -e ${inject} -p $(pgrep -x etcd) -o /dev/null`;
-  await must(host, ["sh", "-c", `${trace} & echo $! >${TRACER}; exec >&- 2>&-`]);
-}
-
-async function quickDisk(host: Host): Promise<void> {
-  await must(host, ["sh", "-c", `[ ! -e ${TRACER} ] || { kill $(cat ${TRACER}); rm ${TRACER}; }`]);
-}
-
-/** Whatever is freed is taken again, until its etcd has ended of it. */
+/** No room, until its etcd has ended of it. */
 async function fullDisk(host: Host): Promise<void> {
   const pid = async (): Promise<string> => (await host.exec(["pgrep", "-x", "etcd"])).stdout.trim();
   const before = await pid();
-  const fill = `while :; do cat /dev/zero >>${BALLAST}; sleep 0.1; done 2>/dev/null`;
-  await must(host, ["sh", "-c", `{ ${fill}; } & echo $! >${FILLER}; exec >&- 2>&-`]);
+  await fillDisk(host);
   const endMs = performance.now() + 120_000;
   while ((await pid()) === before) {
     if (performance.now() > endMs) throw new Error(`etcd of ${host.name} goes on with a full disk`);
     await pause(200);
   }
-}
-
-async function freeDisk(host: Host): Promise<void> {
-  const script = `[ ! -e ${FILLER} ] || { kill $(cat ${FILLER}); rm ${FILLER}; sleep 0.2; rm ${BALLAST}; }`;
-  await must(host, ["sh", "-c", script]);
 }
 
 async function onEach(playground: Playground, act: (host: number) => Promise<void>): Promise<void> {

@@ -1,6 +1,7 @@
 /** A cluster of five whose hosts 1 to 4 have a vote in one store, through the executable as a user would. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Host, Playground } from "../../src/playground/playground.ts";
+import { smallDisk } from "./disk-trouble.ts";
 import type { World } from "./faults.ts";
 
 const TOKEN = "a-token-of-tests-2471";
@@ -22,7 +23,7 @@ export async function storeOfFour(
   await Promise.all(
     members.map(async (host) => {
       if (hasSmallDisks) {
-        await must(host, "mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", "/var/lib/hansa");
+        await smallDisk(host);
       }
       const own = hasLinks ? ["--link0", host.ip(0), "--link1", host.ip(1)] : [];
       const words = ["--id", `${host.number}`, "--token", TOKEN, ...own, "host1", "host2"];

@@ -81,10 +81,12 @@ test("a disk that has room for a moment, between two attempts of etcd's, is full
   assert.match(`${await damage.look()}`, /^STORE_DISK_FULL: /);
   damage.clear();
   scene.freeBytes = 1e9;
+  assert.equal(damage.lately?.code, "STORE_DISK_FULL", "it served for a moment");
   assert.match(`${await lookFor(9)}`, /^STORE_DISK_FULL: .*3 MiB left/);
   assert.equal((await damage.fullDisk())?.code, "STORE_DISK_FULL");
   scene.clock.advance(2000);
   assert.equal(await damage.fullDisk(), undefined);
+  assert.equal(damage.lately, undefined);
 });
 
 test("a log that cannot be read gives nothing up", async () => {

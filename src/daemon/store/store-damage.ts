@@ -23,7 +23,7 @@ export interface StoreDamageOptions {
 const MIB = 1024 * 1024;
 /** etcd takes the room for each file of its log at once, and ends where there is none. */
 const LEAST_FREE_BYTES = 64 * MIB;
-/** On a full disk etcd comes and goes, and gives back and takes the room for its log: between two of its attempts there is some. */
+/** On a full disk etcd comes and goes, every 5 s at the latest: it serves for a moment, and gives back and takes the room for its log, so that there is some between two of its attempts. */
 const FULL_LINGERS_MS = 10_000;
 /** It is started again meanwhile, several times. */
 const PATIENCE_MS = 15_000;
@@ -54,13 +54,19 @@ export class StoreDamage {
     this.#trouble = undefined;
   }
 
+  /** Why it did not serve a moment ago, where that was its disk: one that serves between two ends of its has no less to complain of. */
+  get lately(): HansaError | undefined {
+    const full = this.#full;
+    const nowMs = this.#options.clock.monotonicMs();
+    return full && nowMs - full.seenMs < FULL_LINGERS_MS ? full.error : undefined;
+  }
+
   /** Why it does not serve, where its disk has no room left, or had none a moment ago. */
   async fullDisk(): Promise<HansaError | undefined> {
     const free = await this.#options.place.freeBytes();
-    const nowMs = this.#options.clock.monotonicMs();
-    if (free < LEAST_FREE_BYTES) this.#full = { error: diskFull(free), seenMs: nowMs };
-    const full = this.#full;
-    return full && nowMs - full.seenMs < FULL_LINGERS_MS ? full.error : undefined;
+    const seenMs = this.#options.clock.monotonicMs();
+    if (free < LEAST_FREE_BYTES) this.#full = { error: diskFull(free), seenMs };
+    return this.lately;
   }
 
   /** It did not serve just now. A sentence for status, when its disk is full, or its data is damaged and could not be given up. Throws as `StoreRetreat.putAway`. */

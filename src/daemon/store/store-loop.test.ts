@@ -10,7 +10,7 @@ import { memberOf, rosterWith } from "../status/status-facts.ts";
 import { VoteRefusals } from "../votes/vote-refusals.ts";
 import type { VoterLead } from "../votes/voter-lead.ts";
 import type { VoterPlace } from "../votes/voter-place.ts";
-import { StoreLoop } from "./store-loop.ts";
+import { StoreLoop, type StoreLoopOptions } from "./store-loop.ts";
 import type { StoreRetreat } from "./store-retreat.ts";
 
 const OWN = { id: "a1", name: "prod", generation: 1 };
@@ -30,6 +30,12 @@ function loopOf(
     keep: async () => undefined,
     link: async () => undefined,
   };
+  const damage: StoreLoopOptions["damage"] = {
+    clear: () => undefined,
+    fullDisk: async () => undefined,
+    lately: undefined,
+    look: async () => undefined,
+  };
   const others = stores.map((id, index) =>
     memberOf({ id: index + 2, ...(id !== undefined && { store: { id, generation } }) }),
   );
@@ -42,11 +48,7 @@ function loopOf(
     timing: { look: async () => undefined },
     fsyncMs: () => undefined,
     membership: { roster: () => roster, remembered: [], setStore: () => undefined },
-    damage: {
-      clear: () => undefined,
-      fullDisk: async () => undefined,
-      look: async () => undefined,
-    },
+    damage,
     retreat: {} as StoreRetreat,
     rivals: { heir: undefined, heirOfAnother: async () => undefined },
     lastSeen: () => seen,
@@ -54,7 +56,7 @@ function loopOf(
     changed: () => undefined,
     logger: silentLogger,
   });
-  return { loop, began, clock, place };
+  return { loop, began, clock, place, damage };
 }
 
 test("a second store is refused, whoever has a vote in the first", async () => {
@@ -139,6 +141,30 @@ test("what keeps this node's part from its work is a warning after 5 s, until th
   clock.advance(500);
   await setImmediate();
   assert.equal(loop.problem, undefined);
+});
+
+test("a full disk is a warning for as long as etcd ends of it again and again, though it serves in between", async () => {
+  const { loop, place, damage, clock } = loopOf({ version: 1, store: OWN, settled: true }, []);
+  const lately = new HansaError("STORE_DISK_FULL", "the disk of this node's vote is full");
+  let looks = 0;
+  const serving = { status: async () => ({ member: 7n, leader: 8n }) };
+  Object.assign(place, {
+    settle: async () => undefined,
+    link: async () => {
+      if (looks++ % 3 !== 0) throw new HansaError("STORE_UNREACHABLE", "connection refused");
+      return { store: serving };
+    },
+  });
+  Object.assign(damage, { lately, look: async () => `STORE_DISK_FULL: ${lately.message}` });
+  loop.begin();
+  const seen = new Set<string | undefined>();
+  for (let count = 0; count < 40; count++) {
+    clock.advance(500);
+    for (let turn = 0; turn < 10; turn++) await setImmediate();
+    if (count > 14) seen.add(loop.problem);
+  }
+  assert.deepEqual([...seen], ["STORE_DISK_FULL: the disk of this node's vote is full"]);
+  assert.ok(looks > 20, `${looks}`);
 });
 
 test("a vote that this node cannot take is a warning here from 5 s on, and who asks for its etcd hears why", async () => {

@@ -43,7 +43,7 @@ export interface StoreLoopOptions {
   readonly timing: Pick<StoreTiming, "look">;
   /** How long this node's disk takes to keep a write; undefined: not known. */
   readonly fsyncMs: (nowMs: number) => number | undefined;
-  readonly damage: Pick<StoreDamage, "clear" | "fullDisk" | "look">;
+  readonly damage: Pick<StoreDamage, "clear" | "fullDisk" | "lately" | "look">;
   readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
   /** The store of this node's own copy. */
   readonly lastSeen: () => NamedStore | undefined;
@@ -383,7 +383,9 @@ export class StoreLoop {
       damage.clear();
       await place.settle();
       if (status) await this.#giveWay(status);
-      this.#note(status?.leader === undefined ? NO_LEADER : undefined);
+      const { lately } = damage;
+      if (lately !== undefined) this.#note(codedSentence(lately));
+      else this.#note(status?.leader === undefined ? NO_LEADER : undefined);
       const isBusy = link && status ? await this.#lead(link, status) : false;
       if (isBusy !== undefined) this.#said = undefined;
       return isBusy === true;
