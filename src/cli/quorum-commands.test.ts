@@ -81,6 +81,7 @@ test("join-info is one word that --decode reads again; what is none is refused",
   const decoded = await run(`join-info --decode ${word}`);
   assert.deepEqual(JSON.parse(decoded.stdout), {
     ipAddress: "192.168.15.92",
+    port: 1443,
     fingerprint: Array.from({ length: 32 }, () => "AB").join(":"),
     peerLinks: { 0: "192.168.15.92" },
     ring_addr: ["192.168.15.92"],
@@ -108,6 +109,17 @@ test("delnode wants a yes; as pvecm, where nobody can be asked, the line is the 
   assert.deepEqual([gone.exit, gone.stdout], [3, ""]);
 });
 
+test("what join-info prints stands for the host and its fingerprint; one that is given goes before it", async () => {
+  const word = (await run("join-info")).stdout.trim();
+  const words = { flags: new Set<string>(), lists: new Map(), operands: [word] };
+  const request = joinRequest({ ...words, values: new Map() });
+  assert.deepEqual(request.peer, { host: "192.168.15.92", port: 1443 });
+  assert.equal(request.fingerprint, Array.from({ length: 32 }, () => "AB").join(":"));
+  const given = "CD".repeat(32);
+  const other = joinRequest({ ...words, values: new Map([["fingerprint", given]]) });
+  assert.equal(other.fingerprint, given);
+});
+
 test("what add is asked for is checked before anything is done", async () => {
   const refused = async (line: string, text: RegExp): Promise<void> => {
     const { exit, stderr } = await run(line);
@@ -115,7 +127,7 @@ test("what add is asked for is checked before anything is done", async () => {
     assert.match(stderr, text, line);
   };
   await refused("add", /expected argument\(s\): HOST/);
-  await refused("add a/b", /HOST, required: HOST\[:PORT\]/);
+  await refused("add a/b", /HOST, required: HOST\[:PORT\], or what join-info prints/);
   await refused("add host1 --nodeid 0", /nodeid, required: number \[1-65535\]/);
   await refused("add host1 --votes 2", /a node has 1 vote or none, not 2/);
   await refused("add host1 --fingerprint AB:CD", /fingerprint, required: 32 bytes in hex/);

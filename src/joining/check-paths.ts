@@ -1,25 +1,29 @@
 /**
- * The host's half of the check of ports: listens where the node will, echoes what members send, sends to their ports, and asks two of them what they saw.
+ * The host's half of the check of ports: listens where the node will, echoes what members send, sends to their ports, and asks two of them what they saw; on each
+ * link that the host is to have.
  *
- * Invariants: nothing but the nonce of this check is echoed; every socket is closed when it ends.
+ * Invariants: nothing but the nonces of this check are echoed; each way has a nonce of its own, so that what passed on one link counts for no other; every socket
+ * is closed when it ends.
  */
 import { randomBytes, randomInt } from "node:crypto";
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { connect, createServer, type Server } from "node:net";
+import { connect, createServer, isIPv6, type Server } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { JoinInfo } from "../api/join-info-schemas.ts";
 import type { NodeClient } from "../client/node-client.ts";
 import { HansaError, isHansaError } from "../errors.ts";
 import type { Ports } from "../processes/node-file.ts";
+import type { NodeLink } from "../values/node-link.ts";
 import type { PathFact } from "./join-problems.ts";
 
 export interface PathCheck {
   readonly info: JoinInfo;
   /** Those that this host's node will have. */
   readonly ports: Pick<Ports, "gossip" | "overlay" | "api">;
-  /** Link 0 of this host where it was given. */
-  readonly address: string | undefined;
+  /** Those of this host that were given and are its own; undefined: none were given, and the address that members see is looked at. */
+  readonly links: readonly NodeLink[] | undefined;
   /** Where the node that was asked answered. */
   readonly asked: { readonly host: string; readonly port: number };
   readonly clientAt: (host: string, port: number) => NodeClient;
@@ -37,22 +41,43 @@ const MEMBERS = 2;
 
 interface Member {
   readonly name: string;
+  /** Where it is asked. */
   readonly host: string;
+  readonly links: JoinInfo["nodes"][number]["links"];
   readonly ports: JoinInfo["nodes"][number]["ports"];
   readonly apiPort: number;
 }
 
-/** What is open between this host and two members. Throws PORT_TAKEN. */
+/** One link between this host and a member. */
+interface Way {
+  /** Undefined where no links were given. */
+  readonly link: number | undefined;
+  /** This host's address; undefined: as the member sees it. */
+  readonly own: string | undefined;
+  /** The member's, as an IP literal. */
+  readonly theirs: string;
+  /** The member is asked at that very place, so that its answer shows that its API is reached. */
+  readonly isWhereAsked: boolean;
+  readonly nonce: Buffer;
+}
+
+/** What is open between this host and two members, on each link. Throws PORT_TAKEN. */
 export async function checkPaths(check: PathCheck): Promise<PathFact[]> {
-  const nonce = randomBytes(NONCE_BYTES);
   const { ports, info } = check;
   const hasRelay = info.encryption === "wireguard";
   const tcp = [ports.gossip, ports.api, ...(hasRelay ? [ports.overlay] : [])];
-  const echoes = new Echoes(nonce);
+  const members = await Promise.all(
+    membersOf(check).map(async (member) => ({ member, ways: await waysTo(member, check) })),
+  );
+  const ways = members.flatMap((each) => each.ways);
+  const echoes = new Echoes(ways.map(({ nonce }) => nonce));
   try {
-    await echoes.listen(tcp, [ports.gossip, ports.overlay]);
+    const hasIpv6 = ways.some(({ theirs }) => isIPv6(theirs));
+    await echoes.listen(tcp, [ports.gossip, ports.overlay], hasIpv6);
     const found = await Promise.all(
-      membersOf(check).map((member) => ofMember(member, check, nonce, echoes)),
+      members.flatMap(({ member, ways: own }) =>
+        own.map((way) => onWay(member, way, check, echoes)),
+      ),
     );
     return found.flat();
   } finally {
@@ -68,36 +93,70 @@ function membersOf({ info, asked, anyOf }: PathCheck): Member[] {
   const from = others.length > 1 ? anyOf(others.length) : 0;
   return [...first, ...others.slice(from), ...others.slice(0, from)]
     .slice(0, MEMBERS)
-    .map(({ id, name, address, ports }) =>
+    .map(({ id, name, address, links, ports }) =>
       id === info.nodeId
-        ? { name, host: asked.host, ports, apiPort: asked.port }
-        : { name, host: address, ports, apiPort: ports.api },
+        ? { name, links, host: asked.host, ports, apiPort: asked.port }
+        : { name, links, host: address, ports, apiPort: ports.api },
     );
 }
 
-async function ofMember(
+/** One for each link that both have; a link that one of them lacks is told of elsewhere. Throws CONTEXT_UNREACHABLE for a name that cannot be resolved any more. */
+async function waysTo({ host, links: theirs }: Member, { links }: PathCheck): Promise<Way[]> {
+  const askedAt = await addressOf(host);
+  if (links === undefined) {
+    const way = { link: undefined, own: undefined, theirs: askedAt, isWhereAsked: true };
+    return [{ ...way, nonce: newNonce() }];
+  }
+  return links.flatMap(({ number, address }): Way[] => {
+    const other = theirs.find((link) => link.number === number);
+    // A member that was launched without links has one all the same, where it is reached.
+    const place = other?.address ?? (number === 0 && theirs.length === 0 ? askedAt : undefined);
+    if (place === undefined) return [];
+    const isWhereAsked = place === askedAt;
+    return [{ link: number, own: address, theirs: place, isWhereAsked, nonce: newNonce() }];
+  });
+}
+
+async function addressOf(host: string): Promise<string> {
+  try {
+    return (await lookup(host)).address;
+  } catch (cause) {
+    throw new HansaError("CONTEXT_UNREACHABLE", `${host} cannot be resolved`, { cause });
+  }
+}
+
+function newNonce(): Buffer {
+  return randomBytes(NONCE_BYTES);
+}
+
+async function onWay(
   member: Member,
-  { ports, info, address, clientAt }: PathCheck,
-  nonce: Buffer,
+  { link, own, theirs, isWhereAsked, nonce }: Way,
+  { ports, info, clientAt }: PathCheck,
   echoes: Echoes,
 ): Promise<PathFact[]> {
-  const { name, host } = member;
   const hasRelay = info.encryption === "wireguard";
-  const wanted = [member.ports.gossip, ...(hasRelay ? [member.ports.overlay] : [])];
-  const stop = echoes.sendTo(host, [
+  const wanted = [
+    ...(isWhereAsked ? [] : [member.apiPort]),
+    member.ports.gossip,
+    ...(hasRelay ? [member.ports.overlay] : []),
+  ];
+  const stop = echoes.sendTo(theirs, nonce, [
     [ports.gossip, member.ports.gossip],
     [ports.overlay, member.ports.overlay],
   ]);
   try {
     const [asked, ...connected] = await Promise.all([
-      ask(clientAt(host, member.apiPort), { ports, address, hasRelay, nonce }),
-      ...wanted.map((port) => isReached(host, port)),
+      ask(clientAt(member.host, member.apiPort), { ports, address: own, hasRelay, nonce }),
+      ...wanted.map((port) => isReached(theirs, port)),
     ]);
-    const from = { member: name, direction: "from-host", protocol: "tcp" } as const;
+    const which = { member: member.name, ...(link !== undefined && { link }) };
+    const from = { ...which, direction: "from-host", protocol: "tcp" } as const;
+    const api = { ...from, port: member.apiPort, isOpen: asked !== undefined };
     return [
-      { ...from, port: member.apiPort, isOpen: asked !== undefined },
+      ...(isWhereAsked ? [api] : []),
       ...wanted.map((port, index) => ({ ...from, port, isOpen: connected[index] === true })),
-      ...(asked ?? []).map((path) => ({ member: name, ...path })),
+      ...(asked ?? []).map((path) => ({ ...which, ...path })),
     ];
   } finally {
     stop();
@@ -161,17 +220,17 @@ function isReached(host: string, port: number): Promise<boolean> {
   return promise;
 }
 
-/** Sockets at the node's ports that say the nonce back. */
+/** Sockets at the node's ports that say a nonce of this check back. */
 class Echoes {
-  readonly #nonce: Buffer;
+  readonly #nonces: readonly Buffer[];
   readonly #servers: Server[] = [];
-  readonly #sockets = new Map<number, UdpSocket>();
+  readonly #sockets: { readonly port: number; readonly isIpv6: boolean; socket: UdpSocket }[] = [];
 
-  constructor(nonce: Buffer) {
-    this.#nonce = nonce;
+  constructor(nonces: readonly Buffer[]) {
+    this.#nonces = nonces;
   }
 
-  async listen(tcp: readonly number[], udp: readonly number[]): Promise<void> {
+  async listen(tcp: readonly number[], udp: readonly number[], hasIpv6: boolean): Promise<void> {
     for (const port of tcp) {
       const server = createServer((socket) => {
         let got: Buffer = Buffer.alloc(0);
@@ -179,7 +238,7 @@ class Echoes {
         socket.on("data", (bytes: Buffer) => {
           got = Buffer.concat([got, bytes]);
           if (got.length < NONCE_BYTES) return;
-          if (got.equals(this.#nonce)) socket.end(got);
+          if (this.#isOurs(got)) socket.end(got);
           else socket.destroy();
         });
       });
@@ -187,21 +246,36 @@ class Echoes {
       await listening(server, () => server.listen({ port }), `${port}/tcp`);
     }
     for (const port of udp) {
-      const socket = createSocket({ type: "udp4" });
-      this.#sockets.set(port, socket);
-      socket.on("message", (bytes, { port: to, address }) => {
-        if (bytes.equals(this.#nonce)) socket.send(bytes, to, address, () => undefined);
-      });
-      await listening(socket, () => socket.bind(port), `${port}/udp`);
+      await this.#bind(port, false);
+      if (hasIpv6) await this.#bind(port, true);
     }
   }
 
-  /** Sends the nonce from our ports to theirs until the returned function is called. */
-  sendTo(host: string, pairs: readonly (readonly [own: number, theirs: number])[]): () => void {
+  async #bind(port: number, isIpv6: boolean): Promise<void> {
+    const socket = createSocket(isIpv6 ? { type: "udp6", ipv6Only: true } : { type: "udp4" });
+    this.#sockets.push({ port, isIpv6, socket });
+    socket.on("message", (bytes, { port: to, address }) => {
+      if (this.#isOurs(bytes)) socket.send(bytes, to, address, () => undefined);
+    });
+    await listening(socket, () => socket.bind(port), `${port}/udp`);
+  }
+
+  #isOurs(bytes: Buffer): boolean {
+    return this.#nonces.some((nonce) => nonce.equals(bytes));
+  }
+
+  /** Sends the nonce from our ports to theirs at that address until the returned function is called. */
+  sendTo(
+    address: string,
+    nonce: Buffer,
+    pairs: readonly (readonly [own: number, theirs: number])[],
+  ): () => void {
+    const isIpv6 = isIPv6(address);
     const send = (): void => {
       for (const [own, theirs] of pairs) {
+        const found = this.#sockets.find((each) => each.port === own && each.isIpv6 === isIpv6);
         // A host that cannot be reached is what this finds out.
-        this.#sockets.get(own)?.send(this.#nonce, theirs, host, () => undefined);
+        found?.socket.send(nonce, theirs, address, () => undefined);
       }
     };
     const timer = setInterval(send, AGAIN_MS);
@@ -211,7 +285,7 @@ class Echoes {
 
   close(): void {
     for (const server of this.#servers) if (server.listening) server.close();
-    for (const socket of this.#sockets.values()) socket.close();
+    for (const { socket } of this.#sockets) socket.close();
   }
 }
 

@@ -84,7 +84,10 @@ export async function joinHost(
   const facts = await hostFacts(wished, host);
   const cluster = await askCluster(entry, met, joiner);
   const own = { ...DEFAULT_PORTS, ...ports };
-  const toCheck = entry && "info" in cluster && { entry, info: cluster.info, met, own, links };
+  // Another host may have an address that is not this one's; that is told by itself.
+  const held = links?.filter(({ address }) => facts.addresses.includes(address));
+  const toCheck = entry &&
+    "info" in cluster && { entry, info: cluster.info, met, own, links: held };
   const isFree = facts.node === undefined && facts.refusals.length === 0;
   const paths = toCheck && isFree ? await reach(toCheck, joiner) : [];
   decide({ host: facts, cluster, paths }, force, joiner);
@@ -155,7 +158,7 @@ function reach(
   return checkPaths({
     ...{ info, ports: own, asked: { host: met.host, port: met.port }, clientAt: entry.clientAt },
     anyOf: (count) => randomInt(count),
-    address: links?.find(({ number }) => number === 0)?.address,
+    links,
   });
 }
 

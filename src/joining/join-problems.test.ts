@@ -39,7 +39,7 @@ test("everything that is wrong is told at once, and only what may be meant so ca
       refusals: ["port 2379/tcp is held by another program"],
     },
     cluster: { info: { ...exampleJoinInfo(), quorate: false }, askedAtMs: NOW + 60_000 },
-    paths: [closed("hp2", "to-host"), closed("hp1", "from-host")],
+    paths: [closed("hp2", "to-host"), { ...closed("hp1", "from-host"), link: 2 }],
   });
   const text = problems.map(
     ({ text: each, isOverridable }) => `${isOverridable ? "!" : " "} ${each}`,

@@ -36,6 +36,8 @@ export interface ClusterFacts {
 export interface PathFact {
   /** The member's name. */
   readonly member: string;
+  /** Of which link; absent where the host was given none. */
+  readonly link?: number;
   readonly direction: "to-host" | "from-host";
   readonly protocol: "tcp" | "udp";
   readonly port: number;
@@ -63,7 +65,7 @@ export function joinProblems({ host, cluster, paths }: JoinFacts): JoinProblem[]
   return [
     ...hostProblems(host),
     ...(isRefused ? [fatal(cluster.refused)] : clusterProblems(host, cluster)),
-    ...paths.filter(({ isOpen }) => !isOpen).map((path) => overridable(pathText(path, host.name))),
+    ...paths.filter(({ isOpen }) => !isOpen).map((path) => overridable(pathText(path, host))),
   ];
 }
 
@@ -146,12 +148,14 @@ function linkProblems({ links }: HostFacts, { nodes, nodeId }: JoinInfo): JoinPr
   return problems;
 }
 
-function pathText({ member, direction, protocol, port }: PathFact, host: string): string {
+function pathText(path: PathFact, { name, links }: HostFacts): string {
+  const { member, direction, protocol, port, link } = path;
   const way =
     direction === "to-host"
-      ? `${member} does not reach ${host}`
-      : `${host} does not reach ${member}`;
-  return `${way} at ${port}/${protocol}`;
+      ? `${member} does not reach ${name}`
+      : `${name} does not reach ${member}`;
+  const on = link === undefined || links.length < 2 ? "" : ` on link${link}`;
+  return `${way} at ${port}/${protocol}${on}`;
 }
 
 /** "0.1" of "0.1.7". */

@@ -6,6 +6,7 @@ import {
   formatNodeLink,
   formatNodeLinks,
   isNodeLink,
+  listenAddress,
   plainLinks,
   readNodeLinks,
 } from "./node-link.ts";
@@ -91,4 +92,10 @@ test("plain links are those that their addresses alone tell", () => {
   assert.ok(!arePlain(links.map((link) => ({ ...link, priority: 2 }))));
   for (const wrong of [null, "x", {}, { ...links[0], number: 8 }, { ...links[0], address: "x" }])
     assert.equal(isNodeLink(wrong), false);
+});
+
+test("a node listens on addresses of IPv6 only where one of its links has one", () => {
+  assert.equal(listenAddress([]), "0.0.0.0");
+  assert.equal(listenAddress(plainLinks(["192.0.2.1"])), "0.0.0.0");
+  assert.equal(listenAddress(plainLinks(["192.0.2.1", "fd00::1"])), "::");
 });

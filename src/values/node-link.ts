@@ -110,6 +110,11 @@ export function formatNodeLinks(links: readonly NodeLink[]): string {
   return links.map((link) => `link${link.number} ${formatNodeLink(link)}`).join(" and ") || "none";
 }
 
+/** Where a node of these links listens: on all addresses, those of IPv6 among them only where a link has one, because not every host has IPv6. */
+export function listenAddress(links: readonly Pick<NodeLink, "address">[]): "0.0.0.0" | "::" {
+  return links.some(({ address }) => address.includes(":")) ? "::" : "0.0.0.0";
+}
+
 function isWithin(value: unknown, max: number): boolean {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= max;
 }

@@ -97,6 +97,7 @@ const PURE_FILES = [
   "contexts/sealed-context.ts",
   "starter/admission.ts",
   "joining/join-problems.ts",
+  "joining/join-word.ts",
   "starter/start-request.ts",
   "docker/output-frames.ts",
   "streams/stream-frame.ts",

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeCaller, encodeCaller } from "../../src/api/caller-header.ts";
+import { exampleJoinInfo } from "../../src/api/fake-cluster.ts";
 import { decodeRecords, encodeRecords } from "../../src/certificates/certificate-record.ts";
 import { decodeProbe, encodeProbe } from "../../src/daemon/data-path/tunnel-probe.ts";
 import { decodeEnvelope, encodeEnvelope } from "../../src/daemon/membership/envelope.ts";
@@ -26,6 +27,12 @@ import {
   ringToRows,
 } from "../../src/ipam/ring-codec.ts";
 import { decodeStrays, encodeStrays } from "../../src/ipam/strays.ts";
+import {
+  decodeJoinDocument,
+  decodeJoinWord,
+  encodeJoinWord,
+  joinDocument,
+} from "../../src/joining/join-word.ts";
 import { decodeLinkProbe, encodeLinkProbe } from "../../src/links/link-probe.ts";
 import { decodeRow, encodeRow, MAX_CONNECTIONS } from "../../src/membership/connection-rows.ts";
 import { decodeDepartures, encodeDepartures } from "../../src/membership/departures.ts";
@@ -91,6 +98,7 @@ export interface ValueDecoder {
   readonly wantsObject?: boolean;
 }
 
+const JOIN_WORD = encodeJoinWord(joinDocument(exampleJoinInfo()));
 const WIRE = join(import.meta.dirname, "../../src/membership/wire");
 const PLAN = addressPlan();
 const MEMBER = "7-00c0ffee";
@@ -177,6 +185,16 @@ export const DECODERS: readonly Decoder[] = [
       { name: "local", role: "admin", from: "unix", serial: undefined } as const,
     ].map((caller) => Buffer.from(encodeCaller(caller))),
     decode: (bytes) => decodeCaller(Buffer.from(bytes).toString("latin1")),
+  },
+  {
+    name: "joining/join-word.ts decodeJoinDocument",
+    seeds: [Buffer.from(JOIN_WORD)],
+    decode: (bytes) => decodeJoinDocument(Buffer.from(bytes).toString("latin1")),
+  },
+  {
+    name: "joining/join-word.ts decodeJoinWord",
+    seeds: [Buffer.from(JOIN_WORD)],
+    decode: (bytes) => decodeJoinWord(Buffer.from(bytes).toString("latin1")),
   },
   {
     name: "store/node-registry.ts decodeNode",

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { HansaError } from "../../errors.ts";
 import type { Joiner, JoinRequest } from "../../joining/join-host.ts";
+import { decodeJoinWord } from "../../joining/join-word.ts";
 import { parseTarget } from "../../values/endpoint.ts";
 import { MAX_NODE_ID, parseNodeId } from "../../values/node-id.ts";
 import { askSecret } from "../ask-secret.ts";
@@ -18,9 +19,10 @@ const API_PORT = 1443;
 export const add: Command = {
   name: "add",
   summary: "make this host a node of the cluster that HOST belongs to",
-  details: `Run it on the new host. HOST[:PORT] is any node of the cluster, reached at its API's port. The cluster's token is asked for, or read from a file or from
+  details: `Run it on the new host. HOST[:PORT] is any node of the cluster, reached at its API's port; what hansa join-info prints there stands for HOST and
+--fingerprint. The cluster's token is asked for, or read from a file or from
 standard input; it never leaves this host. First everything is checked: name, id, version, clock (5 s at most), links, what is on this host already, and every port
-in both directions from two members. All that is wrong is told at once, and nothing is changed. --force goes on in spite of what can be overridden; a node that this host
+on every link in both directions from two members. All that is wrong is told at once, and nothing is changed. --force goes on in spite of what can be overridden; a node that this host
 is already is copied to a file and reset before.`,
   operands: { name: "HOST", min: 1, max: 1 },
   onThisHost: true,
@@ -66,12 +68,13 @@ is already is copied to a file and reset before.`,
 export function joinRequest(words: Words): JoinRequest {
   const { values, flags } = words;
   const [operand = ""] = words.operands;
-  const target = parseTarget(operand);
-  if (target === undefined) bad("HOST", "HOST[:PORT]", operand);
+  const word = decodeJoinWord(operand);
+  const target = word?.peer ?? parseTarget(operand);
+  if (target === undefined) bad("HOST", "HOST[:PORT], or what join-info prints", operand);
   const idText = values.get("nodeid");
   const id = idText === undefined ? undefined : parseNodeId(idText);
   if (idText !== undefined && id === undefined) bad("nodeid", `number [1-${MAX_NODE_ID}]`, idText);
-  const fingerprint = values.get("fingerprint");
+  const fingerprint = values.get("fingerprint") ?? word?.fingerprint;
   if (fingerprint !== undefined && !/^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/.test(fingerprint)) {
     bad("fingerprint", "32 bytes in hex, as join-info shows them", fingerprint);
   }

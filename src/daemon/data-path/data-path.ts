@@ -21,6 +21,7 @@ import { DIRECT, type Path } from "../../relay/relay-paths.ts";
 import type { Endpoint } from "../../values/endpoint.ts";
 import { formatIpv4, type Ipv4 } from "../../values/ipv4.ts";
 import type { NodeId } from "../../values/node-id.ts";
+import { listenAddress } from "../../values/node-link.ts";
 import { dockerMemory, factsOf } from "../host-facts/docker-memory.ts";
 import { LinkMtu } from "../host-facts/link-mtu.ts";
 import type { Remembered } from "../host-facts/remembered.ts";
@@ -122,7 +123,7 @@ export class DataPath {
     const { node, identity, logger, membership, changed } = this.#options;
     return new RelayLoop({
       self: node.id,
-      port: node.ports.overlay,
+      at: { ip: listenAddress(node.links), port: node.ports.overlay },
       keys: identityKeys(identity),
       roots: identity.roots.map(({ root }) => root),
       logger: logger.child({ part: "relay" }),

@@ -36,7 +36,7 @@ const NO_ROUTE_EVERY_MS = 200;
 export interface RelayLoopOptions {
   readonly self: NodeId;
   /** Of our tunnel (UDP) and of the streams (TCP). */
-  readonly port: number;
+  readonly at: Endpoint;
   readonly keys: IdentityKeys;
   readonly roots: readonly Uint8Array[];
   readonly logger: Logger;
@@ -72,12 +72,12 @@ export class RelayLoop {
   #closed = false;
 
   constructor(options: RelayLoopOptions) {
-    const { self, port, keys } = options;
+    const { self, at, keys } = options;
     this.#options = options;
     this.#paths = new RelayPaths(self);
     this.#returns = new DelayedCalls(systemClock, LATE_MS + MARGIN_MS, options.returned);
     this.#ports = new LocalPorts({
-      tunnelPort: port,
+      tunnelPort: at.port,
       nowMs: () => performance.now(),
       sent: (peer, datagram) => this.#send(peer, datagram),
       bound: (peer) => options.moved(peer),
@@ -90,7 +90,7 @@ export class RelayLoop {
     this.#streams = new RelayStreams({
       id: self,
       fingerprint: keys.fingerprint,
-      at: { ip: "0.0.0.0", port },
+      at,
       tls: () => relayTls(options.roots),
       isMember: (id, mark) => this.#peer(id)?.metadata.keyFingerprint === mark,
       addresses: (id) => this.#addressesOf(id),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { exampleJoinInfo } from "../../api/fake-cluster.ts";
 import type { NodeClient } from "../../client/node-client.ts";
@@ -44,7 +45,7 @@ test("a host and two members find every port open both ways over loopback, and w
     },
   } as NodeClient;
   const paths = await checkPaths({
-    ...{ info: { ...info, nodes }, ports, address: undefined },
+    ...{ info: { ...info, nodes }, ports, links: undefined },
     asked: { host: "127.0.0.1", port: ports.api },
     clientAt: () => client,
     anyOf: () => 0,
@@ -57,6 +58,50 @@ test("a host and two members find every port open both ways over loopback, and w
   );
   assert.equal(paths.length, 2 * 10);
   assert.equal(nft.tables.size, 0);
+});
+
+test("each link is looked at by itself, of both families, and what is closed on one is told of that one", async () => {
+  const loopback = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const hasIpv6 = loopback.some(({ address }) => address === "::1");
+  const second = hasIpv6 ? "::1" : "127.0.0.3";
+  const nft = new FakeNft([1, 1]);
+  const member = new JoinerCheck(nft, { gossip: 6783, overlay: 6784 });
+  const info = exampleJoinInfo();
+  const links = ["127.0.0.1", second, "127.0.0.4"].map((address, number) => ({
+    ...{ number, address, priority: 1 },
+  }));
+  const [hp1] = info.nodes;
+  assert.ok(hp1);
+  // Its third link is another one: that is told elsewhere.
+  const theirs = links.map((link) => ({ ...link, number: link.number === 2 ? 5 : link.number }));
+  const api = { ...ports, gossip: ports.gossip + 3, overlay: ports.overlay + 3 };
+  const nodes = [{ ...hp1, address: "127.0.0.1", ports: api, links: theirs }];
+  const asked: string[] = [];
+  const nonces = new Set<string>();
+  const client = {
+    checkJoiner: async (request: Parameters<NodeClient["checkJoiner"]>[0]) => {
+      asked.push(`${request.address}`);
+      nonces.add(request.nonce);
+      return await member.check(request, "unix");
+    },
+  } as NodeClient;
+  const paths = await checkPaths({
+    ...{ info: { ...info, nodes, nodeId: 1 }, ports, links },
+    asked: { host: "127.0.0.1", port: ports.api },
+    clientAt: () => client,
+    anyOf: () => 0,
+  });
+  assert.deepEqual([asked, nonces.size], [["127.0.0.1", second], 2]);
+  const told = (isOpen: boolean) =>
+    paths
+      .filter((path) => path.isOpen === isOpen)
+      .map(({ link, direction, protocol, port }) => `${link} ${direction} ${protocol} ${port}`);
+  // The host's own ports are the member's here, but for gossip's and the overlay's.
+  const closed = [0, 1].flatMap((link) =>
+    [api.gossip, api.overlay].map((port) => `${link} from-host tcp ${port}`),
+  );
+  assert.deepEqual(told(false).sort(), closed.sort());
+  assert.equal(told(true).length, 2 * 8);
 });
 
 test("a port where something else answers is not open, and what cannot be looked for is refused", async () => {

@@ -17,6 +17,7 @@ import { decodeMetadata, type NodeMetadata } from "../../membership/metadata.ts"
 import type { NodeFile } from "../../processes/node-file.ts";
 import type { Endpoint } from "../../values/endpoint.ts";
 import type { NodeId } from "../../values/node-id.ts";
+import { listenAddress } from "../../values/node-link.ts";
 import { DelayedCalls } from "../timing/delayed-calls.ts";
 import { Announcement } from "./announcement.ts";
 import { Arrival } from "./arrival.ts";
@@ -134,7 +135,7 @@ export class MembershipLoop {
     const { node, keys } = this.#options;
     this.#gossip = await Gossip.start({
       name: this.#name,
-      bind: { ip: "0.0.0.0", port: node.ports.gossip },
+      bind: { ip: listenAddress(node.links), port: node.ports.gossip },
       advertise: this.#announcement.endpoint,
       keys: keys.gossipKeys,
       label: keys.label,
