@@ -23,6 +23,7 @@ export interface ClusterAnswersOptions {
   readonly peers: RemoveNodeParts["peers"];
   readonly containers: RemoveNodeParts["containers"];
   readonly takeOver: RemoveNodeParts["takeOver"];
+  readonly registered: RemoveNodeParts["registered"];
   readonly controlPlane: Pick<ControlPlane, "secureContext">;
   readonly joiners: JoinerCheck;
   readonly nowMs: () => number;
@@ -71,8 +72,8 @@ export class ClusterAnswers implements ClusterPort {
   }
 
   removeNode(node: string, confirmed: boolean): Promise<NodeRemoved> {
-    const { node: self, membership, peers, containers, takeOver } = this.#options;
-    const parts = { self: self.id, membership, peers, containers, takeOver };
+    const { node: self, membership, peers, containers, takeOver, registered } = this.#options;
+    const parts = { self: self.id, membership, peers, containers, takeOver, registered };
     const votes = { quorum: () => this.quorum(), store: () => this.#options.store.view() };
     return removeNode({ ...parts, ...votes }, node, confirmed);
   }

@@ -317,6 +317,7 @@ export class ClusterNode {
           ...{ node, store: this.#store.answers, membership: this.#membership, nowMs: Date.now },
           ...{ controlPlane: this.#controlPlane, peers: this.#peers },
           joiners: new JoinerCheck(systemCommand, node.ports),
+          registered: () => this.#store.registered,
           containers: () => this.answers.containers(),
           takeOver: (wanted, confirmed) => this.answers.takeOver(wanted, confirmed),
         }),

@@ -74,7 +74,7 @@ export interface NodeParts {
   readonly containers: ClusterContainers;
   readonly store: StoreAnswers;
   readonly cluster: ClusterAnswers;
-  readonly storePart: Pick<StorePart, "loop" | "mirror" | "witnessProblem">;
+  readonly storePart: Pick<StorePart, "loop" | "mirror" | "registered" | "witnessProblem">;
 }
 
 export interface NodeAnswersOptions {
@@ -231,8 +231,9 @@ export class NodeAnswers implements NodePort {
   }
 
   takeOver(node: string, confirmed: boolean): Promise<TakenOver> {
-    const { addresses, membership } = this.#parts;
-    return takeOver({ self: this.#node.id, addresses, membership }, node, confirmed);
+    const { addresses, membership, storePart } = this.#parts;
+    const registered = () => storePart.registered;
+    return takeOver({ self: this.#node.id, addresses, membership, registered }, node, confirmed);
   }
 
   async checkAddresses(repair: boolean): Promise<AddressCheck> {

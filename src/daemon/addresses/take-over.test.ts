@@ -4,7 +4,7 @@ import { type ErrorCode, isHansaError } from "../../errors.ts";
 import type { ConnectionRow } from "../../membership/connection-rows.ts";
 import type { MemberView } from "../../membership/machine.ts";
 import { memberName, memberOf, rosterWith } from "../status/status-facts.ts";
-import { findVanished, refuseHeard, takeOver } from "./take-over.ts";
+import { findVanished, type NamedNode, refuseHeard, takeOver } from "./take-over.ts";
 
 const remembered = (id: number, key: string, name = `host${id}`) => ({
   id,
@@ -80,12 +80,17 @@ test("it is refused while we hear the node, or a node that we hear does", () => 
 });
 
 /** Node 1 with a dead node 3 and what a take-over asks of its loops. */
-function stage(others: readonly MemberView[], silent: readonly string[] = []) {
+function stage(
+  others: readonly MemberView[],
+  silent: readonly string[] = [],
+  registered: readonly NamedNode[] = [],
+) {
   const roster = rosterWith(memberOf({ id: 3, state: "dead" }), ...others);
   const done: string[] = [];
   const view = { entries: [{ id: 3, addresses: 131_072, fixedAddresses: 114_688 }] };
   const parts = {
     self: 1,
+    registered: () => registered,
     addresses: {
       view: () => view,
       input: (input: { readonly type: string }) => done.push(input.type),
@@ -117,6 +122,14 @@ test("the rings are on disk before the key is out, and both before the others ar
   });
   const told = "exchange with host2";
   assert.deepEqual(done, [told, "take-over", "carried out", "00000003 is out", told]);
+});
+
+test("of a node that only the store's registry knows the key goes out, with what addresses it had", async () => {
+  const left = { id: 9, name: "host9", keyFingerprint: "99999999" };
+  const { parts, done } = stage([memberOf({ id: 2 })], [], [left]);
+  const taken = await takeOver(parts, "host9", true);
+  assert.deepEqual(taken, { id: 9, name: "host9", addresses: 0, fixedAddresses: 0 });
+  assert.ok(done.includes("99999999 is out"), done.join());
 });
 
 test("without the word of the user, or of a node in reach, nothing is done", async () => {

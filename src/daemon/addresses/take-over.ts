@@ -14,6 +14,8 @@ import type { MembershipLoop } from "../membership/membership-loop.ts";
 import { isHeard, type Roster, type RosterNode } from "../membership/roster.ts";
 import type { AddressLoop } from "./address-loop.ts";
 
+export type NamedNode = Pick<RememberedNode, "id" | "name" | "keyFingerprint">;
+
 export interface TakeOverParts {
   readonly self: NodeId;
   readonly addresses: Pick<AddressLoop, "view" | "input" | "carriedOut">;
@@ -21,6 +23,8 @@ export interface TakeOverParts {
     MembershipLoop,
     "roster" | "remembered" | "knowledge" | "exchange" | "takeOver"
   >;
+  /** Of the store's registry, by this node's copy of it: it outlives what nodes remember. */
+  readonly registered: () => readonly NamedNode[];
 }
 
 /** Who is meant, with every key under that id that is not heard. */
@@ -45,7 +49,7 @@ export async function takeOver(
   refuseFenced(membership.roster());
   const vanished = findVanished(wanted, parts.self, {
     roster: membership.roster(),
-    remembered: membership.remembered,
+    remembered: [...membership.remembered, ...parts.registered()],
     owners: addresses.view().entries.map(({ id }) => id),
   });
   refuseHeard(vanished, membership.roster(), membership.knowledge.rows);
@@ -67,7 +71,7 @@ export async function takeOver(
 
 export interface KnownNodes {
   readonly roster: Roster;
-  readonly remembered: readonly RememberedNode[];
+  readonly remembered: readonly NamedNode[];
   /** Who owns addresses, also when it was never met. */
   readonly owners: readonly NodeId[];
 }

@@ -24,6 +24,7 @@ function parts(changed: Partial<RemoveNodeParts> = {}): RemoveNodeParts & { take
     ...{ taken, self: 1 },
     membership: { roster: () => roster, remembered: [gone], departures: [] },
     peers: {} as RemoveNodeParts["peers"],
+    registered: () => [],
     quorum: async () => exampleQuorum(),
     store: async () => ({ voters: [vote(1, "leads"), vote(2, "follows"), vote(3, "follows")] }),
     containers: async () => ({ nodes: [], containers: [] }),
@@ -65,6 +66,22 @@ test("a node that is gone is taken over, only where a majority answers", async (
   const cutOff = parts({ quorum: async () => ({ ...exampleQuorum(), quorate: false }) });
   await assert.rejects(removeNode(cutOff, "host7", true), refused("STORE_NO_QUORUM", /are needed/));
   assert.deepEqual(cutOff.taken, []);
+});
+
+test("a node of which only the store's registry is left is taken over as any that is gone", async () => {
+  const left = { id: 9, name: "host9", keyFingerprint: "99999999" };
+  // Of one that is remembered too the memory counts, and who has the id now is nobody's leftover.
+  const also = [
+    { ...gone, name: "former7" },
+    { id: 3, name: "former3", keyFingerprint: "3" },
+  ];
+  const forgotten = parts({ registered: () => [left, ...also] });
+  assert.deepEqual((await removeNode(forgotten, "host9", true)).id, 9);
+  assert.deepEqual(forgotten.taken, ["9 true"]);
+  for (const unknown of ["former7", "former3"]) {
+    await assert.rejects(removeNode(forgotten, unknown, true), refused("NODE_NOT_FOUND", /former/));
+  }
+  assert.equal((await removeNode(forgotten, "9", true)).name, "host9");
 });
 
 test("a node that is heard and runs containers on the network is refused, naming them", async () => {

@@ -25,12 +25,18 @@ export interface RemoveNodeParts {
   readonly self: NodeId;
   readonly membership: Pick<MembershipLoop, "roster" | "remembered" | "departures">;
   readonly peers: Pick<PeerRequests, "request" | "unreachable">;
+  /** Of the store's registry: it outlives what nodes remember. */
+  readonly registered: () => readonly Known[];
   readonly quorum: () => Promise<QuorumView>;
   /** The votes, and who of them answers. */
   readonly store: () => Promise<Pick<StoreView, "voters">>;
   readonly containers: () => Promise<Containers>;
   readonly takeOver: (node: string, confirmed: boolean) => Promise<TakenOver>;
 }
+
+/** A node that is not heard; its place where that was ever known. */
+type Known = Pick<RememberedNode, "id" | "name" | "keyFingerprint"> &
+  Partial<Pick<RememberedNode, "endpoint">>;
 
 export interface Removable {
   readonly id: NodeId;
@@ -55,7 +61,8 @@ export async function removeNode(
   confirmed: boolean,
 ): Promise<NodeRemoved> {
   const { membership, self, takeOver } = parts;
-  const node = findRemovable(wanted, self, membership.roster(), membership.remembered);
+  const known = [...membership.remembered, ...parts.registered()];
+  const node = findRemovable(wanted, self, membership.roster(), known);
   const { quorate, totalVotes, quorum } = await parts.quorum();
   if (!quorate) {
     const text = `${totalVotes} votes answer, ${quorum} are needed: no node can be removed`;
@@ -80,12 +87,12 @@ export async function removeNode(
   };
 }
 
-/** The node of that name, id, or address. Pure. Throws USAGE for `self` or more than one, NODE_NOT_FOUND. */
+/** The node of that name, id, or address; of one id in `known` the first counts. Pure. Throws USAGE for `self` or more than one, NODE_NOT_FOUND. */
 export function findRemovable(
   wanted: string,
   self: NodeId,
   { self: own, peers }: Pick<Roster, "self" | "peers">,
-  remembered: readonly RememberedNode[],
+  known: readonly Known[],
 ): Removable {
   const met = [own, ...peers].map((each) => ({
     ...{ id: each.metadata.id, name: each.metadata.name },
@@ -93,11 +100,10 @@ export function findRemovable(
     addresses: [each.member.endpoint.ip, ...each.metadata.links.map(({ address }) => address)],
     isHeard: isHeard(each),
   }));
-  const gone = remembered
-    .filter(({ id }) => met.every((each) => each.id !== id))
-    .map(({ id, name, keyFingerprint, endpoint }) => ({
-      ...{ id, name, keyFingerprint, addresses: [endpoint.ip], isHeard: false },
-    }));
+  const unmet = known.filter(({ id }) => met.every((each) => each.id !== id));
+  const gone = [...Map.groupBy(unmet, ({ id }) => id).values()].flatMap(([first]) =>
+    first === undefined ? [] : [{ ...first, addresses: placesOf(first), isHeard: false }],
+  );
   const all = [...met, ...gone];
   const named = all.filter(({ name }) => name === wanted);
   const found = named.length > 0 ? named : all.filter(isAt(wanted));
@@ -121,6 +127,10 @@ export function findRemovable(
   }
   const { id, name, keyFingerprint, isHeard: hears } = node;
   return { id, name, keyFingerprint, isHeard: hears };
+}
+
+function placesOf({ endpoint }: Known): string[] {
+  return endpoint === undefined ? [] : [endpoint.ip];
 }
 
 function isAt(wanted: string) {

@@ -20,7 +20,7 @@ import { askPeer } from "../doors/ask-peer.ts";
 import type { PeerRequests } from "../doors/peer-requests.ts";
 import type { MembershipLoop } from "../membership/membership-loop.ts";
 import { isHeard } from "../membership/roster.ts";
-import { nodeNameIn } from "../votes/known-votes.ts";
+import { nodeNameIn, registeredIn } from "../votes/known-votes.ts";
 import { TunnelServer } from "../votes/store-tunnel.ts";
 import { VoterLead } from "../votes/voter-lead.ts";
 import { VoterPlace, type VoterPlaceOptions } from "../votes/voter-place.ts";
@@ -69,6 +69,7 @@ export class StorePart {
   #answers!: StoreAnswers;
   #witness!: WitnessKeeper;
   #recovery!: StoreRecovery;
+  #membership!: MembershipLoop;
 
   /** Throws STATE_DAMAGED. */
   static async load(options: StorePartOptions): Promise<StorePart> {
@@ -95,6 +96,7 @@ export class StorePart {
       tls: () => storeTls(roots, [inside(self.id)], "node"),
     });
     this.#witness = witness;
+    this.#membership = membership;
     const lead = new VoterLead({
       ...{ self: self.id, membership, peers, logger, inside, witness },
       nowMs: () => performance.now(),
@@ -182,6 +184,11 @@ export class StorePart {
   /** What `status` is to warn of. */
   get witnessProblem(): string | undefined {
     return this.#witness.problem;
+  }
+
+  /** The nodes that the store's registry has, those aside that are gone for good. */
+  get registered(): ReturnType<typeof registeredIn> {
+    return registeredIn(this.mirror, (name) => this.#membership.hasDeparted(name));
   }
 
   get answers(): StoreAnswers {

@@ -3,6 +3,7 @@
  *
  * It decides nothing: it is for sentences, and for what is shown while no voter answers.
  */
+import { parseMemberName } from "../../membership/member-name.ts";
 import { NODES_PREFIX, registeredNodes } from "../../store/node-registry.ts";
 import type { Entry } from "../../store/store.ts";
 import {
@@ -19,6 +20,7 @@ import {
   witnessMember,
   witnessTitle,
 } from "../../store/witness-record.ts";
+import type { NodeId } from "../../values/node-id.ts";
 
 /** What is read of a mirror. */
 export interface VotesKnown {
@@ -38,6 +40,17 @@ export function nodeNameIn(mirror: VotesKnown, member: string): string | undefin
   if (witness && witnessMember(witness) === member) return witnessTitle(witness);
   const nodes = registeredNodes(mirror.list(NODES_PREFIX)).values();
   return [...nodes].find((node) => node.member === member)?.name;
+}
+
+/** The nodes that the store's registry has, with the marks of their keys; `hasDeparted` tells of members that are gone for good, which are on their way out of it. */
+export function registeredIn(
+  mirror: Pick<VotesKnown, "list">,
+  hasDeparted: (member: string) => boolean,
+): { readonly id: NodeId; readonly name: string; readonly keyFingerprint: string }[] {
+  return [...registeredNodes(mirror.list(NODES_PREFIX)).values()].flatMap(({ name, member }) => {
+    const parsed = parseMemberName(member);
+    return parsed && !hasDeparted(member) ? [{ ...parsed, name }] : [];
+  });
 }
 
 /** "1 of 3 votes are heard, 2 are needed; missing: host2 (node 2), host3 (node 3)". */
