@@ -120,6 +120,13 @@ export class NodeStore implements Store {
     return (await inTime(this.#open([]))).reached;
   }
 
+  /** This node's own part of the store, where `reached` is another voter's: not asked yet whether it answers. Undefined: there is none, or it is `reached`. */
+  async ownBeside(reached: Reached): Promise<Reached | undefined> {
+    const [first] = this.#options.ways();
+    if (this.#kept?.reached !== reached || first?.isOwn !== true) return undefined;
+    return await inTime(first.open());
+  }
+
   /** The connection that is kept served the caller badly: the next call begins with another voter. */
   leave(reached: Reached): void {
     if (this.#kept?.reached === reached) this.#leave(this.#kept);

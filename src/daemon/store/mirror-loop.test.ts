@@ -27,10 +27,11 @@ class Voter {
   mark: NamedStore = PROD;
   ended = new AbortController();
   opened = 0;
+  isOwn = false;
 
   way(): StoreWay {
     return {
-      ...{ name: "node 1 (host1)", isOwn: false },
+      ...{ name: this.isOwn ? "this node" : "node 1 (host1)", isOwn: this.isOwn },
       open: async () => {
         this.opened += 1;
         this.ended = new AbortController();
@@ -57,6 +58,7 @@ async function follower(voters: Voter[]) {
   const store = new NodeStore({ ways, wasNotTaken: () => false });
   const loop = new MirrorLoop({
     ...{ mirror, store, hasWay: () => voters.length > 0, clock, logger: silentLogger },
+    lookMs: 20,
   });
   loop.begin();
   const text = (key: string): string | undefined => {
@@ -128,5 +130,28 @@ test("a later generation takes the place of an earlier one; an earlier one never
   await next.put("c", "5");
   await until(() => text("c") === "5");
   assert.deepEqual([text("a"), text("b")], ["after the recovery", undefined]);
+  await end();
+});
+
+test("what it followed through another node it follows through its own vote, once that answers", async () => {
+  const far = new Voter();
+  await far.put("a", "1");
+  const voters = [far];
+  const { text, end } = await follower(voters);
+  await until(() => text("a") === "1");
+  const own = new Voter();
+  own.isOwn = true;
+  // Not caught up yet.
+  own.memory.fail(new HansaError("STORE_UNREACHABLE", "a learner does not answer"));
+  await own.put("a", "1").catch(() => undefined);
+  voters.unshift(own);
+  await until(() => own.opened > 1);
+  await far.put("a", "2");
+  await until(() => text("a") === "2");
+  assert.equal(far.ended.signal.aborted, false);
+  own.memory.fail(undefined);
+  for (const value of ["1", "2", "3"]) await own.put("a", value);
+  await until(() => text("a") === "3");
+  assert.equal(far.ended.signal.aborted, true);
   await end();
 });

@@ -1,8 +1,8 @@
 /**
  * Keeps this node's mirror at the store: follows all of it by whichever voter answers, and knows when it last was the same.
  *
- * Invariants: the mirror is changed by one voter's stream at a time, which says first whose store it is; the mirror counts as current only as of a moment
- * before a majority told the store's revision. While nothing changes the daemon wakes for it once in LOOK_MS, and not at all where no voter is heard.
+ * Invariants: the mirror is changed by one voter's stream at a time, which says first whose store it is, and which is this node's own before long where it has
+ * a vote; the mirror counts as current only as of a moment before a majority told the store's revision. While nothing changes the daemon wakes for it once in LOOK_MS, and not at all where no voter is heard.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { codedSentence, HansaError, isHansaError } from "../../errors.ts";
@@ -16,13 +16,15 @@ import type { StoreMirror } from "../../store/store-mirror.ts";
 
 export interface MirrorLoopOptions {
   readonly mirror: StoreMirror;
-  readonly store: Pick<NodeStore, "reach" | "leave">;
+  readonly store: Pick<NodeStore, "reach" | "leave" | "ownBeside">;
   /** Whether any voter is heard. */
   readonly hasWay: () => boolean;
   /** It has something new. */
   readonly news?: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Default: LOOK_MS. */
+  readonly lookMs?: number;
 }
 
 /** The mirror's age is known as well as this. */
@@ -97,10 +99,7 @@ export class MirrorLoop {
     const signal = AbortSignal.any([this.#closing.signal, reached.ended, ending.signal]);
     const known = mirror.store;
     const isSame = known?.id === reached.mark.id && known.generation === reached.mark.generation;
-    const looking = this.#look(reached, signal).catch((error: unknown) => {
-      ending.abort();
-      throw error;
-    });
+    const looking = this.#look(reached, signal).finally(() => ending.abort());
     // Awaited below, where the stream has ended.
     looking.catch(() => undefined);
     try {
@@ -122,11 +121,12 @@ export class MirrorLoop {
       ending.abort();
     }
     await looking;
+    if (!this.#closing.signal.aborted) this.#options.store.leave(reached);
   }
 
-  /** Asks a majority now and then how far the store is. */
+  /** Asks a majority now and then how far the store is, until the signal aborts or this node's own voter answers as well. */
   async #look(reached: Reached, signal: AbortSignal): Promise<void> {
-    const { clock, store } = this.#options;
+    const { clock, store, lookMs = LOOK_MS } = this.#options;
     this.#awaited = undefined;
     while (!signal.aborted) {
       const atMs = clock.wallMs();
@@ -137,7 +137,25 @@ export class MirrorLoop {
         if (!signal.aborted) store.leave(reached);
         throw error;
       }
-      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      if (await this.#ownAnswers(reached)) return;
+      await sleep(lookMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** What goes through another node costs both of them, and its voter's other writers, several times as much. */
+  async #ownAnswers(reached: Reached): Promise<boolean> {
+    try {
+      const own = await this.#options.store.ownBeside(reached);
+      if (own === undefined) return false;
+      // By a majority: a learner, and one that has not caught up, do not answer.
+      await own.store.get(CLUSTER_NAME_KEY);
+      return true;
+    } catch (error) {
+      if (!isHansaError(error)) throw error;
+      this.#options.logger.debug("this node's own part of the store does not answer yet", {
+        error: codedSentence(error),
+      });
+      return false;
     }
   }
 
