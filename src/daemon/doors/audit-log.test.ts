@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -34,6 +34,30 @@ test("who is refused without end washes nothing away, and what is left out is co
     assert.deepEqual(lines().at(-1)?.leftOut, 950);
     note("1", "API_ROLE_MISSING");
     assert.equal(lines().at(-1)?.leftOut, undefined);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a log that somebody moved away is made anew a second later", () => {
+  const folder = mkdtempSync(join(tmpdir(), "hansa-audit-"));
+  try {
+    const path = join(folder, "audit.log");
+    let nowMs = Date.UTC(2026, 10, 21);
+    const log = new AuditLog(path, createLogger({ write: () => undefined }), () => nowMs);
+    const caller: Caller = { name: "1", role: "admin", from: "192.0.2.1", serial: "01" };
+    const operations = (file: string): string[] =>
+      readFileSync(file, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).operation);
+    log.note({ caller, operation: "connect", result: "ok" });
+    renameSync(path, `${path}.old`);
+    log.note({ caller, operation: "forget", result: "ok" });
+    nowMs += 1_000;
+    log.note({ caller, operation: "leave", result: "ok" });
+    assert.deepEqual(operations(`${path}.old`), ["connect", "forget"]);
+    assert.deepEqual(operations(path), ["leave"]);
   } finally {
     rmSync(folder, { recursive: true });
   }

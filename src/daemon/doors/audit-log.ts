@@ -5,7 +5,7 @@
  * log, of which one older copy is kept, cannot be washed away with them, and the next one says how many were left out. Nothing of a request's body is
  * written.
  */
-import { appendFileSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import type { AuditEntry } from "../../api/create-api.ts";
 import { type Rate, TokenBuckets } from "../../api/token-buckets.ts";
 import type { ErrorCode } from "../../errors.ts";
@@ -21,6 +21,13 @@ const AT_THE_DOOR: readonly ErrorCode[] = [
 /** Of one caller, by its certificate. */
 const REFUSALS: Rate = { burst: 50, perSecond: 0.2 };
 const MAX_CALLERS = 1_024;
+/** A burst of changes opens the file once; somebody who moves the log away loses what is written meanwhile to the moved one. */
+const OPEN_MS = 1_000;
+
+interface OpenFile {
+  readonly descriptor: number;
+  readonly sinceMs: number;
+}
 
 export class AuditLog {
   readonly #path: string;
@@ -29,6 +36,7 @@ export class AuditLog {
   readonly #refusals = new TokenBuckets(REFUSALS, MAX_CALLERS);
   /** Refusals that were not written, by caller. */
   readonly #leftOut = new Map<string, number>();
+  #file: OpenFile | undefined;
 
   /** The file is made with the first entry, mode 0600; one older copy is kept. */
   constructor(path: string, logger: Logger, wallMs: () => number = Date.now) {
@@ -53,10 +61,25 @@ export class AuditLog {
     const entry = { time, who, role, from, serial, via, operation, container, result, leftOut };
     const line = JSON.stringify(entry);
     try {
-      rotateLog(this.#path);
-      appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });
+      this.#append(`${line}\n`, nowMs);
     } catch (error) {
       this.#logger.error("the audit log cannot be written", { error: `${error}`, lost: line });
     }
+  }
+
+  #append(text: string, nowMs: number): void {
+    if (this.#file && Math.abs(nowMs - this.#file.sinceMs) >= OPEN_MS) this.#close();
+    if (this.#file === undefined) {
+      rotateLog(this.#path);
+      this.#file = { descriptor: openSync(this.#path, "a", 0o600), sinceMs: nowMs };
+    }
+    const bytes = Buffer.from(text);
+    // A disk that is nearly full takes a part, and refuses the rest.
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file.descriptor, bytes, at);
+  }
+
+  #close(): void {
+    if (this.#file) closeSync(this.#file.descriptor);
+    this.#file = undefined;
   }
 }
