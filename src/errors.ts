@@ -381,6 +381,14 @@ export const ERRORS = {
     exit: 1,
     status: 503,
   },
+  HOST_IS_WITNESS: {
+    title: "the host is a witness",
+    cause:
+      "the host has the third vote of a cluster (hansa qdevice serve), with an etcd of its own at the ports of a node's; a witness is there for when a node fails, and so is none itself",
+    hint: "take another host; or end the witness first: hansa qdevice remove on a node, then hansa qdevice end here",
+    exit: 1,
+    status: 409,
+  },
   INSTALL_REFUSED: {
     title: "install or uninstall cannot be done now",
     cause: "the host is a node that needs its program, or something is in the way",
@@ -781,7 +789,7 @@ export const ERRORS = {
   WITNESS_UNREACHABLE: {
     title: "the witness is not reached",
     cause: "its box is off, no witness runs there, or a firewall closes its port",
-    hint: "on the box: hansa qdevice serve; TCP 5403 of the box must be open for the nodes",
+    hint: "see whether the box is on; there hansa qdevice serve starts the witness, or says what keeps it; TCP 5403 of the box must be open for the nodes. While it is away their votes alone decide",
     exit: 1,
     status: 503,
   },

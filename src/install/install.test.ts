@@ -12,7 +12,7 @@ import { thisHost } from "../processes/this-host.ts";
 import { carryOut, type InstallHost, installSteps } from "./install.ts";
 import { installPaths } from "./install-paths.ts";
 import { sameBytes } from "./same-bytes.ts";
-import { carryOutRemoval, requireNoNode, uninstallSteps } from "./uninstall.ts";
+import { carryOutRemoval, requireNoNode, resetNode, uninstallSteps } from "./uninstall.ts";
 
 /** A host whose apt-get, groupadd and groupdel change files under `root`. */
 class FakeCommand implements Command {
@@ -183,4 +183,18 @@ test("a launched host keeps its program", async () => {
   };
   await writeFile(on.host.paths.nodeFile, JSON.stringify(node));
   await assert.rejects(requireNoNode(on), /the host is node 3 of the cluster hansa/);
+});
+
+test("a witness keeps its program, until it is ended or --force ends it", async () => {
+  const home = join(on.host.paths.stateDir, "witness");
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, "witness.json"), "{}");
+  await assert.rejects(requireNoNode(on), /the host is a witness, which needs its program/);
+  const asked: string[] = [];
+  const run = async (argv: readonly string[]) => {
+    asked.push(argv.slice(1).join(" "));
+    return { status: 0, stdout: "this host is no witness any more\n", stderr: "" };
+  };
+  await resetNode({ ...on, command: { run } }, () => undefined);
+  assert.deepEqual(asked, ["qdevice end"]);
 });

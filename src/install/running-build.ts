@@ -1,10 +1,10 @@
 /** The running processes of this host's node, and which executable they run from. */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { HansaError, isErrno } from "../errors.ts";
 import type { Command } from "../host/command.ts";
 import { pidFile } from "../processes/paths.ts";
 import { readPidFile } from "../processes/pid-file.ts";
-import { processByPid, type RunningProcess } from "../processes/running-process.ts";
+import { processByPid, type RunningProcess, runsFile } from "../processes/running-process.ts";
 import { unitPid } from "../processes/systemd.ts";
 import type { ThisHost } from "../processes/this-host.ts";
 import { installPaths } from "./install-paths.ts";
@@ -37,12 +37,10 @@ export async function outdatedNames(
   host: ThisHost,
   command: Command,
 ): Promise<string[]> {
-  const { dev, ino } = statSync(executable);
   const names: string[] = [];
   for (const name of REPLACED) {
     const running = await runningProcess(name, host, command);
-    const own = running && orGone(() => statSync(`/proc/${running.pid}/exe`));
-    if (own !== undefined && (own.ino !== ino || own.dev !== dev)) names.push(name);
+    if (running && !runsFile(running, executable)) names.push(name);
   }
   return names;
 }

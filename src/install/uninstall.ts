@@ -7,6 +7,7 @@ import { existsSync, lstatSync, rmdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { HansaError, isErrno } from "../errors.ts";
 import { loadNodeFile } from "../processes/node-file.ts";
+import { isWitness } from "../processes/witness-home.ts";
 import { type InstallHost, isOurLink, loadRecord } from "./install.ts";
 import { installPaths } from "./install-paths.ts";
 import { type InstallRecord, planUninstall, type UninstallStep } from "./install-plan.ts";
@@ -16,8 +17,13 @@ export interface Uninstall {
   readonly record: InstallRecord;
 }
 
-/** Throws INSTALL_REFUSED while the host is a node. */
+/** Throws INSTALL_REFUSED while the host is a node, or a witness. */
 export async function requireNoNode({ host }: InstallHost): Promise<void> {
+  if (isWitness(host.paths)) {
+    throw new HansaError("INSTALL_REFUSED", "the host is a witness, which needs its program", {
+      hint: "take its vote away with hansa qdevice remove on a node, then run hansa qdevice end here; hansa uninstall --force does the latter",
+    });
+  }
   const node = await loadNodeFile(host.paths.nodeFile);
   if (node === undefined) return;
   const text = `the host is node ${node.id} of the cluster ${node.cluster}, which needs its program`;
@@ -76,19 +82,26 @@ function removeEmpty(path: string): void {
   }
 }
 
-/** Takes the host out of its cluster as `hansa reset --force` does; nothing on a host that is no node. Throws INSTALL_REFUSED with its words. */
+/**
+ * Takes the host out of its cluster as `hansa reset --force` does, and ends a witness as `hansa qdevice end` does; nothing on a host that is neither. Throws
+ * INSTALL_REFUSED with its words.
+ */
 export async function resetNode(
   { host, command, source }: InstallHost,
   note: (line: string) => void,
 ): Promise<void> {
+  const end = async (what: string, ...words: string[]): Promise<void> => {
+    const done = await command.run([source, ...words], { timeoutMs: 120_000 });
+    const said = done.stderr.trim().split("\n").filter(Boolean);
+    if (done.status !== 0) {
+      const why = said.find((line) => line.includes("Error")) ?? said.at(-1) ?? "";
+      throw new HansaError("INSTALL_REFUSED", `the ${what}: ${why}`, {
+        hint: `see what hansa ${words.join(" ")} says`,
+      });
+    }
+    for (const line of [...said, ...done.stdout.trim().split("\n")]) note(line);
+  };
+  if (isWitness(host.paths)) await end("witness could not be ended", "qdevice", "end");
   if ((await loadNodeFile(host.paths.nodeFile)) === undefined) return;
-  const reset = await command.run([source, "reset", "--force"], { timeoutMs: 120_000 });
-  const said = reset.stderr.trim().split("\n").filter(Boolean);
-  if (reset.status !== 0) {
-    const why = said.find((line) => line.includes("Error")) ?? said.at(-1) ?? "";
-    throw new HansaError("INSTALL_REFUSED", `the node could not be reset: ${why}`, {
-      hint: "see what hansa reset says",
-    });
-  }
-  for (const line of [...said, ...reset.stdout.trim().split("\n")]) note(line);
+  await end("node could not be reset", "reset", "--force");
 }

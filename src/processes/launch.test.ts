@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -83,6 +83,13 @@ test("a first launch writes identity, node and plugin spec, and everything runs"
   assert.deepEqual(progress.slice(0, 2), ["deriving the cluster's keys", "starting"]);
   const files = Object.values(await disk()).join();
   assert.ok(!files.includes(OPTIONS.token), "the token is on disk");
+});
+
+test("a witness becomes no node", async () => {
+  const home = join(host.paths.stateDir, "witness");
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, "witness.json"), "{}");
+  await refused(OPTIONS, "HOST_IS_WITNESS", /this host is a witness/);
 });
 
 test("the same launch again is idempotent and hands its targets to the daemon; a different one is refused", async () => {

@@ -36,6 +36,7 @@ import { requireFreeSubnet, usedByDocker, usedByRoutes } from "./subnet-collisio
 import { hasSystemd, restartUnits } from "./systemd.ts";
 import { requireFreePorts } from "./taken-ports.ts";
 import { type ThisHost, thisHost } from "./this-host.ts";
+import { refuseWitness } from "./witness-home.ts";
 
 /** What a node is to be. What is left out has its default at the first launch, and its stored value later. */
 export interface NodeRequest {
@@ -69,7 +70,7 @@ export interface LaunchResult {
 /**
  * Launches this host as a node, or brings an already launched one up again and adds targets.
  *
- * Throws, with nothing changed: ROOT_REQUIRED, USAGE, DOCKER_UNREACHABLE, TOOL_MISSING, PORT_TAKEN, SUBNET_COLLISION, LAUNCH_DIFFERS,
+ * Throws, with nothing changed: ROOT_REQUIRED, USAGE, HOST_IS_WITNESS, DOCKER_UNREACHABLE, TOOL_MISSING, PORT_TAKEN, SUBNET_COLLISION, LAUNCH_DIFFERS,
  * TOKEN_DIFFERS, STATE_DAMAGED and the IPAM codes of bad subnets. Throws NODE_NOT_RUNNING when the daemon does not come up after all.
  */
 export async function launch(
@@ -98,6 +99,7 @@ export async function launchFirst(
   host: ThisHost,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<void> {
+  refuseWitness(host.paths);
   requireTools(neededTools(node.encryption, host.kernelHasWireguard), host.folders);
   onProgress("deriving the cluster's keys");
   const [identity] = await Promise.all([identityOf(), checkHost(node, host)]);
@@ -191,6 +193,7 @@ export async function checkPlace(
   { ports, links }: Pick<NodeFile, "ports" | "links">,
   host: ThisHost,
 ): Promise<void> {
+  refuseWitness(host.paths);
   await requireFreePorts(ports, ourPids(host));
   requireOwnLinks(links, networkInterfaces());
 }

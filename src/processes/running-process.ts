@@ -3,7 +3,7 @@
  *
  * Invariant: a process is known by its pid together with its start time, so that a reused pid is never mistaken for it.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { isErrno } from "../errors.ts";
 
 export interface RunningProcess {
@@ -56,6 +56,13 @@ export function processByArgv(argv: readonly string[], root: string): RunningPro
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Whether it runs the file that lies at `path` now; true where that cannot be seen. */
+export function runsFile({ pid }: Pick<RunningProcess, "pid">, path: string): boolean {
+  const own = orGone(() => statSync(`/proc/${pid}/exe`));
+  const { dev, ino } = statSync(path);
+  return own === undefined || (own.ino === ino && own.dev === dev);
 }
 
 /** The command line of `pid` for people, or undefined when it is gone. */

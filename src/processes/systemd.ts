@@ -70,6 +70,15 @@ export async function startWitnessUnit(
   await systemctl(command, "enable", "--now", WITNESS_UNIT);
 }
 
+/** Nothing where it is not installed. Throws SYSTEMD_FAILED. */
+export async function restartWitnessUnit(
+  paths: Paths,
+  command: Command = systemCommand,
+): Promise<void> {
+  if (!existsSync(join(paths.unitDir, WITNESS_UNIT))) return;
+  await systemctl(command, "restart", WITNESS_UNIT);
+}
+
 /** Undoes `startWitnessUnit`. */
 export async function removeWitnessUnit(
   paths: Paths,

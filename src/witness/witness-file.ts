@@ -10,6 +10,7 @@ import { HansaError } from "../errors.ts";
 import { atomicWrite, ensureDir, readJson } from "../host/files.ts";
 import { createSigningKey } from "../identity/signing-request.ts";
 import type { Paths } from "../processes/paths.ts";
+import { witnessFileIn, witnessHome } from "../processes/witness-home.ts";
 import { CODE_BYTES, codeOf, isText, parseClaim, type WitnessClaim } from "./witness-protocol.ts";
 
 export interface WitnessFile {
@@ -38,16 +39,12 @@ export const DEFAULT_WITNESS_PORTS: WitnessPorts = {
 
 /** Of the witness' own processes: below the host's folders, apart from a node's. Its etcd is a child of its own, also under systemd. */
 export function witnessPaths(paths: Paths): Paths {
-  const stateDir = join(paths.stateDir, "witness");
+  const stateDir = witnessHome(paths);
   const runDir = `${paths.runDir}-witness`;
   return {
     ...{ ...paths, stateDir, runDir, logDir: join(stateDir, "log") },
     ...{ stoppedMark: join(runDir, "stopped"), systemdMark: join(runDir, "no-unit") },
   };
-}
-
-function fileIn({ stateDir }: Paths): string {
-  return join(stateDir, "witness.json");
 }
 
 export function newWitness(ports: WitnessPorts): WitnessFile {
@@ -66,7 +63,7 @@ export function claimedWitness(file: WitnessFile, claim: WitnessClaim): WitnessF
 
 /** Undefined on a host that is no witness. `paths` are the witness' own. Throws STATE_DAMAGED. */
 export async function loadWitness(paths: Paths): Promise<WitnessFile | undefined> {
-  const path = fileIn(paths);
+  const path = witnessFileIn(paths.stateDir);
   const value = await readJson(path);
   if (value === undefined) return undefined;
   const { version, key, ports, code, claim } = value as Record<string, unknown>;
@@ -84,7 +81,7 @@ export async function loadWitness(paths: Paths): Promise<WitnessFile | undefined
 /** On disk before it returns. Throws STATE_UNWRITABLE. */
 export async function saveWitness(paths: Paths, file: WitnessFile): Promise<void> {
   await ensureDir(paths.stateDir, 0o700);
-  await atomicWrite(fileIn(paths), `${JSON.stringify(file, null, 2)}\n`, 0o600);
+  await atomicWrite(witnessFileIn(paths.stateDir), `${JSON.stringify(file, null, 2)}\n`, 0o600);
 }
 
 function arePorts(value: unknown): value is WitnessPorts {

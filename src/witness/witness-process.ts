@@ -6,7 +6,6 @@
  */
 import { existsSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { StoreBackups } from "../daemon/store/store-backups.ts";
 import { HansaError, isHansaError } from "../errors.ts";
 import { moveFolder } from "../host/files.ts";
@@ -16,14 +15,25 @@ import { hansaPaths, logFile, type Paths, pidFile } from "../processes/paths.ts"
 import { readPidFile } from "../processes/pid-file.ts";
 import { type ProcessSpec, SMALL_ROLE } from "../processes/process-list.ts";
 import { notUp, socketAccepts, waitFor } from "../processes/readiness.ts";
-import { isRunning, processByArgv } from "../processes/running-process.ts";
+import {
+  isRunning,
+  processByArgv,
+  type RunningProcess,
+  runsFile,
+} from "../processes/running-process.ts";
 import { makeDirectories, searchPath, startProcess } from "../processes/start-process.ts";
 import { endProcess } from "../processes/stop.ts";
 import { STORE_PROCESS, storeFiles } from "../processes/store-process.ts";
 import { requireFreeStorePorts } from "../processes/store-service.ts";
 import { supervise } from "../processes/supervisor.ts";
-import { hasSystemd, removeWitnessUnit, startWitnessUnit } from "../processes/systemd.ts";
+import {
+  hasSystemd,
+  removeWitnessUnit,
+  restartWitnessUnit,
+  startWitnessUnit,
+} from "../processes/systemd.ts";
 import { thisProgram } from "../processes/this-program.ts";
+import { isWitness, witnessFileIn } from "../processes/witness-home.ts";
 import { loadVoterRecord } from "../store/voter-record.ts";
 import {
   loadWitness,
@@ -72,8 +82,8 @@ export async function stopWitness(
 ): Promise<void> {
   const paths = witnessPaths(host);
   if (hasSystemd(host)) await removeWitnessUnit(host);
-  for (const spec of [supervisorSpec(program), witnessSpec(program)]) {
-    const running = readPidFile(pidFile(paths, spec.name)) ?? processByArgv(spec.argv, host.prefix);
+  for (const spec of specsOf(program)) {
+    const running = runningAs(spec, paths, host);
     if (running !== undefined) await endProcess(spec.name, running);
     rmSync(pidFile(paths, spec.name), { force: true });
   }
@@ -120,10 +130,53 @@ export async function endWitness(host: Paths = hansaPaths()): Promise<string | u
   const backup = store && (await new StoreBackups(paths.stateDir).folder(store, Date.now()));
   if (backup) await moveFolder(dir, backup);
   await rm(dir, { recursive: true, force: true });
-  await rm(join(paths.stateDir, "witness.json"), { force: true });
+  await rm(witnessFileIn(paths.stateDir), { force: true });
   await rm(paths.logDir, { recursive: true, force: true });
   await rm(paths.runDir, { recursive: true, force: true });
   return backup;
+}
+
+/** Names of this host's witness' processes, started from `executable`, that do not run the file that lies at `aim`; none on a host that is no witness. */
+export function outdatedWitness(
+  executable: string,
+  aim: string,
+  host: Paths = hansaPaths(),
+): string[] {
+  if (!isWitness(host)) return [];
+  const paths = witnessPaths(host);
+  return specsOf([executable])
+    .filter((spec) => {
+      const running = runningAs(spec, paths, host);
+      return running !== undefined && !runsFile(running, aim);
+    })
+    .map(({ name }) => (name === "witness" ? name : `${name} of the witness`));
+}
+
+/** Ends this host's witness, as it runs, and starts it from `executable`; its etcd goes on, but under systemd, where it comes back with it. Throws as `startWitness`. */
+export async function renewWitness(executable: string, host: Paths = hansaPaths()): Promise<void> {
+  const paths = witnessPaths(host);
+  if (hasSystemd(host)) await restartWitnessUnit(host);
+  else {
+    for (const spec of specsOf([executable])) {
+      const running = runningAs(spec, paths, host);
+      if (running !== undefined) await endProcess(spec.name, running);
+      rmSync(pidFile(paths, spec.name), { force: true });
+    }
+  }
+  await startWitness([executable], host);
+}
+
+/** The supervisor first: what ends after it nobody starts again. */
+function specsOf(program: readonly string[]): readonly ProcessSpec[] {
+  return [supervisorSpec(program), witnessSpec(program)];
+}
+
+function runningAs(
+  { name, argv }: ProcessSpec,
+  paths: Paths,
+  host: Paths,
+): RunningProcess | undefined {
+  return readPidFile(pidFile(paths, name)) ?? processByArgv(argv, host.prefix);
 }
 
 /** Two small reads when all is well. Nothing under systemd. */

@@ -181,6 +181,25 @@ test("kill -9 of the witness and of its etcd, and a power cut of its box, are su
   await settled(one, 3);
 });
 
+test("the box becomes no node, keeps its program, and goes on under another build", async () => {
+  const launched = await box.exec(["hansa", "launch", "--id", "9", "--token", TOKEN]);
+  assert.equal(launched.status, 1);
+  assert.match(launched.stderr, /Error: this host is a witness, and becomes no node beside that/);
+  const removed = await hansa(box, "uninstall");
+  assert.match(removed.stderr, /Error: the host is a witness, which needs its program/);
+  const program = async (): Promise<string> => {
+    const [pid] = (await must(box, "cat", "/run/hansa-witness/witness.pid")).split(/\s/);
+    return await must(box, "sha256sum", `/proc/${pid}/exe`);
+  };
+  const was = (await program()).split(" ")[0];
+  // What runs lies at the end of the file: a byte more is another build that does the same.
+  await must(box, "sh", "-c", 'cp "$(command -v hansa)" /tmp/other && echo >> /tmp/other');
+  assert.match(await must(box, "hansa", "upgrade", "--check", "/tmp/other"), /process witness$/m);
+  await must(box, "hansa", "upgrade", "/tmp/other");
+  assert.notEqual((await program()).split(" ")[0], was);
+  await settled(one, 3);
+});
+
 test("expected is refused while node and witness are a majority; made anew, the former generation's witness is fenced and rejoins", async () => {
   await two.kill();
   await settled(one, 3, 2);

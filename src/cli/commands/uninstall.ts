@@ -7,10 +7,14 @@ import { requireRoot } from "../require-root.ts";
 export const uninstall: Command = {
   name: "uninstall",
   summary: "remove what install made on this host",
-  details: `Refused while the host is a node: hansa reset takes it out of the cluster first. Packages stay, and are named.`,
+  details: `Refused while the host is a node or a witness: hansa reset takes it out of the cluster first, hansa qdevice end ends the witness. Packages stay, and are named.`,
   onThisHost: true,
   options: [
-    { name: "force", summary: "run hansa reset --force first, where the host is a node" },
+    {
+      name: "force",
+      summary:
+        "run hansa reset --force first, where the host is a node, and hansa qdevice end, where it is a witness",
+    },
     { name: "dry-run", summary: "print what would be removed, and remove nothing" },
     OUTPUT_OPTION,
   ],

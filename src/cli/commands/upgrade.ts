@@ -13,7 +13,7 @@ const SPEC: CommandSpec = {
   name: "upgrade",
   summary: "replace the executable by another build, and the node's processes one by one",
   details: `FILE is asked what it is before anything is changed. Without FILE the build that runs this command is taken, and where
-that is the installed one, processes that still run an older build are replaced. Containers and their traffic go on. The build
+that is the installed one, processes that still run an older build are replaced; a witness on this host too. Containers and their traffic go on. The build
 before is kept beside the new one for --rollback, and comes back by itself when the node is not as healthy as before in time.`,
   operands: { name: "FILE", min: 0, max: 1 },
   options: [
@@ -39,14 +39,23 @@ export const upgrade: Command = {
     requireRoot(context, "upgrade");
     const { thisInstallHost } = await import("../../install/install.ts");
     const { planUpgrade, upgrade: carryOut } = await import("../../install/upgrade.ts");
+    const { outdatedWitness, renewWitness } = await import("../../witness/witness-process.ts");
     const on = thisInstallHost();
-    const plan = await planUpgrade(source, on);
+    const ofNode = await planUpgrade(source, on);
+    // Before the file is replaced, what runs from it is what will be outdated then.
+    const aim = ofNode.replacesFile ? ofNode.file : ofNode.executable;
+    const ofWitness = outdatedWitness(ofNode.executable, aim);
+    const plan = { ...ofNode, processes: [...ofNode.processes, ...ofWitness] };
     const isCheck = words.flags.has("check");
     const isDone = !plan.replacesFile && plan.processes.length === 0;
     if (!isCheck && !isDone) {
-      await withProgress(context.note, "upgrading", ({ step }) =>
-        carryOut(plan, on, { withinMs, tell: step }),
-      );
+      await withProgress(context.note, "upgrading", async ({ step }) => {
+        await carryOut(ofNode, on, { withinMs, tell: step });
+        if (ofWitness.length > 0) {
+          step("replacing the witness");
+          await renewWitness(plan.executable);
+        }
+      });
     }
     if (!isCheck) await on.starter.renew();
     if (format !== "table") context.out(await documentText(plan, format));
