@@ -148,8 +148,18 @@ export interface NodeClient {
 /** Given to a watch it goes on by itself where a connection breaks, by the next node of a context, until its signal aborts (see `resumedEvents`). */
 export type Resume = Pick<ResumeOptions<unknown>, "paused" | "resumed" | "missed">;
 
-/** Everything but prime answers from memory or after one write to disk. */
+/** Everything that is not long answers from memory or after one write to disk. */
 const TIMEOUT_MS = 30_000;
+
+/** What is asked beside a path. */
+interface Asked {
+  /** Default: GET without a body, POST with one. */
+  readonly method?: Exchange["method"];
+  readonly body?: unknown;
+  /** Waited for without limit. */
+  readonly isLong?: boolean;
+  readonly signal?: AbortSignal;
+}
 
 /**
  * The client of the daemon that serves `socketPath`. Nothing is opened before the first call.
@@ -164,13 +174,12 @@ export function nodeClient(socketPath: string): NodeClient {
 /** The client of the node behind `door`, or of `node` (id or name) of its cluster, which that one asks for us; throws what the door's failures are called, API_ANSWER_INVALID, and whatever code the node answers with. */
 export function apiClient(door: Door, node?: string): NodeClient {
   const placed = (path: string): string => (node === undefined ? path : nodePath(node, path));
-  const call = async (
-    request: Pick<Exchange, "method" | "path" | "body" | "signal">,
-    limited = true,
-  ): Promise<unknown> => {
-    const timeout = limited ? { timeoutMs: TIMEOUT_MS } : {};
+  const call = async (path: string, asked: Asked = {}): Promise<unknown> => {
+    const { body, isLong = false, signal, method = body === undefined ? "GET" : "POST" } = asked;
+    const limits = { ...(signal && { signal }), ...(!isLong && { timeoutMs: TIMEOUT_MS }) };
+    const sent = body === undefined ? {} : { body };
     try {
-      const response = await exchange({ door, ...request, path: placed(request.path), ...timeout });
+      const response = await exchange({ door, method, path: placed(path), ...sent, ...limits });
       const answer: unknown = JSON.parse(response.body);
       if (response.status === 200) return answer;
       throw failureOf(answer, response.status, door);
@@ -178,7 +187,8 @@ export function apiClient(door: Door, node?: string): NodeClient {
       throw inOurWords(error, door, node);
     }
   };
-  const get = (path: string): Promise<unknown> => call({ method: "GET", path });
+  const ask = async <T>(what: string, check: Check<T>, path: string, asked?: Asked): Promise<T> =>
+    checked(await call(path, asked), check, what);
   const asStatus = async (answer: unknown): Promise<Status> => {
     if (isStatus(answer) && answer.node.version === BUILD) return answer;
     const { checkStatus } = await import("./schema-check.ts");
@@ -205,13 +215,13 @@ export function apiClient(door: Door, node?: string): NodeClient {
   };
   return {
     of: (other) => apiClient(door, other),
-    status: async () => asStatus(await get("/v1/status")),
+    status: async () => asStatus(await call("/v1/status")),
     watchStatus: async function* (signal, resume) {
       for await (const answer of watch("/v1/status/watch", signal, resume)) {
         yield await asStatus(answer);
       }
     },
-    containers: async () => checked(await get("/v1/containers"), isContainers, "containers"),
+    containers: () => ask("containers", isContainers, "/v1/containers"),
     watchContainers: async function* (signal, resume) {
       const board = new ContainerBoard();
       for await (const event of watch("/v1/containers/watch", signal, resume)) {
@@ -220,72 +230,48 @@ export function apiClient(door: Door, node?: string): NodeClient {
       }
     },
     inspect: async () => {
-      const answer = await get("/v1/inspect");
+      const answer = await call("/v1/inspect");
       if (isInspection(answer) && answer.Version === BUILD) return answer;
       const { checkInspection } = await import("./schema-check.ts");
       return checkInspection(answer);
     },
-    store: async () => checked(await get("/v1/store"), isStoreView, "the store"),
-    quorum: async () => checked(await get("/v1/quorum"), isQuorumView, "the quorum"),
-    joinInfo: async () => checked(await get("/v1/join/info"), isJoinInfo, "the cluster"),
-    checkJoiner: async (body) => {
-      const answer = await call({ method: "POST", path: "/v1/join/check", body });
-      return checked(answer, isJoinChecked, "the check");
+    store: () => ask("the store", isStoreView, "/v1/store"),
+    quorum: () => ask("the quorum", isQuorumView, "/v1/quorum"),
+    joinInfo: () => ask("the cluster", isJoinInfo, "/v1/join/info"),
+    checkJoiner: (body) => ask("the check", isJoinChecked, "/v1/join/check", { body }),
+    removeNode: (name, confirmed) => {
+      const body = { node: name, confirmed };
+      return ask("the removal", isNodeRemoved, "/v1/cluster/remove", { body, isLong: true });
     },
-    removeNode: async (node, confirmed) => {
-      const body = { node, confirmed };
-      const answer = await call({ method: "POST", path: "/v1/cluster/remove", body }, false);
-      return checked(answer, isNodeRemoved, "the removal");
+    createStore: (name) => ask("the store", isStoreView, "/v1/store", { body: { name } }),
+    vote: (body) => ask("the store", isStoreView, "/v1/store/vote", { body }),
+    copiesInReach: (votes) => {
+      const asked = { body: { votes } };
+      return ask("copies of the store", isCopiesInReach, "/v1/store/copies", asked);
     },
-    createStore: async (name) => {
-      const answer = await call({ method: "POST", path: "/v1/store", body: { name } });
-      return checked(answer, isStoreView, "the store");
+    copyPart: (body) => ask("a copy of the store", isCopyPart, "/v1/store/copies/part", { body }),
+    expectVotes: (votes) => {
+      return ask("the store", isRefounded, "/v1/store/expected", { body: { votes }, isLong: true });
     },
-    vote: async (body) => {
-      const answer = await call({ method: "POST", path: "/v1/store/vote", body });
-      return checked(answer, isStoreView, "the store");
+    setupWitness: (body) =>
+      ask("the store", isStoreView, "/v1/store/witness", { body, isLong: true }),
+    removeWitness: (force) => {
+      const asked = { body: { force }, isLong: true };
+      return ask("the witness", isRemovedWitness, "/v1/store/witness/remove", asked);
     },
-    copiesInReach: async (votes) => {
-      const answer = await call({ method: "POST", path: "/v1/store/copies", body: { votes } });
-      return checked(answer, isCopiesInReach, "copies of the store");
+    restore: (force) => {
+      return ask("the store", isRefounded, "/v1/store/restore", { body: { force }, isLong: true });
     },
-    copyPart: async (body) => {
-      const answer = await call({ method: "POST", path: "/v1/store/copies/part", body });
-      return checked(answer, isCopyPart, "a copy of the store");
+    configGet: (key, consistent = false) => {
+      const asked = { body: { key, consistent } };
+      return ask("the configuration", isConfigEntry, "/v1/config/get", asked);
     },
-    expectVotes: async (votes) => {
-      const request = { method: "POST", path: "/v1/store/expected", body: { votes } } as const;
-      return checked(await call(request, false), isRefounded, "the store");
+    configList: (prefix, consistent = false) => {
+      const asked = { body: { prefix, consistent } };
+      return ask("the configuration", isConfigEntries, "/v1/config/list", asked);
     },
-    setupWitness: async (body) => {
-      const answer = await call({ method: "POST", path: "/v1/store/witness", body }, false);
-      return checked(answer, isStoreView, "the store");
-    },
-    removeWitness: async (force) => {
-      const request = {
-        method: "POST",
-        path: "/v1/store/witness/remove",
-        body: { force },
-      } as const;
-      return checked(await call(request, false), isRemovedWitness, "the witness");
-    },
-    restore: async (force) => {
-      const request = { method: "POST", path: "/v1/store/restore", body: { force } } as const;
-      return checked(await call(request, false), isRefounded, "the store");
-    },
-    configGet: async (key, consistent = false) => {
-      const body = { key, consistent };
-      const answer = await call({ method: "POST", path: "/v1/config/get", body });
-      return checked(answer, isConfigEntry, "the configuration");
-    },
-    configList: async (prefix, consistent = false) => {
-      const body = { prefix, consistent };
-      const answer = await call({ method: "POST", path: "/v1/config/list", body });
-      return checked(answer, isConfigEntries, "the configuration");
-    },
-    configHistory: async (key) => {
-      const answer = await call({ method: "POST", path: "/v1/config/history", body: { key } });
-      return checked(answer, isConfigHistory, "the configuration");
+    configHistory: (key) => {
+      return ask("the configuration", isConfigHistory, "/v1/config/history", { body: { key } });
     },
     watchConfig: async function* (prefix, signal, resume) {
       const path = `/v1/config/watch?prefix=${encodeURIComponent(prefix)}`;
@@ -293,53 +279,31 @@ export function apiClient(door: Door, node?: string): NodeClient {
         yield checked(event, isConfigEvent, "the configuration");
       }
     },
-    configPut: async (body) => {
-      const answer = await call({ method: "POST", path: "/v1/config/put", body });
-      return checked(answer, isConfigWritten, "the configuration");
+    configPut: (body) => ask("the configuration", isConfigWritten, "/v1/config/put", { body }),
+    configRemove: (key) => {
+      return ask("the configuration", isConfigWritten, "/v1/config/remove", { body: { key } });
     },
-    configRemove: async (key) => {
-      const answer = await call({ method: "POST", path: "/v1/config/remove", body: { key } });
-      return checked(answer, isConfigWritten, "the configuration");
+    doctor: () => ask("doctor", isDoctorReport, "/v1/doctor"),
+    report: () => ask("its host", isHostReport, "/v1/report"),
+    version: () => ask("version", isVersion, "/v1/version"),
+    connect: (targets, replace) => {
+      return ask("targets", isTargets, "/v1/targets", { body: { targets, replace } });
     },
-    doctor: async () => checked(await get("/v1/doctor"), isDoctorReport, "doctor"),
-    report: async () => checked(await get("/v1/report"), isHostReport, "its host"),
-    version: async () => checked(await get("/v1/version"), isVersion, "version"),
-    connect: async (targets, replace) => {
-      const body = { targets, replace };
-      const answer = await call({ method: "POST", path: "/v1/targets", body });
-      return checked(answer, isTargets, "targets");
+    forget: (targets) => {
+      return ask("targets", isTargets, "/v1/targets", { method: "DELETE", body: { targets } });
     },
-    forget: async (targets) => {
-      const answer = await call({ method: "DELETE", path: "/v1/targets", body: { targets } });
-      return checked(answer, isTargets, "targets");
+    prime: (signal) =>
+      ask("prime", isPrimed, "/v1/prime", { ...(signal && { signal }), isLong: true }),
+    issueCertificate: (body) => ask("a certificate", isIssued, "/v1/certificates", { body }),
+    join: (body) => ask("a join", isJoined, "/v1/join", { body }),
+    certificates: () => ask("certificates", isCertificates, "/v1/certificates"),
+    revokeCertificates: (body) => {
+      return ask("a revocation", isRevoked, "/v1/certificates/revoke", { body });
     },
-    prime: async (signal) => {
-      const wait = signal === undefined ? {} : { signal };
-      const answer = await call({ method: "GET", path: "/v1/prime", ...wait }, false);
-      return checked(answer, isPrimed, "prime");
-    },
-    issueCertificate: async (body) => {
-      const answer = await call({ method: "POST", path: "/v1/certificates", body });
-      return checked(answer, isIssued, "a certificate");
-    },
-    join: async (body) => {
-      const answer = await call({ method: "POST", path: "/v1/join", body });
-      return checked(answer, isJoined, "a join");
-    },
-    certificates: async () =>
-      checked(await get("/v1/certificates"), isCertificates, "certificates"),
-    revokeCertificates: async (body) => {
-      const answer = await call({ method: "POST", path: "/v1/certificates/revoke", body });
-      return checked(answer, isRevoked, "a revocation");
-    },
-    leave: async (force) => {
-      const answer = await call({ method: "POST", path: "/v1/leave", body: { force } }, false);
-      return checked(answer, isLeft, "leaving");
-    },
-    takeOver: async (node, confirmed) => {
-      const body = { node, confirmed };
-      const answer = await call({ method: "POST", path: "/v1/ipam/take-over", body });
-      return checked(answer, isTakenOver, "a take-over");
+    leave: (force) => ask("leaving", isLeft, "/v1/leave", { body: { force }, isLong: true }),
+    takeOver: (name, confirmed) => {
+      const body = { node: name, confirmed };
+      return ask("a take-over", isTakenOver, "/v1/ipam/take-over", { body });
     },
     stream: async (opening) => {
       const refused = ({ body, status }: RawResponse): HansaError =>
@@ -350,11 +314,11 @@ export function apiClient(door: Door, node?: string): NodeClient {
         throw inOurWords(error, door, node);
       }
     },
-    checkAddresses: async (repair) => {
-      const answer = repair
-        ? await call({ method: "POST", path: "/v1/ipam/repair" })
-        : await get("/v1/ipam/check");
-      return checked(answer, isAddressCheck, "addresses");
+    checkAddresses: (repair) => {
+      const [path, method] = repair
+        ? (["/v1/ipam/repair", "POST"] as const)
+        : (["/v1/ipam/check", "GET"] as const);
+      return ask("addresses", isAddressCheck, path, { method });
     },
   };
 }
