@@ -126,7 +126,7 @@ for (const whose of ["a voter that follows", "the leader"] as const) {
     });
     const id = whose === "the leader" ? leader : (leader % 3) + 1;
     const host = playground.host(id);
-    const [other] = members.filter((each) => each !== host) as [Host, Host];
+    const [other] = members.filter(({ number }) => number !== id) as [Host, Host];
     const daemon = await must(host, "cut", "-d", " ", "-f1", "/run/hansa/daemon.pid");
     const writer = new Writer(other, `big/${id}`);
     try {

@@ -11,8 +11,8 @@ const SEED = 20_261;
 const CHOSEN = ["the leader's host loses its power", "split 3/1", "split 2/2", "every etcd"];
 
 test("clients that write through all nodes under splits, power cuts and kills see one store", async (context) => {
-  await using playground = await hosts("e2ehist", 5);
-  const world = await storeOfFour(playground);
+  await using playground = await hosts("e2ehist", 5, 2);
+  const world = await storeOfFour(playground, { hasLinks: true });
   const faults = FAULTS.filter(({ name }) => CHOSEN.some((words) => name.includes(words)));
   assert.equal(faults.length, CHOSEN.length);
   const seed = Number(process.env["HISTORY_SEED"] ?? SEED);

@@ -1,17 +1,22 @@
-/** The times of the store's votes follow the way between them: longer on a long way, without elections again and again, and shorter when it is short again. */
+/**
+ * The times of the store's votes follow the way between them and the slowest of their disks: longer on a long way or with a slow disk, without elections again and again, and shorter when that is
+ * over.
+ */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, type TestContext, test } from "node:test";
 import type { StoreView } from "../../src/api/store-schemas.ts";
 import type { Host, Playground } from "../../src/playground/playground.ts";
 import { fairNow } from "../fair-time.ts";
+import { quickDisk, slowDisk } from "../history/disk-trouble.ts";
 import { eventually, fullMesh, hansa, hosts, must, TOKEN } from "./cluster.ts";
+import { got, put } from "./store-entries.ts";
 
 /** So many times as fast as for users: longer times after 6 s, shorter after 30, nothing for 15 s after a change. */
 const PACE = { HANSA_TEST_STORE_PACE: "20" };
 /** Each way; the round trip is twice that. */
 const DELAY_MS = 150;
-
-import { got, put } from "./store-entries.ts";
+/** A disk may take two heartbeats to keep a write; an election lasts ten. */
+const SLOW_HEARTBEATS = 4;
 
 let playground: Playground;
 let members: readonly Host[];
@@ -67,19 +72,42 @@ async function delayAll(ms: number): Promise<void> {
   }
 }
 
+/** One write after the other on a host, and what became of them. */
+class Writing {
+  #acknowledged = 0;
+  readonly #failed: string[] = [];
+  #isOver = false;
+  readonly #running: Promise<void>;
+
+  constructor(host: Host) {
+    this.#running = this.#run(host);
+  }
+
+  async end(): Promise<void> {
+    this.#isOver = true;
+    await this.#running;
+  }
+
+  /** Some of them were acknowledged. */
+  tell(context: TestContext): void {
+    const failed = `${this.#failed.length} failed: ${this.#failed[0]}`;
+    context.diagnostic(`${this.#acknowledged} writes acknowledged, ${failed}`);
+    assert.ok(this.#acknowledged > 0, this.#failed.join("\n"));
+  }
+
+  async #run(host: Host): Promise<void> {
+    while (!this.#isOver) {
+      const began = fairNow();
+      const answer = await hansa(host, "config", "put", "count", `${this.#acknowledged}`);
+      if (answer.status === 0) this.#acknowledged++;
+      else this.#failed.push(`${answer.stderr.trim()} after ${Math.round(fairNow() - began)} ms`);
+    }
+  }
+}
+
 test("a long way between the votes makes their times longer, on one after the other, and all is written meanwhile", async (context) => {
   await delayAll(DELAY_MS);
-  let acknowledged = 0;
-  let isOver = false;
-  const failed: string[] = [];
-  const writing = (async () => {
-    while (!isOver) {
-      const began = fairNow();
-      const answer = await hansa(playground.host(1), "config", "put", "count", `${acknowledged}`);
-      if (answer.status === 0) acknowledged++;
-      else failed.push(`${answer.stderr.trim()} after ${Math.round(fairNow() - began)} ms`);
-    }
-  })();
+  const writing = new Writing(playground.host(1));
   const isLong = ({ times }: StoreView): boolean => times.heartbeatMs >= 400;
   try {
     const { times, voters } = await settled(isLong, 120_000);
@@ -91,11 +119,9 @@ test("a long way between the votes makes their times longer, on one after the ot
       return told.every((ms) => ms >= 400) ? true : undefined;
     });
   } finally {
-    isOver = true;
-    await writing;
+    await writing.end();
   }
-  context.diagnostic(`${acknowledged} writes acknowledged, ${failed.length} failed: ${failed[0]}`);
-  assert.ok(acknowledged > 0, failed.join("\n"));
+  writing.tell(context);
 });
 
 test("with them nobody elects again, and nothing is started again", async () => {
@@ -134,4 +160,31 @@ test("when the way is short again the times come back", async () => {
   });
   assert.ok((now.times.roundTripMs ?? 1000) < DELAY_MS * 2, JSON.stringify(now.times));
   assert.equal(await got(playground.host(3), "calm"), "7");
+});
+
+test("a disk that is slow to keep what is written makes the times longer too, and hansa store says how slow it is", async (context) => {
+  const { times: before, leader } = await settled(({ leader }) => leader !== null);
+  const slow = playground.host(leader?.id ?? 1);
+  const [other] = members.filter(({ number }) => number !== slow.number) as [Host, Host];
+  const writeMs = SLOW_HEARTBEATS * before.heartbeatMs;
+  await slowDisk(slow, writeMs);
+  const writing = new Writing(other);
+  try {
+    const { times } = await settled(
+      ({ times: { heartbeatMs, fsyncMs } }) =>
+        heartbeatMs > before.heartbeatMs && (fsyncMs ?? 0) > writeMs / 2,
+      180_000,
+    );
+    const text = await must(other, "hansa", "store");
+    assert.match(
+      text,
+      /^Times: +heartbeat \d+00 ms, election \d+ s: .*, \d{3,} ms to keep a write$/m,
+    );
+    await quickDisk(slow);
+    await settled(({ times: { heartbeatMs } }) => heartbeatMs < times.heartbeatMs, 180_000);
+  } finally {
+    await writing.end();
+    await quickDisk(slow);
+  }
+  writing.tell(context);
 });
