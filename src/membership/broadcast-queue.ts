@@ -66,6 +66,7 @@ export class BroadcastQueue {
     const taken: Entry[] = [];
     let used = 0;
     for (const tier of this.#tiers) {
+      if (tier.size === 0) continue;
       if (room - used < LEAST_BYTES) break;
       let misses = 0;
       for (const entry of tier.values()) {

@@ -16,12 +16,14 @@ const DEADLINES_EACH = 6;
 /** A probe with its timers, the rounds, and what was cancelled, which stays until its time comes: of a suspicion up to a minute. */
 const IDLE_DEADLINES = 100;
 
+/** With more members what they hold is looked at once a second each, not at every input. */
+const AT_EVERY_EVENT = 256;
+const CHECKPOINT_MS = 1_000;
+
 /** Checks at each packet and each input from now on. Cost: O(1) each. */
 export function watchInvariants(network: SimulatedNetwork): void {
-  const incarnations = new Map<
-    SimulatedMember,
-    { readonly life: number; readonly value: number }
-  >();
+  /** By the member's index. */
+  const incarnations: { life: number; value: number; checkMs: number }[] = [];
   const fail = (what: string) => {
     throw new Error(`${what}, ${(network.nowMs / 1_000).toFixed(3)} s into the simulation`);
   };
@@ -31,27 +33,40 @@ export function watchInvariants(network: SimulatedNetwork): void {
       if (bytes > PACKET_BUDGET) fail(`${member.name} sent a packet of ${bytes} bytes`);
     },
     handled: (member) => {
-      const held = member.machine.held;
-      const names = network.members.size;
-      const bounds = {
-        news: MAX_NEWS,
-        relaysAndInquests: MAX_RELAYS_AND_INQUESTS,
-        suspicions: names,
-        deadlines:
-          DEADLINES_BASE + DEADLINES_EACH * (held.relaysAndInquests + held.suspicions + names),
-      };
-      for (const key of ["news", "relaysAndInquests", "suspicions", "deadlines"] as const) {
-        if (held[key] > bounds[key]) fail(`${member.name} holds ${held[key]} ${key}`);
+      const { index, life, writtenIncarnation: value } = member;
+      let before = incarnations[index];
+      if (before === undefined) {
+        before = { life, value, checkMs: 0 };
+        incarnations[index] = before;
       }
-      const before = incarnations.get(member);
-      const value = member.writtenIncarnation;
-      if (before?.value === value && before.life === member.life) return;
-      if (before?.life === member.life && before.value > value) {
+      if (before.life === life && before.value > value) {
         fail(`the incarnation of ${member.name} fell from ${before.value} to ${value}`);
       }
-      incarnations.set(member, { life: member.life, value });
+      before.life = life;
+      before.value = value;
+      if (network.members.size > AT_EVERY_EVENT) {
+        if (network.nowMs < before.checkMs) return;
+        before.checkMs = network.nowMs + CHECKPOINT_MS;
+      }
+      checkHoldings(member, network.members.size, fail);
     },
   });
+}
+
+function checkHoldings(
+  { name, machine: { held } }: SimulatedMember,
+  names: number,
+  fail: (what: string) => void,
+): void {
+  const bounds = {
+    news: MAX_NEWS,
+    relaysAndInquests: MAX_RELAYS_AND_INQUESTS,
+    suspicions: names,
+    deadlines: DEADLINES_BASE + DEADLINES_EACH * (held.relaysAndInquests + held.suspicions + names),
+  };
+  for (const key of ["news", "relaysAndInquests", "suspicions", "deadlines"] as const) {
+    if (held[key] > bounds[key]) fail(`${name} holds ${held[key]} ${key}`);
+  }
 }
 
 /** Compares what the events said with what the machines hold, all pairs of running members. O(members²). */

@@ -6,7 +6,6 @@
  * 10,000 members fit: tables share names and facts, and begin as copies of one.
  */
 
-import { type Deadline, DeadlineQueue } from "../../src/membership/deadline-queue.ts";
 import { Membership, type MembershipOptions } from "../../src/membership/machine.ts";
 import { MemberRegistry } from "../../src/membership/member-registry.ts";
 import { MemberTable } from "../../src/membership/member-table.ts";
@@ -17,6 +16,7 @@ import { datagramSize, messageSize } from "../../src/membership/wire/message-siz
 import { type Endpoint, formatEndpoint } from "../../src/values/endpoint.ts";
 import { seeded } from "../../src/values/seeded-random.ts";
 import { Beliefs } from "./beliefs.ts";
+import { EventQueue } from "./event-queue.ts";
 import { arrivals, LAN, type Link, streamDelay } from "./link.ts";
 import { SimulatedMember, type SimulationObserver } from "./member.ts";
 
@@ -44,7 +44,7 @@ export class SimulatedNetwork {
   readonly #byEndpoint = new Map<string, SimulatedMember>();
   readonly #byIdentity = new Map<Endpoint, SimulatedMember>();
   readonly #registry = new MemberRegistry();
-  readonly #queue = new DeadlineQueue();
+  readonly #queue = new EventQueue();
   readonly #timing: Partial<MembershipTiming>;
   readonly #forgetEvents: boolean;
   /** Directions that carry nothing, as `from * 2^20 + to`. */
@@ -211,8 +211,8 @@ export class SimulatedNetwork {
   }
 
   /** Has `action` done `ms` from now. */
-  at(ms: number, action: () => void): Deadline {
-    return this.#queue.at(this.nowMs + ms, action);
+  at(ms: number, action: () => void): void {
+    this.#queue.at(this.nowMs + ms, action);
   }
 
   /** Runs for `ms` of virtual time, or until `condition` holds after some event; says whether it did. */

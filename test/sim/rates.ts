@@ -13,7 +13,7 @@ const SYNCS_PER_SECOND = 4;
 const SYNCS_PER_MINUTE = 24;
 
 /** What a member answers or passes on by a packet each; suspicions and deaths of itself and stale alives, too. */
-const ANSWERED: readonly string[] = [
+const ANSWERED: ReadonlySet<string> = new Set([
   "ping",
   "indirectPing",
   "ack",
@@ -21,34 +21,43 @@ const ANSWERED: readonly string[] = [
   "alive",
   "suspect",
   "dead",
-];
+]);
 
 interface Counts {
-  second: number;
+  secondEndsMs: number;
   packets: number;
   received: number;
   syncs: number;
-  minute: number;
+  minuteEndsMs: number;
   syncsOfMinute: number;
 }
 
+const NOTHING: Counts = {
+  secondEndsMs: 0,
+  packets: 0,
+  received: 0,
+  syncs: 0,
+  minuteEndsMs: 0,
+  syncsOfMinute: 0,
+};
+
 /** Calls `fail` when a member sends more. Windows are whole seconds and minutes of virtual time. */
 export function watchRates(network: SimulatedNetwork, fail: (what: string) => void): void {
-  const byMember = new Map<SimulatedMember, Counts>();
-  const of = (member: SimulatedMember): Counts => {
-    const [second, minute] = [
-      Math.floor(network.nowMs / 1_000),
-      Math.floor(network.nowMs / 60_000),
-    ];
-    let counts = byMember.get(member);
+  const byMember: Counts[] = [];
+  const of = ({ index }: SimulatedMember): Counts => {
+    let counts = byMember[index];
     if (counts === undefined) {
-      counts = { second, packets: 0, received: 0, syncs: 0, minute, syncsOfMinute: 0 };
-      byMember.set(member, counts);
+      counts = { ...NOTHING };
+      byMember[index] = counts;
     }
-    if (counts.second !== second) {
-      Object.assign(counts, { second, packets: 0, received: 0, syncs: 0 });
-    }
-    if (counts.minute !== minute) Object.assign(counts, { minute, syncsOfMinute: 0 });
+    if (network.nowMs < counts.secondEndsMs) return counts;
+    counts.secondEndsMs = Math.floor(network.nowMs / 1_000 + 1) * 1_000;
+    counts.packets = 0;
+    counts.received = 0;
+    counts.syncs = 0;
+    if (network.nowMs < counts.minuteEndsMs) return counts;
+    counts.minuteEndsMs = Math.floor(network.nowMs / 60_000 + 1) * 60_000;
+    counts.syncsOfMinute = 0;
     return counts;
   };
   network.observers.push({
@@ -75,5 +84,5 @@ export function watchRates(network: SimulatedNetwork, fail: (what: string) => vo
 }
 
 function isAnswered(input: MembershipInput): boolean {
-  return input.type === "packet" && ANSWERED.includes(input.message.type);
+  return input.type === "packet" && ANSWERED.has(input.message.type);
 }
