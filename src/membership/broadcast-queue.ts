@@ -23,18 +23,21 @@ export class BroadcastQueue {
   readonly #entries = new Map<string, Entry>();
   /** By number of transmissions; a Map keeps the order of insertion. */
   readonly #tiers: Map<string, Entry>[] = [];
+  /** Entries of each tier: most are empty, and need not be looked at. */
+  readonly #counts: number[] = [];
+  #size = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
   /** Whether there is something that was never sent. */
   get hasFresh(): boolean {
-    return (this.#tiers[0]?.size ?? 0) > 0;
+    return (this.#counts[0] ?? 0) > 0;
   }
 
   has(key: string): boolean {
@@ -44,17 +47,19 @@ export class BroadcastQueue {
   /** `bytes` is what `message` takes in a packet. */
   add(key: string, message: Message, bytes: number): void {
     this.delete(key);
-    if (this.#entries.size >= this.#capacity) this.#dropMostSent();
+    if (this.#size >= this.#capacity) this.#dropMostSent();
     const entry: Entry = { key, message, bytes, transmits: 0 };
     this.#entries.set(key, entry);
-    this.#tier(0).set(key, entry);
+    this.#size++;
+    this.#enter(entry);
   }
 
   delete(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
-    this.#tiers[entry.transmits]?.delete(key);
+    this.#size--;
+    this.#quit(entry);
   }
 
   /**
@@ -62,14 +67,14 @@ export class BroadcastQueue {
    * are dropped. Returns the bytes used.
    */
   take(into: Message[], room: number, maxCount: number, limit: number): number {
-    if (this.#entries.size === 0) return 0;
+    if (this.#size === 0) return 0;
     const taken: Entry[] = [];
     let used = 0;
-    for (const tier of this.#tiers) {
-      if (tier.size === 0) continue;
+    for (const [number, count] of this.#counts.entries()) {
+      if (count === 0) continue;
       if (room - used < LEAST_BYTES) break;
       let misses = 0;
-      for (const entry of tier.values()) {
+      for (const entry of this.#tiers[number]!.values()) {
         if (taken.length >= maxCount || misses >= MISSES) break;
         if (used + entry.bytes > room) {
           misses++;
@@ -81,17 +86,29 @@ export class BroadcastQueue {
     }
     for (const entry of taken) {
       into.push(entry.message);
-      this.#tiers[entry.transmits]?.delete(entry.key);
+      this.#quit(entry);
       entry.transmits++;
-      if (entry.transmits >= limit) this.#entries.delete(entry.key);
-      else this.#tier(entry.transmits).set(entry.key, entry);
+      if (entry.transmits < limit) this.#enter(entry);
+      else {
+        this.#entries.delete(entry.key);
+        this.#size--;
+      }
     }
     return used;
   }
 
-  #tier(transmits: number): Map<string, Entry> {
-    while (this.#tiers.length <= transmits) this.#tiers.push(new Map());
-    return this.#tiers[transmits]!;
+  #enter(entry: Entry): void {
+    const { key, transmits } = entry;
+    while (this.#tiers.length <= transmits) {
+      this.#tiers.push(new Map());
+      this.#counts.push(0);
+    }
+    this.#tiers[transmits]!.set(key, entry);
+    this.#counts[transmits]! += 1;
+  }
+
+  #quit({ key, transmits }: Entry): void {
+    if (this.#tiers[transmits]?.delete(key)) this.#counts[transmits]! -= 1;
   }
 
   #dropMostSent(): void {

@@ -17,11 +17,16 @@ const FEW = 32;
 export class DeadlineQueue {
   #heap: Deadline[] = [];
   #cancelled = 0;
+  /** The time of the first, NaN when it has to be looked up: it is asked for several times at each input. */
+  #nextMs = Number.POSITIVE_INFINITY;
 
   /** Infinity when nothing is due. */
   get nextMs(): number {
-    this.#dropCancelled();
-    return this.#heap[0]?.dueMs ?? Number.POSITIVE_INFINITY;
+    if (Number.isNaN(this.#nextMs)) {
+      this.#dropCancelled();
+      this.#nextMs = this.#heap[0]?.dueMs ?? Number.POSITIVE_INFINITY;
+    }
+    return this.#nextMs;
   }
 
   /** Those to come, and cancelled ones whose time has not come. */
@@ -33,12 +38,14 @@ export class DeadlineQueue {
     const deadline: Deadline = { dueMs, action };
     this.#heap.push(deadline);
     this.#up(this.#heap.length - 1);
+    if (dueMs < this.#nextMs) this.#nextMs = dueMs;
     return deadline;
   }
 
   cancel(deadline: Deadline | undefined): void {
     if (deadline?.action === undefined) return;
     deadline.action = undefined;
+    if (deadline.dueMs <= this.#nextMs) this.#nextMs = Number.NaN;
     this.#cancelled++;
     if (this.#cancelled > FEW && this.#cancelled * 2 > this.#heap.length) this.#sweep();
   }
@@ -46,6 +53,7 @@ export class DeadlineQueue {
   /** Runs everything due at `nowMs`, in order of time, also what the actions themselves add. */
   run(nowMs: number): void {
     while (this.nextMs <= nowMs) {
+      this.#nextMs = Number.NaN;
       const top = this.#pop();
       const action = top?.action;
       if (top !== undefined) top.action = undefined;
@@ -55,6 +63,7 @@ export class DeadlineQueue {
 
   /** Puts everything off by `ms`; the order stays. */
   shift(ms: number): void {
+    this.#nextMs = Number.NaN;
     for (const deadline of this.#heap) deadline.dueMs += ms;
   }
 

@@ -27,9 +27,11 @@ interface World {
   readonly seed?: number;
   /** The suspect was held dead before, and refuted it. */
   readonly hasReturned?: boolean;
+  /** The inquest comes before the suspicion is told. */
+  readonly isDiscreet?: boolean;
 }
 
-/** One machine among others of which the suspect falls silent; says when it first pinged in vain and when it held it dead. */
+/** One machine among others of which the suspect falls silent; says how long after the first ping in vain it held it dead, and when it first told of a suspicion. */
 function silence(world: World) {
   const { witnesses = () => true, nacks = 1, liar } = world;
   const { wakesAfterMs = Infinity, lateMs = 0, stillMs = 0 } = world;
@@ -42,6 +44,7 @@ function silence(world: World) {
       random: seeded(world.seed ?? 3),
       packetBudget: 1380,
       sizeOf: messageSize,
+      timing: world.isDiscreet ? { discreetAbove: 0 } : {},
     },
     0,
   );
@@ -62,6 +65,7 @@ function silence(world: World) {
   let nowMs = 0;
   let pingedMs = Number.NaN;
   let pings = 0;
+  let toldMs = Number.POSITIVE_INFINITY;
   let hasStood = false;
   const unanswered: number[] = [];
   const unread: { readonly seq: number; readonly to: number }[] = [];
@@ -74,6 +78,7 @@ function silence(world: World) {
       if (output.type !== "packet") continue;
       const to = Number(output.to.ip.split(".")[3]);
       for (const message of output.messages) {
+        if (message.type === "suspect") toldMs = Math.min(toldMs, nowMs - pingedMs);
         if (message.type === "indirectPing" && witnesses(to)) {
           for (let times = 0; times < nacks; times++)
             isDead = hear({ type: "nack", seq: message.seq }, liar ?? to) || isDead;
@@ -96,15 +101,15 @@ function silence(world: World) {
       hasStood = true;
       nowMs += stillMs;
       for (const { seq, to } of unread.splice(0)) {
-        if (hear(ack(seq), to)) return { afterMs: nowMs - pingedMs, pings };
+        if (hear(ack(seq), to)) return { afterMs: nowMs - pingedMs, pings, toldMs };
       }
     }
     if (nowMs - pingedMs >= wakesAfterMs)
       for (const seq of unanswered.splice(0)) hear(ack(seq), SUSPECT);
     if (consider(member.handle({ type: "tick" }, nowMs)))
-      return { afterMs: nowMs - pingedMs, pings };
+      return { afterMs: nowMs - pingedMs, pings, toldMs };
   }
-  return { afterMs: Number.POSITIVE_INFINITY, pings };
+  return { afterMs: Number.POSITIVE_INFINITY, pings, toldMs };
 }
 
 function at(number: number): Endpoint {
@@ -164,5 +169,28 @@ test("a relay's word counts once, however often it comes, and nobody else's does
 
 test("who came back from the dead lately has memberlist's time, not an inquest's", () => {
   const { afterMs } = silence({ hasReturned: true });
+  assert.ok(afterMs > 20_000, `${afterMs} ms`);
+});
+
+test("among few members the suspicion is told when the probe has failed", () => {
+  const { toldMs } = silence({});
+  assert.ok(toldMs > 900 && toldMs < 1_100, `${toldMs} ms`);
+});
+
+test("among many the inquest comes first: as quick a death, and nobody is told of a suspicion", () => {
+  const { afterMs, toldMs } = silence({ isDiscreet: true });
+  assert.ok(afterMs > 4_400 && afterMs < 4_600, `${afterMs} ms`);
+  assert.equal(toldMs, Number.POSITIVE_INFINITY);
+});
+
+test("among many an answer before its end leaves no trace", () => {
+  const { afterMs, toldMs } = silence({ isDiscreet: true, wakesAfterMs: 3_500 });
+  assert.equal(afterMs, Number.POSITIVE_INFINITY);
+  assert.equal(toldMs, Number.POSITIVE_INFINITY);
+});
+
+test("among many an inquest that cannot conclude ends in a suspicion that is told, and takes its usual time", () => {
+  const { afterMs, toldMs } = silence({ isDiscreet: true, witnesses: () => false });
+  assert.ok(toldMs > 4_000 && toldMs < 7_000, `${toldMs} ms`);
   assert.ok(afterMs > 20_000, `${afterMs} ms`);
 });

@@ -6,12 +6,17 @@
  * answer". Any sign of life ends the inquest, and leaves the suspicion to its usual time. Nothing is concluded from a round for whose end we
  * were late, or in which we stood still, or while we are unhealthy.
  *
+ * Among many members (`discreetAbove`) it begins before anybody, the suspect included, is told: an answer ends all, and costs nobody else a word. Only when it
+ * could conclude but lacks witnesses, or comes to no end, the suspicion is told. Since the suspect has no chance to refute, it is asked over a stream as well,
+ * which heavy loss only delays.
+ *
  * Invariants: at most MAX_INQUESTS at a time, one per member; no conclusion without a witness; each round costs 1 + indirectChecks packets.
  */
 import type { Endpoint } from "../values/endpoint.ts";
 import type { Context } from "./context.ts";
 import type { Deadline } from "./deadline-queue.ts";
 import { sameEndpoint } from "./member-registry.ts";
+import type { Suspect } from "./message.ts";
 import { inquestRounds } from "./timing.ts";
 
 /** More suspects at one time are left to the suspicion's own time: then it is a split, and no haste. */
@@ -29,6 +34,8 @@ interface Inquest {
   readonly seqs: number[];
   /** Rounds before a conclusion. */
   readonly needed: number;
+  /** Whether others know of the suspicion. */
+  isTold: boolean;
   rounds: number;
   roundBeganMs: number;
   /** Who could say in this round that it does not answer. */
@@ -42,6 +49,9 @@ interface Inquest {
 export interface InquestActs {
   /** Pings the slot, the accusation first, and has others ping it; returns who of them could say that it does not answer. */
   readonly askAbout: (slot: number, seq: number) => readonly Endpoint[];
+  readonly pingByStream: (slot: number, seq: number, deadlineMs: number) => void;
+  /** Tells everybody that we suspect a member. */
+  readonly suspect: (suspect: Suspect) => void;
   readonly convict: (slot: number) => void;
 }
 
@@ -62,26 +72,18 @@ export class Inquests {
 
   /** Our probe of this suspect failed: its pings `seqs` were in vain. */
   open(slot: number, seqs: readonly number[]): void {
+    const { table } = this.#context;
+    if (table.state(slot) === "suspect") this.#open(slot, seqs, true);
+  }
+
+  /** The same before the member is suspect; false when that has to be told at once: among few members, or with too many inquests. */
+  openDiscreetly(name: string, incarnation: number, seqs: readonly number[]): boolean {
     const { table, timing } = this.#context;
-    const needed = inquestRounds(timing, table.liveCount + 1);
-    if (needed < 1 || table.state(slot) !== "suspect") return;
-    if (this.#bySlot.has(slot) || this.#bySlot.size >= MAX_INQUESTS) return;
-    const { name } = table.record(slot);
-    const incarnation = table.incarnation(slot);
-    const inquest: Inquest = {
-      slot,
-      name,
-      incarnation,
-      seqs: [...seqs],
-      needed,
-      rounds: 0,
-      roundBeganMs: Number.NaN,
-      asked: [],
-      witnesses: new Set(),
-      deadline: undefined,
-    };
-    this.#bySlot.set(slot, inquest);
-    this.#nextRound(inquest);
+    if (table.liveCount < timing.discreetAbove) return false;
+    const slot = table.find(name);
+    if (slot < 0 || table.state(slot) !== "alive") return false;
+    if (table.incarnation(slot) !== incarnation) return false;
+    return this.#open(slot, seqs, false);
   }
 
   /** True when the ack answers a ping of an inquest: the suspect lives. */
@@ -110,6 +112,34 @@ export class Inquests {
     for (const inquest of this.#bySlot.values()) this.#close(inquest);
   }
 
+  #open(slot: number, seqs: readonly number[], isTold: boolean): boolean {
+    const { table, timing } = this.#context;
+    const needed = inquestRounds(timing, table.liveCount + 1);
+    if (needed < 1 || this.#bySlot.has(slot) || this.#bySlot.size >= MAX_INQUESTS) return false;
+    const { name } = table.record(slot);
+    const incarnation = table.incarnation(slot);
+    const inquest: Inquest = {
+      slot,
+      name,
+      incarnation,
+      seqs: [...seqs],
+      needed,
+      isTold,
+      rounds: 0,
+      roundBeganMs: Number.NaN,
+      asked: [],
+      witnesses: new Set(),
+      deadline: undefined,
+    };
+    this.#bySlot.set(slot, inquest);
+    this.#nextRound(inquest);
+    if (!isTold) {
+      const deadlineMs = this.#context.nowMs + needed * timing.inquestRoundMs;
+      this.#acts.pingByStream(slot, inquest.seqs.at(-1)!, deadlineMs);
+    }
+    return true;
+  }
+
   #nextRound(inquest: Inquest): void {
     const { deadlines, timing, nowMs, nextSeq } = this.#context;
     const seq = nextSeq();
@@ -127,24 +157,33 @@ export class Inquests {
   #endRound(inquest: Inquest, dueMs: number): void {
     const { table, nowMs, awareness, wokeMs } = this.#context;
     const { slot, name, incarnation, needed, rounds, roundBeganMs, asked, witnesses } = inquest;
-    const isOpen =
-      table.find(name) === slot &&
-      table.state(slot) === "suspect" &&
-      table.incarnation(slot) === incarnation;
-    if (!isOpen || rounds >= MAX_ROUNDS) {
+    const state = table.find(name) === slot ? table.state(slot) : undefined;
+    const isOpen = state === "suspect" || (state === "alive" && !inquest.isTold);
+    if (!isOpen || table.incarnation(slot) !== incarnation) {
       this.#close(inquest);
       return;
     }
     // A standstill has put the due time off, so that it alone does not show it.
     const isPunctual = nowMs - dueMs <= LATE_MS && wokeMs <= roundBeganMs;
-    const isSure = isPunctual && awareness.score === 0;
+    const isSure = rounds >= needed && isPunctual && awareness.score === 0;
     const isWitnessed = witnesses.size > 0 && witnesses.size * 2 >= asked.length;
-    if (rounds < needed || !isSure || !isWitnessed) {
-      this.#nextRound(inquest);
+    const isLast = rounds >= MAX_ROUNDS;
+    if (isSure && isWitnessed && !isLast) {
+      this.#close(inquest);
+      this.#acts.convict(slot);
       return;
     }
-    this.#close(inquest);
-    this.#acts.convict(slot);
+    if (isSure || isLast) this.#tell(inquest);
+    if (isLast) this.#close(inquest);
+    else this.#nextRound(inquest);
+  }
+
+  /** What the inquest could not decide is for all to know, and for the suspect to refute. */
+  #tell(inquest: Inquest): void {
+    if (inquest.isTold) return;
+    inquest.isTold = true;
+    const { incarnation, name: node } = inquest;
+    this.#acts.suspect({ type: "suspect", incarnation, node, from: this.#context.name });
   }
 
   #withPing(seq: number): Inquest | undefined {

@@ -5,6 +5,7 @@ import { alive, at, hear, machine } from "./lone-machine.ts";
 import type { Membership } from "./machine.ts";
 import type { Message } from "./message.ts";
 import type { MembershipOutput } from "./step.ts";
+import { deadProbeIntervalMs, LAN_TIMING } from "./timing.ts";
 
 interface Answer {
   readonly atMs: number;
@@ -71,4 +72,10 @@ test("an answer to the second ping is not taken for a late one to the first", ()
   for (let number = 2; number < 10; number++) {
     assert.equal(member.member(`n${number}`)?.rttMs, 5, at(number).ip);
   }
+});
+
+test("beyond 256 members all together ping the dead no more often", () => {
+  const perSecond = (n: number) => (n / deadProbeIntervalMs(LAN_TIMING, n)) * 1_000;
+  assert.equal(deadProbeIntervalMs(LAN_TIMING, 3), 5_000);
+  assert.equal(perSecond(10_000), perSecond(256));
 });

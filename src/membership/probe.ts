@@ -12,6 +12,7 @@ import { sameEndpoint } from "./member-registry.ts";
 import type { Ack, IndirectPing, Message, Nack, Ping } from "./message.ts";
 import { RoundTrips } from "./round-trips.ts";
 import type { Rumours } from "./rumours.ts";
+import { deadProbeIntervalMs } from "./timing.ts";
 
 /** Pings that we do for others at one time; more are ignored. */
 const MAX_RELAYS = 256;
@@ -55,6 +56,8 @@ export class Prober {
         context.outbox.send(context.table.record(slot).endpoint, this.#pingOf(slot, seq));
         return this.#askRelays(slot, seq);
       },
+      pingByStream: (slot, seq, deadlineMs) => this.#pingByStream(slot, seq, deadlineMs),
+      suspect: (suspect) => rumours.onSuspect(suspect),
       convict: (slot) => rumours.convict(slot),
     });
   }
@@ -74,8 +77,9 @@ export class Prober {
       );
     }
     if (table.count > table.liveCount) {
-      this.#deadTick ??= deadlines.at(nowMs + random() * timing.deadProbeIntervalMs, () =>
-        this.#pingTheDead(),
+      this.#deadTick ??= deadlines.at(
+        nowMs + random() * deadProbeIntervalMs(timing, table.liveCount + 1),
+        () => this.#pingTheDead(),
       );
     }
   }
@@ -220,16 +224,16 @@ export class Prober {
     }
     probe.again = { seq: nextSeq(), sentMs: nowMs };
     probe.expectedNacks = this.#askRelays(target, probe.seq).length;
-    const { endpoint, versions } = table.record(target);
     // Once more: what was lost may have been the first ping, and the inquest counts from here.
-    outbox.send(endpoint, this.#pingOf(target, probe.again.seq));
+    outbox.send(table.record(target).endpoint, this.#pingOf(target, probe.again.seq));
+    this.#pingByStream(target, probe.seq, probe.deadlineMs);
+  }
+
+  #pingByStream(slot: number, seq: number, deadlineMs: number): void {
+    const { table, outbox } = this.#context;
+    const { name, endpoint: to, versions } = table.record(slot);
     if (versions[1] < STREAM_PING_VERSION) return;
-    outbox.emit({
-      type: "stream-ping",
-      to: endpoint,
-      ping: this.#ping(probe.seq, probe.slotName),
-      deadlineMs: probe.deadlineMs,
-    });
+    outbox.emit({ type: "stream-ping", to, ping: this.#ping(seq, name), deadlineMs });
   }
 
   /** Has a few others ping `target` for us; returns who of them say so when it does not answer. */
@@ -259,10 +263,11 @@ export class Prober {
     // Relays that did not even say "no answer" make it likely that the fault is ours.
     awareness.apply(probe.expectedNacks > 0 ? probe.expectedNacks - probe.nacks : 1);
     const { incarnation, slotName } = probe;
+    const isSpared = this.#rumours.isReturned(slotName);
+    if (!isSpared && this.#inquests.openDiscreetly(slotName, incarnation, seqsOf(probe))) return;
     this.#rumours.onSuspect({ type: "suspect", incarnation, node: slotName, from: name });
     const slot = table.find(slotName);
-    if (slot < 0 || this.#rumours.isReturned(slotName)) return;
-    this.#inquests.open(slot, seqsOf(probe));
+    if (slot >= 0 && !isSpared) this.#inquests.open(slot, seqsOf(probe));
   }
 
   #endProbe(): void {
@@ -275,7 +280,8 @@ export class Prober {
     this.#deadTick = undefined;
     this.#deadPings.clear();
     if (table.count === table.liveCount) return;
-    this.#deadTick = deadlines.at(nowMs + timing.deadProbeIntervalMs, () => this.#pingTheDead());
+    const intervalMs = deadProbeIntervalMs(timing, table.liveCount + 1);
+    this.#deadTick = deadlines.at(nowMs + intervalMs, () => this.#pingTheDead());
     const [slot] = table.randomGone(1, (candidate) => table.state(candidate) === "dead");
     if (slot === undefined) return;
     const { name, endpoint } = table.record(slot);

@@ -44,6 +44,12 @@ export interface MembershipTiming {
   readonly inquestExtraRounds: number;
   /** Who came back from the dead is spared inquests for so long: most of them only stood still, and will again. */
   readonly returnedMs: number;
+  /**
+   * Among more members than this a failed probe is told to nobody, the suspect included, before its inquest is over: most suspects answer by then, and
+   * an accusation and its refutation cost every member two retransmit limits of messages. What is lost is the way by which a suspect refutes that neither
+   * the accuser nor any of the relays hears.
+   */
+  readonly discreetAbove: number;
   /** One round; above the probe timeout, so that relays can say no within it. */
   readonly inquestRoundMs: number;
   /**
@@ -62,7 +68,10 @@ export interface MembershipTiming {
   readonly growthSyncMs: number;
   /** A member just held dead is still told the news for so long, so that it learns of its death and refutes. */
   readonly gossipToTheDeadMs: number;
-  /** One member held dead is pinged per interval for ever, so that a mended link heals. Cost: one packet per interval. */
+  /**
+   * One member held dead is pinged per interval for ever, so that a mended link heals. Cost: one packet per interval, and a push/pull when it answers. Longer among
+   * more than 256 members, so that all together ping the dead no more often than those.
+   */
   readonly deadProbeIntervalMs: number;
   /** A member that left is forgotten after so long. A dead one is never forgotten. */
   readonly leftRetentionMs: number;
@@ -87,6 +96,7 @@ export const LAN_TIMING: MembershipTiming = {
   inquestRounds: 3,
   inquestExtraRounds: 2,
   returnedMs: 600_000,
+  discreetAbove: 512,
   inquestRoundMs: 700,
   doubtMs: 3_000,
   awarenessMax: 8,
@@ -124,6 +134,13 @@ const FEW_MEMBERS = 32;
 export function inquestRounds(timing: MembershipTiming, n: number): number {
   if (timing.inquestRounds < 1 || suspicionBounds(timing, n).confirmers < 1) return 0;
   return timing.inquestRounds + (n <= FEW_MEMBERS ? timing.inquestExtraRounds : 0);
+}
+
+const DEAD_PROBE_SCALE_FROM = 256;
+
+/** Time between two pings of members held dead, by one of `n` members. */
+export function deadProbeIntervalMs(timing: MembershipTiming, n: number): number {
+  return timing.deadProbeIntervalMs * Math.max(1, n / DEAD_PROBE_SCALE_FROM);
 }
 
 /** Time between two push/pulls among `n` members: grows so that the whole cluster's stream traffic stays in bounds. */

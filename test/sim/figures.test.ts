@@ -28,6 +28,17 @@ test("nobody is held dead at 10 % loss with 1 % of members starved", () => {
   assert.equal(calm.falseDeaths + calm.falseDeathsOfStarved, 0);
 });
 
+test("that members keep a suspicion to themselves until its inquest is over neither slows detection nor kills", () => {
+  const timing = { discreetAbove: 0 };
+  const circumstances = { members: 100, seed: 1, link: { loss: 0.1 }, starved: 0.01, timing };
+  const calm = measureCalm(circumstances, 120_000);
+  assert.equal(calm.falseDeaths + calm.falseDeathsOfStarved, 0);
+  const allMs = (rule = {}) =>
+    median(SEEDS.map((seed) => measureDetection({ members: 64, seed, timing: rule }).allMs));
+  const [ours, discreet] = [allMs(), allMs(timing)];
+  assert.ok(discreet <= ours * 1.1, `${discreet} ms against ${ours} ms`);
+});
+
 test("an idle member sends two packets a second, one ping and one answer", () => {
   const { packetsPerMemberSecond } = measureCalm({ members: 64, seed: 1 }, 60_000);
   assert.ok(packetsPerMemberSecond <= 2.01, `${packetsPerMemberSecond}`);

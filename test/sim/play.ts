@@ -4,7 +4,7 @@ import { FalseDeaths } from "./false-deaths.ts";
 import { auditBeliefs, auditHoldings, watchInvariants } from "./invariants.ts";
 import type { SimulatedMember } from "./member.ts";
 import { SimulatedNetwork } from "./network.ts";
-import { SCENARIOS } from "./scenarios.ts";
+import { aFew, SCENARIOS } from "./scenarios.ts";
 
 export interface Play {
   readonly scenario: string;
@@ -57,7 +57,7 @@ function perform({ scenario: name, members: count, seed, loss, timing }: Play): 
   const members = scenario.fromNothing ? strangers(network, count) : network.addConverged(count);
   if (scenario.fromNothing === undefined) network.run(3_000);
   const deaths = new FalseDeaths(network);
-  scenario.script({ network, members, few: aFew(network, members), deaths });
+  scenario.script({ network, members, few: aFew(network, members, fewOf(members)), deaths });
   network.mend();
 
   const endMs = network.nowMs;
@@ -100,12 +100,6 @@ function strangers(network: SimulatedNetwork, count: number): SimulatedMember[] 
 }
 
 /** A tenth of a small cluster; of a large one so many that news of all of them to all stays in bounds. */
-function aFew(network: SimulatedNetwork, members: readonly SimulatedMember[]): SimulatedMember[] {
-  const count = Math.max(1, Math.floor(Math.min(members.length / 10, 100_000 / members.length)));
-  const rest = [...members];
-  const few: SimulatedMember[] = [];
-  while (few.length < count) {
-    few.push(...rest.splice(Math.floor(network.random() * rest.length), 1));
-  }
-  return few;
+function fewOf(members: readonly unknown[]): number {
+  return Math.max(1, Math.floor(Math.min(members.length / 10, 100_000 / members.length)));
 }
