@@ -104,6 +104,9 @@ export const voterSchema = z.object({
     .object({
       ...timingFields,
       fsyncMs: measuredMs.describe("what nine of ten of its writes took at most; null: not known"),
+      witnessMs: measuredMs
+        .optional()
+        .describe("to the witness and back; null or absent: not known, or there is none"),
     })
     .optional()
     .describe("a node of an earlier build says nothing of them"),

@@ -54,6 +54,8 @@ const isTimes = record({
   heartbeatMs: isNumber,
   electionMs: isNumber,
   fsyncMs: orNull(isNumber),
+  // Earlier builds do not tell it.
+  witnessMs: (witnessMs) => witnessMs === undefined || orNull(isNumber)(witnessMs),
 });
 
 export const isVoter: Check<Voter> = record({

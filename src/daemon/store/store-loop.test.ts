@@ -47,6 +47,7 @@ function loopOf(
     upkeep: { look: async () => undefined },
     timing: { look: async () => undefined },
     fsyncMs: () => undefined,
+    witnessMs: () => undefined,
     membership: { roster: () => roster, remembered: [], setStore: () => undefined },
     damage,
     retreat: {} as StoreRetreat,

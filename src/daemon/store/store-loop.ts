@@ -43,6 +43,8 @@ export interface StoreLoopOptions {
   readonly timing: Pick<StoreTiming, "look">;
   /** How long this node's disk takes to keep a write; undefined: not known. */
   readonly fsyncMs: (nowMs: number) => number | undefined;
+  /** How long it takes to the witness and back; undefined: not known, or there is none. */
+  readonly witnessMs: () => number | undefined;
   readonly damage: Pick<StoreDamage, "clear" | "fullDisk" | "lately" | "look">;
   readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
   /** The store of this node's own copy. */
@@ -181,7 +183,7 @@ export class StoreLoop {
   }
 
   async #voter(): Promise<Voter> {
-    const { place, fsyncMs, clock } = this.#options;
+    const { place, fsyncMs, witnessMs, clock } = this.#options;
     const link = await place.link();
     if (link === undefined) throw this.#refused.of(this.#options.self.id) ?? this.noStore();
     const { member, leader, isLearner, applied } = await link.store.status();
@@ -192,7 +194,10 @@ export class StoreLoop {
       leader: leader === undefined ? null : leader.toString(16),
       isLearner,
       applied: `${applied}`,
-      times: { ...place.timing, fsyncMs: fsyncMs(clock.monotonicMs()) ?? null },
+      times: {
+        ...place.timing,
+        ...{ fsyncMs: fsyncMs(clock.monotonicMs()) ?? null, witnessMs: witnessMs() ?? null },
+      },
     };
   }
 

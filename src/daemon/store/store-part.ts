@@ -119,13 +119,14 @@ export class StorePart {
     const pace = Number(process.env["HANSA_TEST_STORE_PACE"] ?? 1) || 1;
     const meter = new FsyncMeter({ metrics: () => place.metrics(), logger, pace });
     const fsyncMs = (nowMs: number): number | undefined => meter.look(nowMs);
+    const witnessMs = (): number | undefined => witness.link?.rttMs;
     const timing = new StoreTiming({
-      ...{ place, lead, fsyncMs, logger, pace },
+      ...{ place, lead, fsyncMs, witnessMs, logger, pace },
       rows: () => membership.knowledge.rows,
       wallMs: () => Date.now(),
     });
     this.#loop = new StoreLoop({
-      ...{ timing, fsyncMs },
+      ...{ timing, fsyncMs, witnessMs },
       ...{ retreat, rivals, damage, upkeep: new StoreUpkeep({ lead, logger }) },
       ...{ self, place, lead, membership, clock: systemClock, changed, logger },
       lastSeen: () => mirror.store,

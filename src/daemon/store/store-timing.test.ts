@@ -21,6 +21,8 @@ const url = (id: number): string => `https://10.32.0.${id}:9212`;
 function world({ voters = [1, 2, 3] }: { readonly voters?: readonly number[] } = {}) {
   const far = {
     ms: 1,
+    /** From each voter to the witness. */
+    witnessMs: 2 as number | undefined,
     silent: new Set<number>(),
     refusing: new Set<number>(),
     lost: new Set<number>(),
@@ -50,7 +52,7 @@ function world({ voters = [1, 2, 3] }: { readonly voters?: readonly number[] } =
       nodes: () => nodes,
       ask: async (id) => {
         if (far.silent.has(id)) return undefined;
-        const own = { ...runs(id), fsyncMs: 3 };
+        const own = { ...runs(id), fsyncMs: 3, witnessMs: far.witnessMs };
         const file = { bytes: 1, inUse: 1 };
         return {
           member: `${id}`,
@@ -81,6 +83,7 @@ function world({ voters = [1, 2, 3] }: { readonly voters?: readonly number[] } =
       return new Map(known.map((id) => [name(id), rowOf(id, far.ms)]));
     },
     fsyncMs: () => 5,
+    witnessMs: () => 1,
     wallMs: () => clock.wallMs,
     ...{ logger: silentLogger, pace: 1 },
   });
@@ -183,12 +186,19 @@ test("while a voter is away nothing gets shorter: it may be the far one", async 
   assert.deepEqual(did.slice(3), ["2: 100", "3: 100", "1: 100"]);
 });
 
-test("a witness' vote, to which no way is measured, keeps no times as they are", async () => {
+test("the way to a witness counts while it has a vote; one that is not measured keeps times from getting shorter", async () => {
   const { far, did, pass } = world({ voters: [1, 2, 0] });
-  far.ms = 150;
+  far.witnessMs = 150;
   await pass(150_000);
   assert.deepEqual(did, ["2: 200", "0: 200", "1: 200"]);
-  far.ms = 1;
+  far.witnessMs = undefined;
+  await pass(12 * 60_000);
+  assert.equal(did.length, 3);
+  far.witnessMs = 1;
   await pass(12 * 60_000);
   assert.deepEqual(did.slice(3), ["2: 100", "0: 100", "1: 100"]);
+  const without = world();
+  without.far.witnessMs = 300;
+  await without.pass(200_000);
+  assert.deepEqual(without.did, []);
 });

@@ -30,6 +30,8 @@ export interface StoreTimingOptions {
   readonly rows: () => ReadonlyMap<string, ConnectionRow>;
   /** Of this node's own disk. */
   readonly fsyncMs: (nowMs: number) => number | undefined;
+  /** From this node to the witness and back. */
+  readonly witnessMs: () => number | undefined;
   readonly wallMs: () => number;
   readonly logger: Logger;
   /** All goes so many times as fast, for tests. */
@@ -53,6 +55,7 @@ const NEAR_ENTRIES = 1000n;
 interface Asked extends TimedVoter {
   readonly node: VoterNode | undefined;
   readonly fsyncMs: number | undefined;
+  readonly witnessMs: number | undefined;
 }
 
 export class StoreTiming {
@@ -149,8 +152,8 @@ export class StoreTiming {
       votersOf(members).map(async ({ id: member, ...each }): Promise<Asked> => {
         const node = nodeOf({ ...each }, nodes);
         if (member === status.member) {
-          const { place, fsyncMs } = this.#options;
-          const own = { timing: place.timing, fsyncMs: fsyncMs(nowMs) };
+          const { place, fsyncMs, witnessMs } = this.#options;
+          const own = { timing: place.timing, fsyncMs: fsyncMs(nowMs), witnessMs: witnessMs() };
           return { member, node, leads: true, isReady: true, ...own };
         }
         const voter = node?.isHeard === true ? await this.#options.lead.ask(node.id) : undefined;
@@ -161,7 +164,8 @@ export class StoreTiming {
 
   #measured(members: readonly StoreMember[]): Measured {
     const fsyncs = this.#asked.map(({ fsyncMs }) => fsyncMs);
-    return { roundTripMs: longest(this.#roundTrips(members)), fsyncMs: longest(fsyncs) };
+    const trips = [...this.#roundTrips(members), ...this.#toWitness(members)];
+    return { roundTripMs: longest(trips), fsyncMs: longest(fsyncs) };
   }
 
   /** Those that are known, one for each two voters. */
@@ -174,12 +178,20 @@ export class StoreTiming {
       .flatMap(({ rttMs }) => rttMs ?? []);
   }
 
+  /** From each voter to the witness, where that has a vote; undefined: not known. */
+  #toWitness(members: readonly StoreMember[]): (number | undefined)[] {
+    const nodes = nodesOf(members);
+    if (nodes.length === votersOf(members).length) return [];
+    return nodes.map(({ id }) => this.#asked.find(({ member }) => member === id)?.witnessMs);
+  }
+
   /** Every voter told of itself, and the way between each two nodes of them is measured. */
   #isWhole(members: readonly StoreMember[]): boolean {
     const { length } = nodesOf(members);
     const told = this.#asked.filter(({ timing }) => timing !== undefined).length;
     return (
       told === votersOf(members).length &&
+      this.#toWitness(members).every((witnessMs) => witnessMs !== undefined) &&
       this.#roundTrips(members).length === (length * (length - 1)) / 2
     );
   }
@@ -189,7 +201,7 @@ function votersOf(members: readonly StoreMember[]): StoreMember[] {
   return members.filter(({ isLearner }) => !isLearner);
 }
 
-/** Nobody measures the way to the witness. */
+/** The witness aside, which is in nobody's rows. */
 function nodesOf(members: readonly StoreMember[]): StoreMember[] {
   return votersOf(members).filter(({ name }) => !name.startsWith(`${WITNESS}-`));
 }
@@ -197,15 +209,17 @@ function nodesOf(members: readonly StoreMember[]): StoreMember[] {
 function saidBy(
   voter: Voter | undefined,
   { member, applied }: StoreStatus,
-): Pick<Asked, "isReady" | "timing" | "fsyncMs"> {
-  if (voter === undefined) return { isReady: false, timing: undefined, fsyncMs: undefined };
+): Pick<Asked, "isReady" | "timing" | "fsyncMs" | "witnessMs"> {
+  const unknown = { timing: undefined, fsyncMs: undefined, witnessMs: undefined };
+  if (voter === undefined) return { isReady: false, ...unknown };
   const isNear = applied - BigInt(voter.applied) <= NEAR_ENTRIES;
-  const { heartbeatMs, electionMs, fsyncMs } = voter.times ?? {};
+  const { heartbeatMs, electionMs, fsyncMs, witnessMs } = voter.times ?? {};
   const isTold = heartbeatMs !== undefined && electionMs !== undefined;
   return {
     isReady: voter.leader === member.toString(16) && isNear,
     timing: isTold ? { heartbeatMs, electionMs } : undefined,
     fsyncMs: fsyncMs ?? undefined,
+    witnessMs: witnessMs ?? undefined,
   };
 }
 

@@ -136,6 +136,7 @@ async function byProxy(
 test("the two know what each holds to, and raft's connections pass both ways", async () => {
   await until("it is heard", () => link.state.isHeard);
   assert.deepEqual(link.state.mark, MARK);
+  assert.ok((link.rttMs ?? 0) > 0, "the way to it is measured");
   assert.deepEqual(told[0], ["hello", MARK]);
   const forth = connect({ host: "127.0.0.1", port: record.raftPort });
   assert.equal(await exchanged(forth), "the box heard hello");

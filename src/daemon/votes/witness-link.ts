@@ -40,6 +40,8 @@ const RETRY_MS = 1000;
 /** etcd keeps about six connections to each other voter, and opens them one after another. */
 const SPARES = 3;
 const MAX_JOINED = 64;
+/** Of so many the middle one counts: a busy moment of either end is no distance. */
+const TRIPS = 9;
 
 export class WitnessLink {
   readonly #options: WitnessLinkOptions;
@@ -47,6 +49,8 @@ export class WitnessLink {
   #talk: WitnessTalk | undefined;
   #state: WitnessState = { isHeard: false, mark: undefined };
   #why: string | undefined;
+  /** The last times to the witness and back, milliseconds. */
+  readonly #trips: number[] = [];
   #server: Server | undefined;
   #listens: string | undefined;
   readonly #waiting = new Set<Socket>();
@@ -70,6 +74,12 @@ export class WitnessLink {
 
   get state(): WitnessState {
     return this.#state;
+  }
+
+  /** How long it takes to the witness and back, milliseconds; undefined: not known. */
+  get rttMs(): number | undefined {
+    const { length } = this.#trips;
+    return this.#trips.toSorted((a, b) => a - b)[Math.floor(length / 2)];
   }
 
   /** Why it is not heard, or not reached by this node's etcd, in a sentence with a code; undefined when all is well. */
@@ -138,8 +148,11 @@ export class WitnessLink {
     try {
       this.#serve(isVoting);
       const talk = await this.#talking();
-      const { mark } = this.#options;
+      const { mark, clock } = this.#options;
+      const askedMs = clock.monotonicMs();
       const answer = await talk.ask("hello", { store: mark() ?? null }, SILENCE_MS);
+      this.#trips.push(clock.monotonicMs() - askedMs);
+      if (this.#trips.length > TRIPS) this.#trips.shift();
       this.#note({ isHeard: true, mark: parseMark(answer["store"]) }, undefined);
       this.#keepSpares();
       this.#lookIn(isVoting ? VOTER_ASK_MS : OTHER_ASK_MS);
