@@ -316,7 +316,7 @@ export class ClusterNode {
         cluster: new ClusterAnswers({
           ...{ node, store: this.#store.answers, membership: this.#membership, nowMs: Date.now },
           ...{ controlPlane: this.#controlPlane, peers: this.#peers },
-          joiners: new JoinerCheck(systemCommand, node.ports),
+          joiners: this.#joinersOf(),
           registered: () => this.#store.registered,
           containers: () => this.answers.containers(),
           takeOver: (wanted, confirmed) => this.answers.takeOver(wanted, confirmed),
@@ -325,6 +325,18 @@ export class ClusterNode {
       },
       ...{ plan: this.#plan, node, nodePath: paths.nodeFile, writes: this.#writes, logger },
     });
+  }
+
+  #joinersOf(): JoinerCheck {
+    const { node, logger } = this.#options;
+    const joiners = new JoinerCheck(systemCommand, node.ports);
+    // They match nothing any more; nothing waits for this.
+    joiners
+      .clear()
+      .catch((error: unknown) =>
+        logger.warn("tables of former checks of ports may be left", { error: `${error}` }),
+      );
+    return joiners;
   }
 
   async close(): Promise<void> {

@@ -76,3 +76,13 @@ test("when the network of link 0 is cut the two go on by the link of IPv6", asyn
   await must(one, "hansa", "config", "put", "motd", "by IPv6");
   assert.match(await must(two, "hansa", "config", "get", "motd"), /by IPv6/);
 });
+
+test("the table of a check in which a daemon died is taken away by the next one", async () => {
+  await must(one, "nft", "add table inet hansa_join_0123456789abcdef");
+  const [pid = ""] = (await must(one, "cat", "/run/hansa/daemon.pid")).split(/\s/);
+  await must(one, "kill", "-9", pid);
+  await eventually("the table is gone", 60_000, async () => {
+    const tables = await must(one, "nft", "list", "tables");
+    return tables.includes("hansa_join") ? Promise.reject(new Error(tables)) : true;
+  });
+});

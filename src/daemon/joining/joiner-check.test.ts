@@ -21,6 +21,10 @@ class FakeNft implements Command {
   async run(argv: readonly string[], { stdin = "" }: CommandOptions = {}): Promise<CommandResult> {
     const [, name = ""] = /^table inet (\S+)/.exec(`${stdin}`) ?? [];
     if (name !== "") this.tables.add(name);
+    if (argv[1] === "list" && argv[2] === "tables") {
+      const stdout = [...this.tables].map((each) => `table inet ${each}\n`).join("");
+      return { status: 0, stdout, stderr: "" };
+    }
     if (argv[1] === "delete") this.tables.delete(argv.at(-1) ?? "");
     const stdout = this.packets.map((count) => `counter packets ${count} bytes 0 drop`).join("\n");
     return { status: 0, stdout, stderr: "" };
@@ -114,6 +118,14 @@ test("a port where something else answers is not open, and what cannot be looked
     ["from-host", "from-host"],
   );
   await assert.rejects(member.check(request, "unix"), (error) => isHansaError(error, "USAGE"));
+});
+
+test("tables that a daemon left when it died are taken away, and nobody else's", async () => {
+  const nft = new FakeNft([]);
+  const others = ["hansa", "hansa_join_mine", "filter"];
+  for (const name of [...others, "hansa_join_00112233445566ff"]) nft.tables.add(name);
+  await new JoinerCheck(nft, { gossip: 6783, overlay: 6784 }).clear();
+  assert.deepEqual([...nft.tables], others);
 });
 
 test("datagrams are counted behind all filters and kept from gossip and the tunnel", () => {

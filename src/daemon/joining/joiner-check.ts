@@ -3,7 +3,8 @@
  * datagrams to our ports.
  *
  * Invariants: a port counts as open only when the host's own 16 bytes were seen, so that no firewall that answers for others deceives; datagrams for our
- * sockets are counted behind all filters of the host and then dropped, so that gossip and the tunnel never see them; the table is gone afterwards.
+ * sockets are counted behind all filters of the host and then dropped, so that gossip and the tunnel never see them; the table is gone afterwards,
+ * and that of a daemon which died in between at the next one's start.
  */
 import { createSocket } from "node:dgram";
 import { connect, isIP } from "node:net";
@@ -17,6 +18,8 @@ import type { Ports } from "../../processes/node-file.ts";
 const MAX_AT_ONCE = 8;
 const PROBE_MS = 2_500;
 const AGAIN_MS = 150;
+const TABLE_PREFIX = "hansa_join_";
+const TABLE = /^hansa_join_[0-9a-f]{16}$/;
 
 export type PathResult = JoinChecked["paths"][number];
 
@@ -28,6 +31,16 @@ export class JoinerCheck {
   constructor(command: Command, ports: Pick<Ports, "gossip" | "overlay">) {
     this.#command = command;
     this.#ports = ports;
+  }
+
+  /** Takes away the tables of checks that a daemon before this one died in: they hold nothing up, and are nobody's any more. Throws OVERLAY_REFUSED. */
+  async clear(): Promise<void> {
+    const { status, stdout, stderr } = await this.#command.run(["nft", "list", "tables", "inet"]);
+    if (status !== 0) {
+      throw new HansaError("OVERLAY_REFUSED", `nft lists no tables: ${stderr.slice(0, 200)}`);
+    }
+    const left = [...stdout.matchAll(/^table inet (\S+)$/gm)].flatMap(([, name]) => name ?? []);
+    for (const table of left.filter((name) => TABLE.test(name))) await this.#remove(table);
   }
 
   async check(request: JoinCheck, from: string): Promise<JoinChecked> {
@@ -99,7 +112,7 @@ export class JoinerCheck {
   /** Which of our UDP ports the host's datagrams came to. */
   async #arrivals(nonce: string): Promise<PathResult[]> {
     const ports = [this.#ports.gossip, this.#ports.overlay];
-    const table = `hansa_join_${nonce.slice(0, 16)}`;
+    const table = `${TABLE_PREFIX}${nonce.slice(0, 16)}`;
     const text = arrivalTable(table, ports, nonce);
     const made = await this.#command.run(["nft", "-f", "-"], { stdin: text });
     if (made.status !== 0) {
@@ -123,8 +136,12 @@ export class JoinerCheck {
         isOpen: (counts[index] ?? 0) > 0,
       }));
     } finally {
-      await this.#command.run(["nft", "delete", "table", "inet", table]);
+      await this.#remove(table);
     }
+  }
+
+  async #remove(table: string): Promise<void> {
+    await this.#command.run(["nft", "delete", "table", "inet", table]);
   }
 }
 

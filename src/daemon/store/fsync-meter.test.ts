@@ -18,12 +18,14 @@ function metrics(writes: number): string {
 
 test("nobody waits for etcd's metrics: what is known is told, and what they say to who asks next", async () => {
   const answers: PromiseWithResolvers<string>[] = [];
+  const noted: number[] = [];
   const meter = new FsyncMeter({
     metrics: () => {
       const answer = Promise.withResolvers<string>();
       answers.push(answer);
       return answer.promise;
     },
+    memory: { last: 300, note: (fsyncMs) => noted.push(fsyncMs) },
     ...{ logger: silentLogger, pace: 1 },
   });
   const told = async (turn: number, answer: string | Error): Promise<number | undefined> => {
@@ -34,10 +36,12 @@ test("nobody waits for etcd's metrics: what is known is told, and what they say 
     await setImmediate();
     return before;
   };
-  assert.equal(await told(0, metrics(100)), undefined);
-  assert.equal(await told(1, metrics(200)), undefined);
+  // What the daemon before knew.
+  assert.equal(await told(0, metrics(100)), 300);
+  assert.equal(await told(1, metrics(200)), 300);
   assert.equal(await told(2, new Error("it is gone")), 7.6);
   assert.equal(await told(3, metrics(300)), 7.6);
   assert.equal(meter.look(3 * EVERY_MS + 1), 7.6);
   assert.equal(answers.length, 4);
+  assert.deepEqual(noted, [7.6, 7.6]);
 });

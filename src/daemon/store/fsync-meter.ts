@@ -8,6 +8,8 @@ import { type FsyncCounts, fsyncCounts, fsyncMs } from "../../store/etcd/fsync-t
 
 export interface FsyncMeterOptions {
   readonly metrics: () => Promise<string>;
+  /** What the daemon before this one knew, and what the next one is to know. */
+  readonly memory: { readonly last: number | undefined; note(fsyncMs: number): void };
   readonly logger: Logger;
   /** So many times as often, for tests. */
   readonly pace: number;
@@ -23,6 +25,7 @@ export class FsyncMeter {
 
   constructor(options: FsyncMeterOptions) {
     this.#options = options;
+    this.#fsyncMs = options.memory.last;
   }
 
   /** What is known so far, at once: who asks is often waited for; a new figure is there for the next. */
@@ -50,6 +53,8 @@ export class FsyncMeter {
     const hasBegunAnew = before !== undefined && all < (before.at(-1)?.count ?? 0);
     // Few writes are looked at together with those that follow.
     if (before === undefined || hasBegunAnew || found !== undefined) this.#before = now;
-    this.#fsyncMs = found ?? this.#fsyncMs;
+    if (found === undefined) return;
+    this.#fsyncMs = found;
+    this.#options.memory.note(found);
   }
 }

@@ -27,6 +27,7 @@ import { VoterPlace, type VoterPlaceOptions } from "../votes/voter-place.ts";
 import { WitnessDesk } from "../votes/witness-desk.ts";
 import { WitnessKeeper } from "../votes/witness-keeper.ts";
 import { CopyDesk } from "./copy-desk.ts";
+import { FsyncMemory } from "./fsync-memory.ts";
 import { FsyncMeter } from "./fsync-meter.ts";
 import { MirrorLoop } from "./mirror-loop.ts";
 import { RecoveryTurns } from "./recovery-turns.ts";
@@ -61,6 +62,7 @@ export interface StoreNeeds {
 
 export class StorePart {
   readonly #options: StorePartOptions;
+  readonly #fsyncs: FsyncMemory;
   readonly place: VoterPlace;
   readonly mirror: StoreMirror;
   #store!: NodeStore;
@@ -76,11 +78,19 @@ export class StorePart {
     const { logger, changed, place } = options;
     const dir = join(place.paths.stateDir, "mirror");
     const mirror = await StoreMirror.load({ dir, clock: systemClock, logger, changed });
-    return new StorePart(options, await VoterPlace.load(place), mirror);
+    const disk = join(place.paths.stateDir, "disk.json");
+    const fsyncs = await FsyncMemory.load(disk, systemClock, logger);
+    return new StorePart(options, await VoterPlace.load(place), mirror, fsyncs);
   }
 
-  private constructor(options: StorePartOptions, place: VoterPlace, mirror: StoreMirror) {
+  private constructor(
+    options: StorePartOptions,
+    place: VoterPlace,
+    mirror: StoreMirror,
+    fsyncs: FsyncMemory,
+  ) {
     this.#options = options;
+    this.#fsyncs = fsyncs;
     this.place = place;
     this.mirror = mirror;
   }
@@ -117,7 +127,9 @@ export class StorePart {
       hasMajority: () => rivals.hasMajority(),
     });
     const pace = Number(process.env["HANSA_TEST_STORE_PACE"] ?? 1) || 1;
-    const meter = new FsyncMeter({ metrics: () => place.metrics(), logger, pace });
+    const meter = new FsyncMeter({
+      ...{ metrics: () => place.metrics(), memory: this.#fsyncs, logger, pace },
+    });
     const fsyncMs = (nowMs: number): number | undefined => meter.look(nowMs);
     const witnessMs = (): number | undefined => witness.link?.rttMs;
     const timing = new StoreTiming({
