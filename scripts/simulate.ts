@@ -129,7 +129,7 @@ function largeRun(request: Play): LargeRun {
   const { scenario, members, seed } = request;
   const command = commandLine(request).replace("npm run simulate -- ", "");
   progress(command);
-  const argv = [
+  const options = [
     "--scenario",
     scenario,
     "--members",
@@ -138,7 +138,9 @@ function largeRun(request: Play): LargeRun {
     `${seed}`,
     "--figures",
   ];
-  const { status, output } = spawnSync(process.execPath, [import.meta.filename, ...argv], {
+  // Packets and timers under way outlive a small nursery, and would be copied twice.
+  const argv = ["--max-semi-space-size=64", import.meta.filename, ...options];
+  const { status, output } = spawnSync(process.execPath, argv, {
     stdio: ["ignore", "inherit", "inherit", "pipe"],
     encoding: "utf8",
   });

@@ -29,9 +29,14 @@ export interface Context {
 
 /** The member of a slot as it travels in a push/pull. */
 export function remoteMember({ table }: Context, slot: number): RemoteMember {
-  const { name, endpoint, meta, versions } = table.record(slot);
-  const [incarnation, state] = [table.incarnation(slot), table.state(slot)];
-  return { name, endpoint, meta, incarnation, state, versions };
+  const record = table.record(slot);
+  const incarnation = table.incarnation(slot);
+  const state = table.state(slot);
+  const last = record.lastShown;
+  if (last?.incarnation === incarnation && last.state === state) return last;
+  const { name, endpoint, meta, versions } = record;
+  record.lastShown = { name, endpoint, meta, incarnation, state, versions };
+  return record.lastShown;
 }
 
 export function selfEndpoint({ table, self }: Context): Endpoint {

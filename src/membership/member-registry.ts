@@ -5,7 +5,7 @@
  * names and records are small, dense and reused; a table keeps only them.
  */
 import type { Endpoint } from "../values/endpoint.ts";
-import type { Versions } from "./message.ts";
+import type { RemoteMember, Versions } from "./message.ts";
 
 /** What a member announces about itself, apart from its incarnation. */
 export interface MemberFacts {
@@ -17,6 +17,8 @@ export interface MemberFacts {
 
 export interface MemberRecord extends MemberFacts {
   readonly nameId: number;
+  /** How it last travelled: nearly always the same again, for all whose record this is. */
+  lastShown: RemoteMember | undefined;
 }
 
 interface Holding {
@@ -71,6 +73,7 @@ export class MemberRegistry {
       meta:
         facts.meta.byteLength === facts.meta.buffer.byteLength ? facts.meta : facts.meta.slice(),
       versions: facts.versions,
+      lastShown: undefined,
     };
     this.#uses[recordId] = 1;
     holding.recordIds.push(recordId);

@@ -197,8 +197,8 @@ export class MemberTable {
   }
 
   /** All slots but our own, in no order; do not change the table meanwhile. */
-  *others(): Generator<number> {
-    for (let index = 0; index < this.#length; index++) yield this.#order[index]!;
+  others(): Iterable<number> {
+    return this.#order.subarray(0, this.#length);
   }
 
   #sample(from: number, to: number, count: number, accepts: (slot: number) => boolean): number[] {
@@ -240,8 +240,9 @@ export class MemberTable {
     if (!this.#sharesRecords) return;
     this.#sharesRecords = false;
     this.#recordIds = this.#recordIds.slice();
-    for (const [slot, state] of this.#states.entries()) {
-      if (state !== 0) this.#registry.retain(this.#recordIds[slot]!);
+    // Plain counting: 10,000 tables of a simulation do this for 10,000 members each.
+    for (let slot = 0; slot < this.#states.length; slot++) {
+      if (this.#states[slot] !== 0) this.#registry.retain(this.#recordIds[slot]!);
     }
   }
 
