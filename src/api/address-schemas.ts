@@ -1,5 +1,5 @@
 /** Requests and answers about who owns which addresses: leaving, taking over, checking. Fields are never left out: unknown is null. */
-import { z } from "zod";
+import * as z from "zod";
 
 const id = z.number().int().positive();
 const count = z.number().int().min(0);

@@ -1,5 +1,5 @@
 /** Requests and answers about certificates for people and programs outside of the cluster. */
-import { z } from "zod";
+import * as z from "zod";
 
 const holderSchema = z
   .string()

@@ -1,5 +1,5 @@
 /** What the doctor found: the document of `GET /v1/doctor` and of `hansa doctor -o json`. */
-import { z } from "zod";
+import * as z from "zod";
 
 export const findingSchema = z.object({
   code: z.string().describe("a code of docs/reference/doctor.md; codes never change meaning"),

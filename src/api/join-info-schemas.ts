@@ -1,5 +1,5 @@
 /** What a host must know of a cluster before it joins, and how it and a member find out whether they reach each other. */
-import { z } from "zod";
+import * as z from "zod";
 
 const count = z.number().int();
 const portSchema = z.number().int().min(1).max(65_535);

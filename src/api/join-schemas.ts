@@ -1,5 +1,5 @@
 /** How a host that holds an administrator's context asks to join, and what it is answered. */
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_NODE_ID } from "../values/node-id.ts";
 
 /** Places that a node may have promised at one time. */

@@ -1,5 +1,5 @@
 /** The quorum as one node sees it: who is there, whose votes count, and whether the configuration may be changed. */
-import { z } from "zod";
+import * as z from "zod";
 
 const count = z.number().int();
 

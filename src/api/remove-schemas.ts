@@ -1,5 +1,5 @@
 /** The removal of a node from the cluster. */
-import { z } from "zod";
+import * as z from "zod";
 
 export const removeNodeSchema = z.strictObject({
   node: z.string().min(1).max(253).describe("name, id or address"),

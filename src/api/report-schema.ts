@@ -1,5 +1,5 @@
 /** What a node tells of its host for a report: the document of `GET /v1/report`. */
-import { z } from "zod";
+import * as z from "zod";
 
 export const reportSchema = z.object({
   files: z

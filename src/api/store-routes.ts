@@ -1,5 +1,5 @@
 /** The routes of the store: its making, its voters, and the configuration in it. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ErrorCode } from "../errors.ts";
 import { BODY_ERRORS, type Route, route } from "./route.ts";
 import {

@@ -1,5 +1,5 @@
 /** The store over the API: its making, its voters, and the configuration in it. */
-import { z } from "zod";
+import * as z from "zod";
 import { witnessSchema } from "./witness-schemas.ts";
 
 /** A voter asks for one part of its configuration at a time. */

@@ -1,5 +1,5 @@
 /** The witness over the API: its setup and its removal. */
-import { z } from "zod";
+import * as z from "zod";
 
 const hostSchema = z.string().min(1).max(253).describe("name or address of the box");
 const portSchema = z.number().int().min(1).max(65_535);
