@@ -3,12 +3,18 @@
  *
  * Invariants: leaves of any peer verify under the CA certificate of any other, because they name the issuer's key id and never a
  * CA certificate's serial; trust is the hash of the CA's public key, not one certificate's. Dates start an hour in the past
- * for clocks that differ. The X.509 library is heavy, so it is loaded at the first use.
+ * for clocks that differ. The X.509 library is heavy, so it is loaded for certificate requests only.
  */
-import { createHash, createPublicKey, randomBytes } from "node:crypto";
-import { isIP } from "node:net";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  KeyObject,
+} from "node:crypto";
 import { isDnsName } from "../values/dns-name.ts";
 import type { Role } from "../values/role.ts";
+import { signedCertificate } from "./certificate.ts";
 import { caKey } from "./derived-keys.ts";
 import { requestedKey } from "./signing-request.ts";
 
@@ -68,7 +74,7 @@ export const ALWAYS: Validity = () => ({
   notAfter: new Date("9999-12-31T23:59:59Z"),
 });
 
-const SIGNING = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const ORGANIZATION = "Hansa";
 const BACKDATE_MS = 3600_000;
 const DAY_MS = 86_400_000;
 const CA_DAYS = 3650;
@@ -88,95 +94,43 @@ export async function createAuthority(
   cluster: string,
   dates: Validity = fromNow(),
 ): Promise<Authority> {
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
-  x509.cryptoProvider.set(crypto);
-  const publicKey = await importKey(publicJwk(root), "verify");
-  const signingKey = await importKey(privateJwk(root), "sign");
-  const subject = [{ CN: [cluster] }, { O: ["Hansa"] }];
-  const own = await x509.X509CertificateGenerator.create({
-    ...dates(CA_DAYS),
-    serialNumber: serialNumber(),
-    subject,
-    issuer: subject,
-    publicKey,
+  const issuerKey = createPublicKey({ format: "jwk", key: publicJwk(root) });
+  const signingKey = createPrivateKey({ format: "jwk", key: privateJwk(root) });
+  const issuer = { commonName: cluster, organization: ORGANIZATION };
+  const ca = signedCertificate(
+    {
+      ...{ ...dates(CA_DAYS), subject: issuer, issuer, publicKey: issuerKey, issuerKey },
+      ...{ use: "authority", names: [], addresses: [] },
+    },
     signingKey,
-    signingAlgorithm: SIGNING,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
-        true,
-      ),
-      await x509.SubjectKeyIdentifierExtension.create(publicKey),
-    ],
-  });
-  const ca = pem(own.toString("pem"));
-  const issue = async (key: CryptoKey, request: LeafRequest): Promise<string> => {
-    const isServer = request.role === undefined || request.role === "node";
-    const certificate = await x509.X509CertificateGenerator.create({
-      ...dates(request.days ?? LEAF_DAYS),
-      serialNumber: request.serial ?? serialNumber(),
-      subject: [
-        { CN: [request.name] },
-        { O: ["Hansa"] },
-        ...(request.role === undefined ? [] : [{ OU: [request.role] }]),
-      ],
-      issuer: subject,
-      publicKey: key,
+  );
+  const issue = (publicKey: KeyObject, request: LeafRequest): string => {
+    const { name, names, addresses, role, serial, days = LEAF_DAYS } = request;
+    const isServer = role === undefined || role === "node";
+    const subject = { commonName: name, organization: ORGANIZATION, unit: role };
+    return signedCertificate(
+      {
+        ...{ ...dates(days), serial, subject, issuer, publicKey, issuerKey },
+        use: isServer ? "both" : "client",
+        names: [...new Set(names)].filter(isDnsName),
+        addresses: [...new Set(addresses)],
+      },
       signingKey,
-      signingAlgorithm: SIGNING,
-      extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([
-          x509.ExtendedKeyUsage.clientAuth,
-          ...(isServer ? [x509.ExtendedKeyUsage.serverAuth] : []),
-        ]),
-        ...(isServer ? [new x509.SubjectAlternativeNameExtension(alternativeNames(request))] : []),
-        await x509.SubjectKeyIdentifierExtension.create(key),
-        // By key id only: issuer and serial would tie the leaf to one peer's CA certificate.
-        await x509.AuthorityKeyIdentifierExtension.create(publicKey),
-      ],
-    });
-    return pem(certificate.toString("pem"));
+    );
   };
   return {
     certificate: ca,
     publicKeyHash: caPublicKeyHash(root),
     async mint(request) {
-      const keys = await crypto.subtle.generateKey(SIGNING, true, ["sign", "verify"]);
-      const certificate = await issue(keys.publicKey, request);
-      const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
-      const privateKey = pem(x509.PemConverter.encode(pkcs8, "PRIVATE KEY"));
-      return { certificate, privateKey, ca };
+      const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      const pem = `${privateKey.export({ format: "pem", type: "pkcs8" })}`;
+      return { certificate: issue(publicKey, request), privateKey: pem, ca };
     },
     async certify(signingRequest, request) {
       const key = await requestedKey(signingRequest);
-      return key && (await issue(key, request));
+      return key && issue(KeyObject.from(key), request);
     },
   };
-}
-
-function alternativeNames(request: LeafRequest): { type: "dns" | "ip"; value: string }[] {
-  const names = [...new Set(request.names)].filter(isDnsName);
-  const addresses = [...new Set(request.addresses)].filter((address) => isIP(address) !== 0);
-  return [
-    ...names.map((value) => ({ type: "dns" as const, value })),
-    ...addresses.map((value) => ({ type: "ip" as const, value })),
-  ];
-}
-
-/** 16 random bytes, the first bit clear: serials are positive (RFC 5280). */
-function serialNumber(): string {
-  const bytes = randomBytes(16);
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return bytes.toString("hex");
-}
-
-/** The library's PEM lacks the last newline, and two such texts joined are no PEM. */
-function pem(text: string): string {
-  return text.endsWith("\n") ? text : `${text}\n`;
 }
 
 function publicJwk(root: Uint8Array): { kty: string; crv: string; x: string; y: string } {
@@ -186,10 +140,6 @@ function publicJwk(root: Uint8Array): { kty: string; crv: string; x: string; y: 
 
 function privateJwk(root: Uint8Array): ReturnType<typeof publicJwk> & { d: string } {
   return { ...publicJwk(root), d: base64url(caKey(root).privateKey) };
-}
-
-function importKey(jwk: ReturnType<typeof publicJwk>, use: "sign" | "verify") {
-  return crypto.subtle.importKey("jwk", jwk, SIGNING, true, [use]);
 }
 
 function base64url(bytes: Uint8Array): string {

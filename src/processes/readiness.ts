@@ -1,6 +1,7 @@
 /**
  * Waiting for a process to answer on its socket, and saying why when it does not.
  */
+import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { HansaError, isErrno } from "../errors.ts";
 import { unixRequest } from "../host/unix-http.ts";
@@ -18,6 +19,8 @@ const TRY_EVERY_MS = 10;
 
 /** True when a daemon answers on `socketPath` now. */
 export async function daemonAnswers(socketPath: string): Promise<boolean> {
+  // Who starts a daemon asks many times before there is anything to ask.
+  if (!existsSync(socketPath)) return false;
   try {
     const request = { socketPath, path: "/v1/version", timeoutMs: 2000, maxBytes: 65_536 };
     return (await unixRequest(request)).status === 200;

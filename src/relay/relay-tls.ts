@@ -15,7 +15,7 @@ import { gossipLabel } from "../identity/derived-keys.ts";
 /** Both sides must offer it: another protocol, or another version of ours, is refused in the handshake. */
 export const RELAY_PROTOCOL = "hansa-relay/1";
 
-/** Key, certificate and trusted authorities of this node. Loads the X.509 library: about 0.1 s the first time. */
+/** Key, certificate and trusted authorities of this node. */
 export async function relayTls(roots: readonly Uint8Array[]): Promise<SecureContextOptions> {
   const authorities = await Promise.all(
     roots.map((root) => createAuthority(root, gossipLabel(root), ALWAYS)),

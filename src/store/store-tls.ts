@@ -17,7 +17,6 @@ export interface StoreTls {
 
 /**
  * For the voter with these addresses; loopback is always among them. With the role `node` it is what a node shows to the witness, which is let in by no other.
- * Loads the X.509 library.
  */
 export async function storeTls(
   roots: readonly Uint8Array[],
