@@ -12,8 +12,7 @@ import { ROUTES } from "../src/api/routes.ts";
 import { statusSchema } from "../src/api/status-schema.ts";
 import { VERSION } from "../src/api/version.ts";
 import type { OptionSpec } from "../src/cli/command.ts";
-import { COMMANDS } from "../src/cli/command-table.ts";
-import { tableCommands } from "../src/cli/commands/completion.ts";
+import { allCommands } from "../src/cli/command-table.ts";
 import { GLOBAL_OPTIONS } from "../src/cli/parse-words.ts";
 import { isShown, optionText, usageLine } from "../src/cli/usage-text.ts";
 import { CHECKS } from "../src/doctor/examine.ts";
@@ -46,8 +45,8 @@ Exit statuses: 0 done, 1 refused, failed or wrong usage, 2 not quorate, 3 not fo
 ${sections.join("\n")}`;
 }
 
-function cliPage(): string {
-  const commands = [...COMMANDS, ...tableCommands(COMMANDS)].map((command) => {
+async function cliPage(): Promise<string> {
+  const commands = (await allCommands()).map((command) => {
     const options = command.options.filter(isShown);
     const examples = command.examples.map((line) => `hansa ${line}`);
     return [
@@ -208,7 +207,7 @@ function capital(text: string): string {
 
 const PAGES: Readonly<Record<string, string>> = {
   "errors.md": HEAD + errorsPage(),
-  "cli.md": HEAD + cliPage(),
+  "cli.md": HEAD + (await cliPage()),
   "doctor.md": HEAD + doctorPage(),
   "api.md": HEAD + apiPage(),
   "openapi.json": `${JSON.stringify(openApiDocument(VERSION.version), undefined, 2)}\n`,

@@ -1,87 +1,64 @@
-/** All commands, in the order of help. Their heavy parts are imported when they run. */
+/**
+ * All commands, in the order of help. Each is loaded when it is asked for: to load all of them costs a small one more than its own work.
+ */
 import type { Command } from "./command.ts";
-import { add } from "./commands/add.ts";
-import { backup, restore } from "./commands/backup.ts";
-import { config } from "./commands/config.ts";
-import { connect } from "./commands/connect.ts";
-import { agent, contextCommand } from "./commands/context.ts";
-import { cp } from "./commands/cp.ts";
-import { create } from "./commands/create.ts";
-import { delnode } from "./commands/delnode.ts";
-import { doctor } from "./commands/doctor.ts";
-import { events } from "./commands/events.ts";
-import { exec } from "./commands/exec.ts";
-import { expected } from "./commands/expected.ts";
-import { forget } from "./commands/forget.ts";
-import { inspect } from "./commands/inspect.ts";
-import { install } from "./commands/install.ts";
-import { ipam } from "./commands/ipam.ts";
-import { joinInfo } from "./commands/join-info.ts";
-import { launch } from "./commands/launch.ts";
-import { logs } from "./commands/logs.ts";
-import { nodes } from "./commands/nodes.ts";
-import { playground } from "./commands/playground.ts";
-import { portForward } from "./commands/port-forward.ts";
-import { prime } from "./commands/prime.ts";
-import { ps } from "./commands/ps.ts";
-import { qdevice } from "./commands/qdevice.ts";
-import { report } from "./commands/report.ts";
-import { reset } from "./commands/reset.ts";
-import { resume } from "./commands/resume.ts";
-import { start } from "./commands/start.ts";
-import { stats } from "./commands/stats.ts";
-import { status } from "./commands/status.ts";
-import { stop } from "./commands/stop.ts";
-import { store } from "./commands/store.ts";
-import { token } from "./commands/token.ts";
-import { top } from "./commands/top.ts";
-import { uninstall } from "./commands/uninstall.ts";
-import { updatecerts } from "./commands/updatecerts.ts";
-import { upgrade } from "./commands/upgrade.ts";
-import { version } from "./commands/version.ts";
-import { vote } from "./commands/vote.ts";
 
-export const COMMANDS: readonly Command[] = [
-  launch,
-  connect,
-  forget,
-  status,
-  ps,
-  prime,
-  inspect,
-  doctor,
-  exec,
-  cp,
-  report,
-  logs,
-  portForward,
-  top,
-  stats,
-  events,
-  resume,
-  reset,
-  ipam,
-  create,
-  add,
-  joinInfo,
-  delnode,
-  updatecerts,
-  store,
-  nodes,
-  vote,
-  expected,
-  qdevice,
-  backup,
-  restore,
-  config,
-  contextCommand,
-  agent,
-  start,
-  stop,
-  token,
-  install,
-  uninstall,
-  upgrade,
-  playground,
-  version,
-];
+const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
+  launch: async () => (await import("./commands/launch.ts")).launch,
+  connect: async () => (await import("./commands/connect.ts")).connect,
+  forget: async () => (await import("./commands/forget.ts")).forget,
+  status: async () => (await import("./commands/status.ts")).status,
+  ps: async () => (await import("./commands/ps.ts")).ps,
+  prime: async () => (await import("./commands/prime.ts")).prime,
+  inspect: async () => (await import("./commands/inspect.ts")).inspect,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  exec: async () => (await import("./commands/exec.ts")).exec,
+  cp: async () => (await import("./commands/cp.ts")).cp,
+  report: async () => (await import("./commands/report.ts")).report,
+  logs: async () => (await import("./commands/logs.ts")).logs,
+  "port-forward": async () => (await import("./commands/port-forward.ts")).portForward,
+  top: async () => (await import("./commands/top.ts")).top,
+  stats: async () => (await import("./commands/stats.ts")).stats,
+  events: async () => (await import("./commands/events.ts")).events,
+  resume: async () => (await import("./commands/resume.ts")).resume,
+  reset: async () => (await import("./commands/reset.ts")).reset,
+  ipam: async () => (await import("./commands/ipam.ts")).ipam,
+  create: async () => (await import("./commands/create.ts")).create,
+  add: async () => (await import("./commands/add.ts")).add,
+  "join-info": async () => (await import("./commands/join-info.ts")).joinInfo,
+  delnode: async () => (await import("./commands/delnode.ts")).delnode,
+  updatecerts: async () => (await import("./commands/updatecerts.ts")).updatecerts,
+  store: async () => (await import("./commands/store.ts")).store,
+  nodes: async () => (await import("./commands/nodes.ts")).nodes,
+  vote: async () => (await import("./commands/vote.ts")).vote,
+  expected: async () => (await import("./commands/expected.ts")).expected,
+  qdevice: async () => (await import("./commands/qdevice.ts")).qdevice,
+  backup: async () => (await import("./commands/backup.ts")).backup,
+  restore: async () => (await import("./commands/backup.ts")).restore,
+  config: async () => (await import("./commands/config.ts")).config,
+  context: async () => (await import("./commands/context.ts")).contextCommand,
+  agent: async () => (await import("./commands/context.ts")).agent,
+  start: async () => (await import("./commands/start.ts")).start,
+  stop: async () => (await import("./commands/stop.ts")).stop,
+  token: async () => (await import("./commands/token.ts")).token,
+  install: async () => (await import("./commands/install.ts")).install,
+  uninstall: async () => (await import("./commands/uninstall.ts")).uninstall,
+  upgrade: async () => (await import("./commands/upgrade.ts")).upgrade,
+  playground: async () => (await import("./commands/playground.ts")).playground,
+  version: async () => (await import("./commands/version.ts")).version,
+};
+
+/** Those that are made from the table of all others are not among them. */
+export const COMMAND_NAMES: readonly string[] = Object.keys(LOADERS);
+
+/** The command of that name; undefined: none is, or it is made from the table. */
+export async function loadCommand(name: string): Promise<Command | undefined> {
+  return Object.hasOwn(LOADERS, name) ? await LOADERS[name]?.() : undefined;
+}
+
+/** All of them, completion and help at the end. */
+export async function allCommands(): Promise<readonly Command[]> {
+  const { tableCommands } = await import("./commands/completion.ts");
+  const commands = await Promise.all(Object.values(LOADERS).map((load) => load()));
+  return [...commands, ...tableCommands(commands)];
+}

@@ -11,7 +11,7 @@ import { FakeNode } from "../api/fake-node.ts";
 import { serveUnix, type UnixListener } from "../api/serve-unix.ts";
 import { VERSION } from "../api/version.ts";
 import { HansaError } from "../errors.ts";
-import { COMMANDS } from "./command-table.ts";
+import { allCommands, COMMAND_NAMES } from "./command-table.ts";
 import { type FakeTerminalOptions, type Ran, runFake } from "./fake-terminal.ts";
 
 const MAIN = join(import.meta.dirname, "../main.ts");
@@ -222,7 +222,12 @@ test("warnings stand on standard error with their hints", async () => {
 });
 
 test("each command explains itself with exit 0, wherever --help stands", async () => {
-  for (const { name, raw } of COMMANDS) {
+  const commands = await allCommands();
+  assert.deepEqual(
+    commands.slice(0, COMMAND_NAMES.length).map(({ name }) => name),
+    COMMAND_NAMES,
+  );
+  for (const { name, raw } of commands) {
     if (raw) continue;
     const { exit, stdout, stderr } = await run(`${name} --help`);
     assert.equal(exit, 0);
@@ -330,7 +335,7 @@ test("called by a predecessor's name, help, notes and hints speak as that", asyn
   assert.match((await run("start --help", as)).stdout, /\n {2}smrmgr start -n node-1 -d /);
   const all = (await run("help", as)).stdout;
   assert.match(all, /^Usage: smrmgr COMMAND\n/);
-  for (const { name } of COMMANDS) assert.match(all, new RegExp(`^ {2}${name} `, "m"));
+  for (const name of COMMAND_NAMES) assert.match(all, new RegExp(`^ {2}${name} `, "m"));
   const refused = await run("strat", as);
   assert.match(refused.stderr, /^\[smrmgr\] Error: unknown command: strat\n/);
   assert.match(refused.stderr, /Hint: did you mean smrmgr start\?\n/);

@@ -5,12 +5,9 @@
  */
 import { HansaError } from "../errors.ts";
 import type { Command, Context, ProgramName } from "./command.ts";
-import { COMMANDS } from "./command-table.ts";
-import { tableCommands } from "./commands/completion.ts";
-import { findCommand } from "./commands/help.ts";
+import { allCommands, COMMAND_NAMES, loadCommand } from "./command-table.ts";
 import { checkOperands, type Globals, parseWords, splitCommandLine } from "./parse-words.ts";
 import { reportError } from "./report-error.ts";
-import { commandHelp } from "./usage-text.ts";
 
 /** What the terminal gives: a context without what only the parsed command line tells. */
 export type Terminal = (globals: Globals) => Context;
@@ -35,9 +32,8 @@ async function runCommand(
 ): Promise<number> {
   const line = splitCommandLine(argv);
   for (const [name, value] of line.globals) globals.set(name, value);
-  const commands: readonly Command[] = [...COMMANDS, ...tableCommands(COMMANDS)];
   const isHelp = line.command === undefined;
-  const command = findCommand(commands, line.command ?? "help");
+  const command = await commandOf(line.command ?? "help");
   if (command.raw === true) {
     refuseElsewhere(command, globals);
     const operands = globals.has("help") ? ["--help"] : line.rest;
@@ -51,11 +47,20 @@ async function runCommand(
   refuseElsewhere(command, globals);
   const context = terminal(globals);
   if (globals.has("help") && !isHelp) {
+    const { commandHelp } = await import("./usage-text.ts");
     context.out(commandHelp(command, context.program));
     return 0;
   }
   checkOperands(command, words);
   return command.run(words, context);
+}
+
+/** Throws USAGE. */
+async function commandOf(name: string): Promise<Command> {
+  const known = await loadCommand(name);
+  if (known !== undefined) return known;
+  const { findCommand } = await import("./commands/help.ts");
+  return findCommand(await allCommands(), name);
 }
 
 /** What is done on this host must not be done here when another was meant. */
@@ -75,6 +80,6 @@ function refuseElsewhere(command: Command, globals: ReadonlyMap<string, string>)
 /** A command that a message names, as whoever called us by another name types it. */
 function inWordsOf(program: ProgramName, line: string): string {
   if (program === "hansa") return line;
-  const names = COMMANDS.map(({ name }) => name).join("|");
+  const names = COMMAND_NAMES.join("|");
   return line.replaceAll(new RegExp(`\\bhansa (?=(?:${names}|help)\\b)`, "g"), `${program} `);
 }

@@ -206,11 +206,6 @@ export const isAddressCheck: Check<AddressCheck> = record({
   conflicts: isNumber,
 });
 
-/** The table's code, sentence and hint of a failed request. */
-export const isFailure: Check<{
-  readonly error: { readonly code: string; readonly message: string; readonly hint: string };
-}> = record({ error: record({ code: isText, message: isText, hint: isText }) });
-
 export const isHostReport: Check<HostReport> = record({
   files: listOf(record({ path: isText, text: isText })),
   missing: listOf(record({ path: isText, why: isText })),

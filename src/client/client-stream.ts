@@ -3,8 +3,8 @@ import type { Duplex } from "node:stream";
 import { HansaError } from "../errors.ts";
 import { type SaidFrame, StreamChannel } from "../streams/stream-channel.ts";
 import type { DataKind } from "../streams/stream-frame.ts";
-import { isFailure } from "./answer-check.ts";
-import { errorOf } from "./failure.ts";
+
+import { errorOf, isFailure } from "./failure.ts";
 
 /** The node says something at least every 5 s. */
 const SILENCE_MS = 20_000;

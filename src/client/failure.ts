@@ -1,5 +1,6 @@
 /** What a node says went wrong, as the error that its code stands for. */
 import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
+import { type Check, isText, record } from "./shape.ts";
 
 export interface ToldFailure {
   readonly code: string;
@@ -12,3 +13,8 @@ export function errorOf({ code, message, hint }: ToldFailure): HansaError {
   const known: ErrorCode = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "INTERNAL";
   return new HansaError(known, message, { hint });
 }
+
+/** The body of a failed request. */
+export const isFailure: Check<{ readonly error: ToldFailure }> = record({
+  error: record({ code: isText, message: isText, hint: isText }),
+});

@@ -40,51 +40,15 @@ import type {
 import { BUILD, type Version } from "../api/version.ts";
 import type { RemovedWitness, SetupWitness } from "../api/witness-schemas.ts";
 import { HansaError, isErrno } from "../errors.ts";
-import {
-  isAddressCheck,
-  isCertificates,
-  isDoctorReport,
-  isFailure,
-  isHostReport,
-  isInspection,
-  isIssued,
-  isJoined,
-  isLeft,
-  isPrimed,
-  isRevoked,
-  isStatus,
-  isTakenOver,
-  isTargets,
-  isVersion,
-} from "./answer-check.ts";
 import type { ClientStream } from "./client-stream.ts";
-import {
-  isJoinChecked,
-  isJoinInfo,
-  isNodeRemoved,
-  isQuorumView,
-  isRemovedWitness,
-} from "./cluster-check.ts";
-import { isContainerEvent, isContainers } from "./container-check.ts";
 import { type Door, unixDoor } from "./door.ts";
 import { events, type Place } from "./events.ts";
 import { type Exchange, exchange } from "./exchange.ts";
-import { errorOf } from "./failure.ts";
+import { errorOf, isFailure } from "./failure.ts";
 import { openStream, type StreamOpening } from "./open-stream.ts";
 import { type RawResponse, ResponseSyntaxError } from "./parse-response.ts";
 import { type ResumeOptions, resumedEvents } from "./resumed-events.ts";
 import type { Check } from "./shape.ts";
-import {
-  isConfigEntries,
-  isConfigEntry,
-  isConfigEvent,
-  isConfigHistory,
-  isConfigWritten,
-  isCopiesInReach,
-  isCopyPart,
-  isRefounded,
-  isStoreView,
-} from "./store-check.ts";
 
 export const DEFAULT_SOCKET = "/run/hansa/hansa.sock";
 
@@ -151,6 +115,15 @@ export type Resume = Pick<ResumeOptions<unknown>, "paused" | "resumed" | "missed
 /** Everything that is not long answers from memory or after one write to disk. */
 const TIMEOUT_MS = 30_000;
 
+/** Loaded with the first answer that they are for: of all shapes a command needs one. */
+const nodeChecks = () => import("./answer-check.ts");
+const clusterChecks = () => import("./cluster-check.ts");
+const containerChecks = () => import("./container-check.ts");
+const storeChecks = () => import("./store-check.ts");
+
+/** What a check of a shape lets through. */
+type Checked<C> = C extends (value: unknown) => value is infer T ? T : never;
+
 /** What is asked beside a path. */
 interface Asked {
   /** Default: GET without a body, POST with one. */
@@ -187,9 +160,18 @@ export function apiClient(door: Door, node?: string): NodeClient {
       throw inOurWords(error, door, node);
     }
   };
-  const ask = async <T>(what: string, check: Check<T>, path: string, asked?: Asked): Promise<T> =>
-    checked(await call(path, asked), check, what);
+  const ask = async <Checks, Name extends keyof Checks>(
+    what: string,
+    checks: () => Promise<Checks>,
+    name: Name,
+    path: string,
+    asked?: Asked,
+  ): Promise<Checked<Checks[Name]>> => {
+    const answer = await call(path, asked);
+    return checked(answer, (await checks())[name] as Check<Checked<Checks[Name]>>, what);
+  };
   const asStatus = async (answer: unknown): Promise<Status> => {
+    const { isStatus } = await nodeChecks();
     if (isStatus(answer) && answer.node.version === BUILD) return answer;
     const { checkStatus } = await import("./schema-check.ts");
     return checkStatus(answer);
@@ -221,8 +203,9 @@ export function apiClient(door: Door, node?: string): NodeClient {
         yield await asStatus(answer);
       }
     },
-    containers: () => ask("containers", isContainers, "/v1/containers"),
+    containers: () => ask("containers", containerChecks, "isContainers", "/v1/containers"),
     watchContainers: async function* (signal, resume) {
+      const { isContainerEvent } = await containerChecks();
       const board = new ContainerBoard();
       for await (const event of watch("/v1/containers/watch", signal, resume)) {
         board.take(checked(event, isContainerEvent, "containers"));
@@ -231,79 +214,112 @@ export function apiClient(door: Door, node?: string): NodeClient {
     },
     inspect: async () => {
       const answer = await call("/v1/inspect");
+      const { isInspection } = await nodeChecks();
       if (isInspection(answer) && answer.Version === BUILD) return answer;
       const { checkInspection } = await import("./schema-check.ts");
       return checkInspection(answer);
     },
-    store: () => ask("the store", isStoreView, "/v1/store"),
-    quorum: () => ask("the quorum", isQuorumView, "/v1/quorum"),
-    joinInfo: () => ask("the cluster", isJoinInfo, "/v1/join/info"),
-    checkJoiner: (body) => ask("the check", isJoinChecked, "/v1/join/check", { body }),
+    store: () => ask("the store", storeChecks, "isStoreView", "/v1/store"),
+    quorum: () => ask("the quorum", clusterChecks, "isQuorumView", "/v1/quorum"),
+    joinInfo: () => ask("the cluster", clusterChecks, "isJoinInfo", "/v1/join/info"),
+    checkJoiner: (body) =>
+      ask("the check", clusterChecks, "isJoinChecked", "/v1/join/check", { body }),
     removeNode: (name, confirmed) => {
       const body = { node: name, confirmed };
-      return ask("the removal", isNodeRemoved, "/v1/cluster/remove", { body, isLong: true });
+      return ask("the removal", clusterChecks, "isNodeRemoved", "/v1/cluster/remove", {
+        body,
+        isLong: true,
+      });
     },
-    createStore: (name) => ask("the store", isStoreView, "/v1/store", { body: { name } }),
-    vote: (body) => ask("the store", isStoreView, "/v1/store/vote", { body }),
+    createStore: (name) =>
+      ask("the store", storeChecks, "isStoreView", "/v1/store", { body: { name } }),
+    vote: (body) => ask("the store", storeChecks, "isStoreView", "/v1/store/vote", { body }),
     copiesInReach: (votes) => {
       const asked = { body: { votes } };
-      return ask("copies of the store", isCopiesInReach, "/v1/store/copies", asked);
+      return ask("copies of the store", storeChecks, "isCopiesInReach", "/v1/store/copies", asked);
     },
-    copyPart: (body) => ask("a copy of the store", isCopyPart, "/v1/store/copies/part", { body }),
+    copyPart: (body) =>
+      ask("a copy of the store", storeChecks, "isCopyPart", "/v1/store/copies/part", { body }),
     expectVotes: (votes) => {
-      return ask("the store", isRefounded, "/v1/store/expected", { body: { votes }, isLong: true });
+      return ask("the store", storeChecks, "isRefounded", "/v1/store/expected", {
+        body: { votes },
+        isLong: true,
+      });
     },
     setupWitness: (body) =>
-      ask("the store", isStoreView, "/v1/store/witness", { body, isLong: true }),
+      ask("the store", storeChecks, "isStoreView", "/v1/store/witness", { body, isLong: true }),
     removeWitness: (force) => {
       const asked = { body: { force }, isLong: true };
-      return ask("the witness", isRemovedWitness, "/v1/store/witness/remove", asked);
+      return ask(
+        "the witness",
+        clusterChecks,
+        "isRemovedWitness",
+        "/v1/store/witness/remove",
+        asked,
+      );
     },
     restore: (force) => {
-      return ask("the store", isRefounded, "/v1/store/restore", { body: { force }, isLong: true });
+      return ask("the store", storeChecks, "isRefounded", "/v1/store/restore", {
+        body: { force },
+        isLong: true,
+      });
     },
     configGet: (key, consistent = false) => {
       const asked = { body: { key, consistent } };
-      return ask("the configuration", isConfigEntry, "/v1/config/get", asked);
+      return ask("the configuration", storeChecks, "isConfigEntry", "/v1/config/get", asked);
     },
     configList: (prefix, consistent = false) => {
       const asked = { body: { prefix, consistent } };
-      return ask("the configuration", isConfigEntries, "/v1/config/list", asked);
+      return ask("the configuration", storeChecks, "isConfigEntries", "/v1/config/list", asked);
     },
     configHistory: (key) => {
-      return ask("the configuration", isConfigHistory, "/v1/config/history", { body: { key } });
+      return ask("the configuration", storeChecks, "isConfigHistory", "/v1/config/history", {
+        body: { key },
+      });
     },
     watchConfig: async function* (prefix, signal, resume) {
+      const { isConfigEvent } = await storeChecks();
       const path = `/v1/config/watch?prefix=${encodeURIComponent(prefix)}`;
       for await (const event of watch(path, signal, resume)) {
         yield checked(event, isConfigEvent, "the configuration");
       }
     },
-    configPut: (body) => ask("the configuration", isConfigWritten, "/v1/config/put", { body }),
+    configPut: (body) =>
+      ask("the configuration", storeChecks, "isConfigWritten", "/v1/config/put", { body }),
     configRemove: (key) => {
-      return ask("the configuration", isConfigWritten, "/v1/config/remove", { body: { key } });
+      return ask("the configuration", storeChecks, "isConfigWritten", "/v1/config/remove", {
+        body: { key },
+      });
     },
-    doctor: () => ask("doctor", isDoctorReport, "/v1/doctor"),
-    report: () => ask("its host", isHostReport, "/v1/report"),
-    version: () => ask("version", isVersion, "/v1/version"),
+    doctor: () => ask("doctor", nodeChecks, "isDoctorReport", "/v1/doctor"),
+    report: () => ask("its host", nodeChecks, "isHostReport", "/v1/report"),
+    version: () => ask("version", nodeChecks, "isVersion", "/v1/version"),
     connect: (targets, replace) => {
-      return ask("targets", isTargets, "/v1/targets", { body: { targets, replace } });
+      return ask("targets", nodeChecks, "isTargets", "/v1/targets", { body: { targets, replace } });
     },
     forget: (targets) => {
-      return ask("targets", isTargets, "/v1/targets", { method: "DELETE", body: { targets } });
+      return ask("targets", nodeChecks, "isTargets", "/v1/targets", {
+        method: "DELETE",
+        body: { targets },
+      });
     },
     prime: (signal) =>
-      ask("prime", isPrimed, "/v1/prime", { ...(signal && { signal }), isLong: true }),
-    issueCertificate: (body) => ask("a certificate", isIssued, "/v1/certificates", { body }),
-    join: (body) => ask("a join", isJoined, "/v1/join", { body }),
-    certificates: () => ask("certificates", isCertificates, "/v1/certificates"),
+      ask("prime", nodeChecks, "isPrimed", "/v1/prime", {
+        ...(signal && { signal }),
+        isLong: true,
+      }),
+    issueCertificate: (body) =>
+      ask("a certificate", nodeChecks, "isIssued", "/v1/certificates", { body }),
+    join: (body) => ask("a join", nodeChecks, "isJoined", "/v1/join", { body }),
+    certificates: () => ask("certificates", nodeChecks, "isCertificates", "/v1/certificates"),
     revokeCertificates: (body) => {
-      return ask("a revocation", isRevoked, "/v1/certificates/revoke", { body });
+      return ask("a revocation", nodeChecks, "isRevoked", "/v1/certificates/revoke", { body });
     },
-    leave: (force) => ask("leaving", isLeft, "/v1/leave", { body: { force }, isLong: true }),
+    leave: (force) =>
+      ask("leaving", nodeChecks, "isLeft", "/v1/leave", { body: { force }, isLong: true }),
     takeOver: (name, confirmed) => {
       const body = { node: name, confirmed };
-      return ask("a take-over", isTakenOver, "/v1/ipam/take-over", { body });
+      return ask("a take-over", nodeChecks, "isTakenOver", "/v1/ipam/take-over", { body });
     },
     stream: async (opening) => {
       const refused = ({ body, status }: RawResponse): HansaError =>
@@ -318,7 +334,7 @@ export function apiClient(door: Door, node?: string): NodeClient {
       const [path, method] = repair
         ? (["/v1/ipam/repair", "POST"] as const)
         : (["/v1/ipam/check", "GET"] as const);
-      return ask("addresses", isAddressCheck, path, { method });
+      return ask("addresses", nodeChecks, "isAddressCheck", path, { method });
     },
   };
 }

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { nodePath } from "../../api/node-path.ts";
-import { isFailure } from "../../client/answer-check.ts";
+import { isFailure } from "../../client/failure.ts";
 import { ERRORS, type ErrorCode, HansaError } from "../../errors.ts";
 import type { OtherNode, PeerRequests } from "./peer-requests.ts";
 
