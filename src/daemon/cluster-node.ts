@@ -168,7 +168,7 @@ export class ClusterNode {
       identity,
       keys,
       version: BUILD,
-      store: this.#store.place.record?.store,
+      store: this.#store.place.settled,
       path: join(paths.stateDir, "membership.json"),
       logger: logger.child({ part: "membership" }),
       rings: () => this.#records.encode(this.#addresses.entries()),

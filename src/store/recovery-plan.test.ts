@@ -13,6 +13,7 @@ import {
 } from "./recovery-plan.ts";
 import type { Entry } from "./store.ts";
 import type { StoreCopy } from "./store-copy.ts";
+import { nextMark } from "./store-mark.ts";
 import { encodeGiven, encodeWanted, GIVEN_KEY, givenIn, WANTED_KEY, wantedIn } from "./votes.ts";
 
 const LINEAGE = "3f1c0d2b9a8e7f65";
@@ -48,15 +49,16 @@ test("the newest copy is of the greatest generation, then of the greatest revisi
   assert.equal(newestCopy([next, more, old]), more);
 });
 
-test("copies of two stores, or of two recoveries side by side, are not chosen from", () => {
+test("copies of two stores are not chosen from; of two recoveries side by side the later one is, whatever its revision", () => {
   const other = { id: "0000000000000000", name: "test", generation: 1 };
   refuses("STORE_OTHER", /prod \(3f1c0d2b9a8e7f65\) at node 1 and test/, () =>
     newestCopy([copy(1), copy(2, { store: other })]),
   );
-  const beside = ["aaaaaaaa", "bbbbbbbb"].map((chance, index) =>
-    copy(index, { store: { id: LINEAGE + chance, name: "prod", generation: 2 } }),
-  );
-  refuses("STORE_OTHER", /two stores/, () => newestCopy(beside));
+  const beside = [1, 2].map((second) => {
+    const mark = nextMark([{ id: LINEAGE, generation: 1 }], second * 1000, "aaaaaaaa");
+    return copy(second, { store: { ...mark, name: "prod" }, revision: 9n - BigInt(second) });
+  });
+  assert.equal(newestCopy(beside), beside[1]);
   refuses("STORE_NONE", /no copy/, () => newestCopy([]));
 });
 

@@ -8,7 +8,7 @@ import type { NodeId } from "../values/node-id.ts";
 import { CLUSTER_NAME_KEY, CONFIG_VERSION_KEY, versionIn } from "./node-registry.ts";
 import type { Entry, Revision } from "./store.ts";
 import type { NamedStore, StoreCopy } from "./store-copy.ts";
-import { lineageOf } from "./store-mark.ts";
+import { lineageOf, newestFirst } from "./store-mark.ts";
 import { MAX_VOTERS, majorityOf } from "./voter-plan.ts";
 import { encodeGiven, encodeWanted, GIVEN_KEY, givenIn, WANTED_KEY, wantedIn } from "./votes.ts";
 
@@ -39,11 +39,11 @@ export interface RecoveryFacts {
   readonly nameOf: (member: string) => string | undefined;
 }
 
-/** The greatest generation, then the greatest revision; of equal ones a voter's. Throws STORE_NONE, and STORE_OTHER where they are of different stores. */
+/** The newest store of the lineage, then the greatest revision; of equal ones a voter's. Throws STORE_NONE, and STORE_OTHER where they are of different stores. */
 export function newestCopy(copies: readonly CopyInReach[]): CopyInReach {
   const [first] = [...copies].sort(
     (a, b) =>
-      b.store.generation - a.store.generation ||
+      newestFirst(a.store, b.store) ||
       Number(b.revision > a.revision) - Number(b.revision < a.revision) ||
       Number(b.source === "voter") - Number(a.source === "voter"),
   );
@@ -52,11 +52,7 @@ export function newestCopy(copies: readonly CopyInReach[]): CopyInReach {
       hint: "run it on a node that had a vote, or has a mirror; or take a backup: hansa restore FILE",
     });
   }
-  const other = copies.find(
-    ({ store }) =>
-      lineageOf(store) !== lineageOf(first.store) ||
-      (store.generation === first.store.generation && store.id !== first.store.id),
-  );
+  const other = copies.find(({ store }) => lineageOf(store) !== lineageOf(first.store));
   if (other) {
     const [a, b] = [first, other].map(
       ({ store, node }) => `${store.name} (${store.id}) at node ${node.id}`,

@@ -1,18 +1,45 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { isOutlived, isSameStore, lineageOf, nextMark, revisionBase } from "./store-mark.ts";
 
 const FIRST = { id: "3f1c0d2b9a8e7f65", generation: 1 };
 
-test("each recovery is a generation more of the same lineage, and another store than a recovery beside it", () => {
-  const second = nextMark([FIRST], "aaaaaaaa");
-  assert.deepEqual(second, { id: "3f1c0d2b9a8e7f65aaaaaaaa", generation: 2 });
+const AT_MS = 1_800_000_000_000;
+
+test("each recovery is a generation more of the same lineage", () => {
+  const second = nextMark([FIRST], AT_MS, "aaaaaaaa");
+  assert.deepEqual(second, { id: "3f1c0d2b9a8e7f656b49d200aaaaaaaa", generation: 2 });
   assert.equal(lineageOf(second), lineageOf(FIRST));
-  const beside = nextMark([FIRST], "bbbbbbbb");
-  assert.ok(!isSameStore(second, beside) && !isOutlived(second, beside));
-  const third = nextMark([second, FIRST], "cccccccc");
-  assert.deepEqual(third, { id: "3f1c0d2b9a8e7f65cccccccc", generation: 3 });
-  assert.ok(isOutlived(FIRST, third) && isOutlived(beside, third) && !isOutlived(third, beside));
+  const third = nextMark([second, FIRST], AT_MS - 10_000, "cccccccc");
+  assert.equal(third.generation, 3);
+  assert.ok(isOutlived(FIRST, third) && isOutlived(second, third) && !isOutlived(third, second));
+});
+
+test("of two recoveries from one generation the later one outlives the other, of one second that with the higher chance", () => {
+  const early = nextMark([FIRST], AT_MS, "bbbbbbbb");
+  const late = nextMark([FIRST], AT_MS + 1000, "aaaaaaaa");
+  const beside = nextMark([FIRST], AT_MS + 1999, "cccccccc");
+  assert.ok(!isSameStore(early, late) && isOutlived(early, late) && !isOutlived(late, early));
+  assert.ok(isOutlived(late, beside) && !isOutlived(beside, late) && !isOutlived(late, late));
+  // An earlier build did not tell when.
+  const untold = { id: "3f1c0d2b9a8e7f65ffffffff", generation: 2 };
+  assert.ok(isOutlived(untold, early) && !isOutlived(early, untold));
+});
+
+test("the marks of a lineage have one order, whoever compares them", () => {
+  const mark = fc.record({
+    id: fc
+      .constantFrom("", "0", "1", "5", "a")
+      .map((digit) => FIRST.id + digit.repeat(8) + (digit < "5" ? digit.repeat(8) : "")),
+    generation: fc.integer({ min: 1, max: 3 }),
+  });
+  fc.assert(
+    fc.property(mark, mark, mark, (a, b, c) => {
+      assert.equal(Number(isOutlived(a, b)) + Number(isOutlived(b, a)), isSameStore(a, b) ? 0 : 1);
+      if (isOutlived(a, b) && isOutlived(b, c)) assert.ok(isOutlived(a, c));
+    }),
+  );
 });
 
 test("a store of another lineage outlives nothing", () => {

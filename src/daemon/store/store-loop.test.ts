@@ -98,10 +98,10 @@ test("nothing is warned of while a node is about to begin anew in the store's ne
   const store = { id: "3f1c0d2b9a8e7f65", name: "prod", generation: 1 };
   const next = `${store.id}0badcafe`;
   assert.equal(loopOf({ version: 1, store }, [next], undefined, 2).loop.problem, undefined);
-  assert.match(
-    `${loopOf({ version: 1, store: { ...store, id: next } }, [store.id]).loop.problem}`,
-    /^STORE_OTHER: node 2/,
-    "two of one generation are told apart by nobody but a person",
+  // Of two recoveries side by side one gives way by itself, whichever this node has.
+  assert.equal(
+    loopOf({ version: 1, store: { ...store, id: next } }, [store.id]).loop.problem,
+    undefined,
   );
 });
 

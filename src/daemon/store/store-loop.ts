@@ -122,10 +122,10 @@ export class StoreLoop {
   refound(store: NamedStore, copy: StoreCopy, refuse: () => void): Promise<void> {
     return this.#inTurn(async () => {
       refuse();
-      const { place, retreat, membership, logger } = this.#options;
+      const { place, retreat, logger } = this.#options;
       const data = await retreat.backUpBefore();
       await place.refound(store, copy, data);
-      membership.setStore({ id: store.id, generation: store.generation });
+      this.#announce();
       logger.warn("the store was made anew from a copy", {
         ...{ name: store.name, id: store.id, generation: store.generation },
         ...{ from: `${copy.store.id} ${copy.store.generation}`, revision: `${copy.revision}` },
@@ -454,11 +454,18 @@ export class StoreLoop {
 
   /** The store was made anew from a copy, and the daemon died before that was done. */
   async #fill(): Promise<boolean> {
-    const { place, membership } = this.#options;
-    await place.fill();
-    const { record } = place;
-    if (record) membership.setStore({ id: record.store.id, generation: record.store.generation });
+    await this.#options.place.fill();
+    this.#announce();
     return true;
+  }
+
+  /** Others may hold to it from now on; not to one that gave way while it was made. */
+  #announce(): void {
+    const { place, membership } = this.#options;
+    const { settled } = place;
+    if (settled && !place.isFenced) {
+      membership.setStore({ id: settled.id, generation: settled.generation });
+    }
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

@@ -147,7 +147,7 @@ export class StoreRecovery {
   async #refound(copy: StoreCopy, basis: Basis): Promise<Refounded> {
     const { name, known, current, from, facts } = basis;
     const { self, loop, membership, turns } = this.#options;
-    const store = { ...nextMark(known, randomBytes(4).toString("hex")), name };
+    const store = { ...nextMark(known, Date.now(), randomBytes(4).toString("hex")), name };
     const member = membership.roster().self.member.name;
     const next = refoundedCopy(copy, { id: self.id, member }, current);
     await turns.hold((told) => loop.refound(store, next, () => this.#refuseNews(facts, told)));

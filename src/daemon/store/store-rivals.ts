@@ -6,7 +6,7 @@
 import { isHansaError } from "../../errors.ts";
 import { givesWay, type Rival } from "../../store/rival-stores.ts";
 import type { StoreStatus } from "../../store/store.ts";
-import { isOutlived, isSameStore, lineageOf } from "../../store/store-mark.ts";
+import { isOutlived, isSameStore, lineageOf, type StoreMark } from "../../store/store-mark.ts";
 import { GIVEN_KEY, givenIn } from "../../store/votes.ts";
 import type { NodeId } from "../../values/node-id.ts";
 import type { MembershipLoop } from "../membership/membership-loop.ts";
@@ -31,12 +31,21 @@ export class StoreRivals {
     this.#options = options;
   }
 
-  /** A node that holds to a later generation of our store. Cheap. */
+  /**
+   * A node that holds to a later one of our lineage. Also one that made it anew as we are about to, whose is done: what never served anybody gives way, whatever
+   * the clocks say. Cheap.
+   */
   get heir(): RosterNode | undefined {
-    const own = this.#options.place.record?.store;
-    return (
-      own &&
-      this.#holders().find(({ metadata }) => metadata.store && isOutlived(own, metadata.store))
+    const { record } = this.#options.place;
+    if (record === undefined) return undefined;
+    const own = record.store;
+    const isBeside = (mark: StoreMark): boolean =>
+      record.filling === true &&
+      lineageOf(mark) === lineageOf(own) &&
+      mark.generation === own.generation &&
+      mark.id !== own.id;
+    return this.#holders().find(
+      ({ metadata: { store } }) => store && (isOutlived(own, store) || isBeside(store)),
     );
   }
 

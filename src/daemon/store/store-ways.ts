@@ -8,7 +8,7 @@ import { openEtcdOver } from "../../store/etcd/etcd-channel.ts";
 import { EtcdStore } from "../../store/etcd/etcd-store.ts";
 import { EtcdVoters } from "../../store/etcd/etcd-voters.ts";
 import type { Reached, StoreWay } from "../../store/node-store.ts";
-import { lineageOf, revisionBase, type StoreMark } from "../../store/store-mark.ts";
+import { lineageOf, newestFirst, revisionBase, type StoreMark } from "../../store/store-mark.ts";
 import type { NodeId } from "../../values/node-id.ts";
 import type { PeerRequests } from "../doors/peer-requests.ts";
 import type { MembershipLoop } from "../membership/membership-loop.ts";
@@ -48,7 +48,7 @@ export function storeWays(options: StoreWaysOptions): StoreWay[] {
 }
 
 /**
- * Of what the voters hold to that are `heard`: the newest generation of the store that is known; of another one only where no voter of ours is merely `lost`, as
+ * Of what the voters hold to that are `heard`: the newest of the lineage that is known; of another one only where no voter of ours is merely `lost`, as
  * when ours gave way. Undefined: none.
  */
 export function chosenStore(
@@ -60,7 +60,7 @@ export function chosenStore(
     known !== undefined && lineageOf(mark) === lineageOf(known);
   const same = heard.filter(isOurs);
   const from = same.length > 0 || lost.some(isOurs) ? same : heard;
-  return from.toSorted((a, b) => b.generation - a.generation || (a.id < b.id ? -1 : 1))[0];
+  return from.toSorted(newestFirst)[0];
 }
 
 function isSame(a: StoreMark | undefined, b: StoreMark): boolean {

@@ -101,6 +101,11 @@ export class VoterPlace {
     return this.#record;
   }
 
+  /** The store that others may know of; undefined on a node without, and while one is being made anew. */
+  get settled(): NamedStore | undefined {
+    return this.#record?.filling === true ? undefined : this.#record?.store;
+  }
+
   /** Of this node's data. */
   get #data(): string {
     return this.#dataOf(this.#record);
@@ -241,10 +246,7 @@ export class VoterPlace {
     const { filling: _, kept, ...whole } = record;
     const settled = { ...whole, settled: true };
     await this.#writeSettled(settled);
-    if (kept) {
-      const from = join(this.#files.dir, kept.data);
-      if (existsSync(from)) await moveFolder(from, kept.to);
-    }
+    if (kept) await this.#keepFormer(kept);
     await this.#keepRecord(settled);
     await this.#tidy();
   }
@@ -322,9 +324,20 @@ export class VoterPlace {
     }
   }
 
-  /** Takes this node's part of the store away, data and all. */
+  /** Takes this node's part of the store away, data and all; what was to be kept of a former one, which never came to its place, goes there. */
   async end(): Promise<void> {
+    const kept = this.#record?.filling === true ? this.#record.kept : undefined;
+    if (kept) {
+      await this.close();
+      await endStoreProcess(this.#options.paths, { wipe: false });
+      await this.#keepFormer(kept);
+    }
     await this.#forget();
+  }
+
+  async #keepFormer({ data, to }: NonNullable<VoterRecord["kept"]>): Promise<void> {
+    const from = join(this.#files.dir, data);
+    if (existsSync(from)) await moveFolder(from, to);
   }
 
   /** Connects at the first call; undefined on a node without a vote, or one that is fenced. */
