@@ -242,7 +242,7 @@ export function largePart(all: readonly LargeRun[]): ReportPart {
     "false deaths",
     "packets/s each",
     "wall",
-    "processor",
+    "user time",
     "memory",
   ];
   const rows = all.map((run) => [
