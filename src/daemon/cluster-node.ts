@@ -47,6 +47,7 @@ import { NameLoop } from "./names/name-loop.ts";
 import { NodeAnswers } from "./node-answers.ts";
 import { NodeDoctor } from "./status/node-doctor.ts";
 import { StorePart } from "./store/store-part.ts";
+import { Beat, beatClock } from "./timing/beat.ts";
 import { SerialQueue } from "./timing/serial-queue.ts";
 
 export interface ClusterNodeOptions {
@@ -77,6 +78,8 @@ export class ClusterNode {
   #book!: CertificateBook;
   #streams!: ContainerStreams;
   #store!: StorePart;
+  /** What comes round goes with it. */
+  readonly beat = new Beat(beatClock);
   /** Of all changes that anybody asks for. */
   readonly audit: AuditLog;
   /** Set when all parts are there. */
@@ -107,6 +110,7 @@ export class ClusterNode {
       membership: () => this.#membership,
       segments: () => this.#addresses.view().segments,
       engine: () => this.#docker?.info,
+      beat: this.beat,
       changed: () => this.#changed(),
     });
     this.#doctor = new NodeDoctor({
@@ -138,6 +142,7 @@ export class ClusterNode {
       avoid: (ranges) => this.#addresses.input({ type: "avoid", ranges }),
       changed: () => this.#changed(),
       look: () => this.#docker?.wake(),
+      beat: this.beat,
     });
     this.#book = await CertificateBook.load({
       ...{ self: node.id, path: join(paths.stateDir, "certificates.json"), clock: systemClock },
@@ -170,6 +175,7 @@ export class ClusterNode {
       version: BUILD,
       store: this.#store.place.settled,
       path: join(paths.stateDir, "membership.json"),
+      beat: this.beat,
       logger: logger.child({ part: "membership" }),
       rings: () => this.#records.encode(this.#addresses.entries()),
       takeRings: (bytes) => incoming.takeRings(bytes),
@@ -340,6 +346,7 @@ export class ClusterNode {
   }
 
   async close(): Promise<void> {
+    this.beat.close();
     this.#doctor.close();
     await this.#store.close();
     this.#containers.close();

@@ -40,8 +40,9 @@ export async function runDaemon(): Promise<number> {
     },
   );
   logger.info("the node runs", { id: node.id, cluster: node.cluster });
-  const letGo = keepSupervised((error) =>
-    logger.warn("the supervisor could not be started", { error: `${error}` }),
+  const letGo = keepSupervised(
+    (error) => logger.warn("the supervisor could not be started", { error: `${error}` }),
+    (everyMs, job) => clusterNode.beat.every(everyMs, job),
   );
   await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   letGo();

@@ -237,6 +237,9 @@ export class Membership {
         return;
       case "tick":
         return;
+      case "beat":
+        this.#prober.beat();
+        return;
       case "broadcast":
         this.#context.outbox.spreadUser(input.key, {
           type: "user",

@@ -79,3 +79,31 @@ test("beyond 256 members all together ping the dead no more often", () => {
   assert.equal(deadProbeIntervalMs(LAN_TIMING, 3), 5_000);
   assert.equal(perSecond(10_000), perSecond(256));
 });
+
+test("probes go with the host's beat, one an interval, and by themselves where it stops", () => {
+  const member = machine();
+  for (let number = 2; number < 5; number++) hear(member, alive(`n${number}`, number));
+  const pings: number[] = [];
+  const feed = (type: "tick" | "beat", nowMs: number): void => {
+    for (const output of member.handle({ type }, nowMs)) {
+      if (output.type !== "packet") continue;
+      for (const message of output.messages) {
+        if (message.type !== "ping") continue;
+        pings.push(nowMs);
+        const ack = { type: "ack", seq: message.seq, payload: new Uint8Array() } as const;
+        hear(member, ack, nowMs, output.to);
+      }
+    }
+  };
+  for (let nowMs = 1; nowMs <= 30_000; nowMs += 1) {
+    // As it is: never quite punctual, for a while three times as fast, and away in the end.
+    const isBeat = nowMs < 10_000 ? nowMs % 1_003 === 0 : nowMs < 20_000 && nowMs % 333 === 0;
+    if (isBeat) feed("beat", nowMs);
+    if (member.nextTickMs() <= nowMs) feed("tick", nowMs);
+  }
+  const between = (from: number, to: number) => pings.filter((at) => at >= from && at < to);
+  assert.ok(between(3_000, 10_000).every((at) => at % 1_003 === 0));
+  assert.equal(between(3_000, 10_000).length, 7);
+  assert.ok(between(10_000, 20_000).length <= 11);
+  assert.ok(between(21_000, 30_000).length >= 8);
+});

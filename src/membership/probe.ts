@@ -20,6 +20,8 @@ const MAX_RELAYS = 256;
 const NACK_AFTER = 0.8;
 /** For so many ping timeouts an answer is still passed on: late is not dead. */
 const RELAY_TIMEOUTS = 4;
+/** After a probe that went with the host's beat the next one waits so long for the next beat, which is never quite punctual. */
+const BEAT_LATE_MS = 25;
 /** The protocol version that knows stream pings, and the one that knows nacks. */
 const STREAM_PING_VERSION = 3;
 const NACK_VERSION = 4;
@@ -47,6 +49,8 @@ export class Prober {
   #probe: Probe | undefined;
   #probeTick: Deadline | undefined;
   #deadTick: Deadline | undefined;
+  /** The last turn went with the host's beat. */
+  #isInStep = false;
   constructor(context: Context, rumours: Rumours) {
     this.#context = context;
     this.#rumours = rumours;
@@ -82,6 +86,20 @@ export class Prober {
         () => this.#pingTheDead(),
       );
     }
+  }
+
+  /**
+   * Takes the next turn now, so that the host wakes once for it and for what else it does; not while a probe is unanswered. Once in step no turn
+   * comes by more than a quarter of an interval early, so that it stays one an interval whatever the beat.
+   */
+  beat(): void {
+    const { timing, nowMs, deadlines } = this.#context;
+    const tick = this.#probeTick;
+    if (tick === undefined || this.#probe !== undefined) return;
+    const earlyMs = timing.probeIntervalMs * (this.#isInStep ? 0.25 : 0.9);
+    if (tick.dueMs - nowMs > earlyMs) return;
+    deadlines.cancel(tick);
+    this.#probeNext(BEAT_LATE_MS);
   }
 
   /** Ends all rounds. */
@@ -180,11 +198,13 @@ export class Prober {
     return isSuspect ? [accusation(this.#context, slot), ping] : [ping];
   }
 
-  #probeNext(): void {
+  #probeNext(lateMs = 0): void {
     const { table, timing, nowMs, deadlines } = this.#context;
     this.#probeTick = undefined;
+    this.#isInStep = lateMs > 0;
     if (table.liveCount === 0) return;
-    this.#probeTick = deadlines.at(nowMs + timing.probeIntervalMs, () => this.#probeNext());
+    const nextMs = nowMs + timing.probeIntervalMs + lateMs;
+    this.#probeTick = deadlines.at(nextMs, () => this.#probeNext());
     // A probe stretched by awareness runs over the interval: the turn is skipped.
     if (this.#probe !== undefined) return;
     const slot = table.nextToProbe();

@@ -25,6 +25,8 @@ export type MembershipInput =
     }
   /** Time passed: call when `nextTickMs()` is due. */
   | { readonly type: "tick" }
+  /** The host is awake for something else that comes once a probe interval: the probe that is due soon goes along. Never needed. */
+  | { readonly type: "beat" }
   /** Spread `payload` by gossip as a user message; a queued one with the same key is replaced. */
   | { readonly type: "broadcast"; readonly key: string; readonly payload: Uint8Array }
   /** Our own metadata or address changed: announced with a higher incarnation. */

@@ -27,7 +27,8 @@ const INTRODUCTION_MS = 5_000;
 const STAGGER_MS = 300;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 10_000;
-const TEND_MS = 1_000;
+/** Above the beat, which comes once a second. */
+const TEND_MS = 1_050;
 
 export interface RelayStreamsOptions {
   readonly id: NodeId;
@@ -122,6 +123,14 @@ export class RelayStreams {
   want(nodes: ReadonlySet<NodeId>): void {
     this.#wanted = nodes;
     for (const id of this.#dials.keys()) if (!nodes.has(id)) this.#dials.delete(id);
+    this.#tend();
+  }
+
+  /** The host is awake for something that comes once a second: streams are tended now, so that it does not wake for them. */
+  beat(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#tend();
   }
 

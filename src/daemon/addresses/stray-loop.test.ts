@@ -3,8 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { systemClock } from "../../host/clock.ts";
 import { createLogger } from "../../host/logger.ts";
 import type { Range } from "../../values/cidr.ts";
+import { Beat } from "../timing/beat.ts";
 import type { SeenContainer } from "./reconcile-plan.ts";
 import { StrayLoop, type StrayLoopOptions } from "./stray-loop.ts";
 
@@ -34,6 +36,7 @@ async function host(name: string, owned: Range, different: Partial<StrayLoopOpti
     look: () => {
       asked += 1;
     },
+    beat: new Beat(systemClock),
     ...different,
   });
   /** Docker has these containers, and is looked at as often as the loop asks for it. */

@@ -23,6 +23,7 @@ import {
   straysOf,
 } from "../../ipam/strays.ts";
 import type { Range } from "../../values/cidr.ts";
+import type { Beat } from "../timing/beat.ts";
 import { SerialQueue } from "../timing/serial-queue.ts";
 import type { SeenContainer } from "./reconcile-plan.ts";
 
@@ -42,6 +43,7 @@ export interface StrayLoopOptions {
   readonly changed: () => void;
   /** Asks for a look at Docker soon; `setContainers` then brings what it saw. */
   readonly look: () => void;
+  readonly beat: Pick<Beat, "every">;
 }
 
 export class StrayLoop {
@@ -52,7 +54,7 @@ export class StrayLoop {
   #own: readonly Stray[] = [];
   /** Strays by the last look, which the next one has to see as well. */
   #suspected: readonly Stray[] = [];
-  readonly #timer: NodeJS.Timeout;
+  readonly #rest: () => void;
 
   static async start(options: StrayLoopOptions): Promise<StrayLoop> {
     const file = await readJson(options.path, { parse: readFile });
@@ -66,7 +68,7 @@ export class StrayLoop {
     );
     for (const stray of known) this.#board.take(stray.holder, [stray], performance.now());
     if (known.length > 0) options.avoid(this.#board.ranges());
-    this.#timer = setInterval(() => this.#repeat(), STRAY_EVERY_MS);
+    this.#rest = options.beat.every(STRAY_EVERY_MS, () => this.#repeat());
   }
 
   /** Ours and those of others, ascending by address. */
@@ -123,7 +125,7 @@ export class StrayLoop {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#rest();
     await this.#writes.drained();
   }
 

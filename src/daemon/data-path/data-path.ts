@@ -29,6 +29,7 @@ import { isInSubnet, overlayBlock } from "../host-facts/underlay.ts";
 import type { Envelope } from "../membership/envelope.ts";
 import type { MembershipLoop } from "../membership/membership-loop.ts";
 import { heardPeers, isHeard } from "../membership/roster.ts";
+import type { Beat } from "../timing/beat.ts";
 import { DelayedCalls } from "../timing/delayed-calls.ts";
 import { ChecksumTrial } from "./checksum-trial.ts";
 import { BRIDGE, overlayInput } from "./overlay-input.ts";
@@ -52,6 +53,8 @@ export interface DataPathOptions {
   readonly segments: () => AddressesView["segments"];
   /** Docker as last seen; undefined until it was reached once. */
   readonly engine: () => EngineInfo | undefined;
+  /** Struck by the round of tunnel probes. */
+  readonly beat: Pick<Beat, "strike" | "join">;
   /** A tunnel was proved or lost, or takes another way. */
   readonly changed: () => void;
 }
@@ -99,6 +102,7 @@ export class DataPath {
       changed,
       looked: (lost) => this.#lookedAtTunnels(lost),
       overdue: (peers) => this.#relay?.prepare(peers),
+      beat: () => options.beat.strike(),
     });
   }
 
@@ -139,6 +143,7 @@ export class DataPath {
         changed();
       },
       returned: () => this.#overlay.repair(),
+      beat: this.#options.beat,
     });
   }
 

@@ -13,8 +13,10 @@ import { Debounced } from "../timing/debounced.ts";
 
 /** Changes come in bursts (a join brings member, ring and row): one set for all of a burst. */
 const DELAY_MS = 15;
-/** Three programs are run for a look, and idle hosts must stay idle. */
-const REPAIR_MS = 30_000;
+/** Four programs are run for a look, each started by a copy of this process, and idle hosts must stay idle. */
+const REPAIR_MS = 60_000;
+/** Where hosts have several links: a look also leads WireGuard off a link that its peer's last packets led it back to. */
+const LINKS_REPAIR_MS = 30_000;
 
 export interface OverlayLoopOptions {
   readonly overlay: Overlay;
@@ -46,7 +48,7 @@ export class OverlayLoop {
     this.#runs = new Debounced({
       job: () => this.#inTurn(() => this.#apply()),
       delayMs: DELAY_MS,
-      everyMs: REPAIR_MS,
+      everyMs: LINKS_REPAIR_MS,
       failed: (error) => this.#failed(error),
     });
     this.#unwatch = options.overlay.watch(() => this.repair());
@@ -119,7 +121,8 @@ export class OverlayLoop {
     // Most news changes nothing here, and a look at the host costs several processes.
     const text = JSON.stringify(config);
     const nowMs = performance.now();
-    if (text === this.#set && nowMs - this.#lookedAtMs < REPAIR_MS) return;
+    const repairMs = input.self.hasSeveralLinks ? LINKS_REPAIR_MS : REPAIR_MS;
+    if (text === this.#set && nowMs - this.#lookedAtMs < repairMs) return;
     this.#set = "";
     this.#lookedAtMs = nowMs;
     const report = await this.#options.overlay.set(config, this.#secretsFor(config));

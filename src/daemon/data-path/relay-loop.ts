@@ -21,6 +21,7 @@ import { relayTls } from "../../relay/relay-tls.ts";
 import type { Endpoint } from "../../values/endpoint.ts";
 import type { NodeId } from "../../values/node-id.ts";
 import type { RosterNode } from "../membership/roster.ts";
+import type { Beat } from "../timing/beat.ts";
 import { DelayedCalls } from "../timing/delayed-calls.ts";
 import type { TunnelView } from "./tunnel-proof.ts";
 
@@ -50,6 +51,7 @@ export interface RelayLoopOptions {
   readonly isInside: (ip: string) => boolean;
   /** The way to `peer`, or the port that stands for it, is another now. */
   readonly moved: (peer: NodeId) => void;
+  readonly beat: Pick<Beat, "join">;
   /** A return to the direct path is over: where late datagrams led the tunnel astray it is to be told again. */
   readonly returned: () => void;
 }
@@ -69,6 +71,7 @@ export class RelayLoop {
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
   readonly #returns: DelayedCalls;
+  readonly #rest: () => void;
   #closed = false;
 
   constructor(options: RelayLoopOptions) {
@@ -99,6 +102,7 @@ export class RelayLoop {
       changed: () => this.changed(),
       problem: (error) => this.#setProblem(error),
     });
+    this.#rest = options.beat.join(() => this.#streams.beat());
   }
 
   /** Proofs, members or rows may have changed. */
@@ -137,6 +141,7 @@ export class RelayLoop {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#rest();
     clearTimeout(this.#timer);
     this.#returns.close();
     clearImmediate(this.#soon);

@@ -22,6 +22,7 @@ function started(mtu = 1420): { loop: TunnelLoop; sent: Sent[]; changes: () => n
     overdue: () => undefined,
     changed: () => changes++,
     looked: () => undefined,
+    beat: () => undefined,
   });
   return { loop, sent, changes: () => changes };
 }

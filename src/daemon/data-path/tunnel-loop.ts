@@ -27,6 +27,8 @@ export interface TunnelLoopOptions {
   readonly changed: () => void;
   /** After each round of probes, with the peers whose tunnel was lost since the last: perhaps by what is to be mended on this host. */
   readonly looked: (lost: readonly NodeId[]) => void;
+  /** After the round that comes once a second, in step with the other nodes. */
+  readonly beat: () => void;
   /** These tunnels did not answer the last probe: they may be about to be lost. */
   readonly overdue: (peers: readonly NodeId[]) => void;
 }
@@ -89,7 +91,7 @@ export class TunnelLoop {
   }
 
   #tick(): void {
-    const { probes, lost, overdue } = this.#proofs.tick(performance.now());
+    const { probes, lost, overdue, isBeat } = this.#proofs.tick(performance.now());
     for (const probe of probes) {
       const to = this.#options.nodeAddress(probe.peer);
       if (to === undefined) continue;
@@ -100,5 +102,6 @@ export class TunnelLoop {
     if (lost.length > 0) this.#options.changed();
     if (overdue.length > 0) this.#options.overdue(overdue);
     this.#arm();
+    if (isBeat) this.#options.beat();
   }
 }

@@ -121,15 +121,20 @@ export class TunnelProofs {
     return true;
   }
 
-  /** The probes that are due, the peers whose tunnel was lost since the last call, and those whose last probe is not answered yet. */
+  /**
+   * The probes that are due, the peers whose tunnel was lost since the last call, those whose last probe is not answered yet, and whether this is the
+   * round of the tunnels that are in step with their other ends, which comes once a second.
+   */
   tick(nowMs: number): {
     readonly probes: readonly Probe[];
+    readonly isBeat: boolean;
     readonly lost: readonly NodeId[];
     readonly overdue: readonly NodeId[];
   } {
     const probes: Probe[] = [];
     const lost: NodeId[] = [];
     const overdue: NodeId[] = [];
+    let isBeat = false;
     const sends = [...this.#tunnels.values()].some(({ nextMs }) => nowMs >= nextMs);
     for (const [peer, tunnel] of this.#tunnels) {
       if (tunnel.proved && nowMs - tunnel.lastReplyMs >= LOST_AFTER_MS) {
@@ -142,7 +147,8 @@ export class TunnelProofs {
       if (nowMs < tunnel.nextMs - early) continue;
       const full = tunnel.proved ? tunnel.count % FULL_EVERY === 0 : tunnel.count % 2 === 0;
       tunnel.count += 1;
-      if (tunnel.proved && nowMs - tunnel.lastReplyMs > STEADY_MS + TOGETHER_MS) overdue.push(peer);
+      isBeat ||= tunnel.proved && (tunnel.rttMs ?? 0) <= NEAR_MS;
+      if (tunnel.proved && nowMs - tunnel.lastReplyMs > overdueMs(tunnel)) overdue.push(peer);
       this.#nonce = (this.#nonce + 1) >>> 0;
       tunnel.outstanding.set(this.#nonce, { sentMs: nowMs, full });
       if (tunnel.outstanding.size > MAX_OUTSTANDING) {
@@ -163,7 +169,7 @@ export class TunnelProofs {
         echo: heard && { nonce: heard.nonce, heldMs: nowMs - heard.atMs },
       });
     }
-    return { probes, lost, overdue };
+    return { probes, lost, overdue, isBeat };
   }
 
   /** When `tick` is next worth calling; Infinity without peers. */
@@ -185,6 +191,11 @@ export class TunnelProofs {
       isLost: !tunnel.proved && nowMs - tunnel.sinceMs > HANDSHAKE_MS,
     };
   }
+}
+
+/** Near peers answer right after a round, so that half a round late is late; what far ones answer comes at any time between two. */
+function overdueMs({ rttMs = 0 }: Tunnel): number {
+  return rttMs <= NEAR_MS ? OVERDUE_MS : STEADY_MS + TOGETHER_MS;
 }
 
 function fresh(nowMs: number): Tunnel {

@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { freePort } from "../../../test/free-port.ts";
+import { systemClock } from "../../host/clock.ts";
 import { silentLogger } from "../../host/logger.ts";
 import { createIdentity, type Identity, identityKeys } from "../../identity/identity.ts";
 import { plainLinks } from "../../values/node-link.ts";
+import { Beat } from "../timing/beat.ts";
 import { until } from "../timing/until.ts";
 import { MembershipLoop } from "./membership-loop.ts";
 
@@ -37,6 +39,7 @@ class Stage implements AsyncDisposable {
       version: "test",
       store: undefined,
       path: join(this.directory, directory, `${id}.json`),
+      beat: new Beat(systemClock),
       logger: silentLogger,
       rings: () => new Uint8Array(),
       takeRings: () => undefined,

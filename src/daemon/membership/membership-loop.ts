@@ -18,6 +18,8 @@ import type { NodeFile } from "../../processes/node-file.ts";
 import type { Endpoint } from "../../values/endpoint.ts";
 import type { NodeId } from "../../values/node-id.ts";
 import { listenAddress } from "../../values/node-link.ts";
+import { AddressWatch } from "../host-facts/address-watch.ts";
+import type { Beat } from "../timing/beat.ts";
 import { DelayedCalls } from "../timing/delayed-calls.ts";
 import { Announcement } from "./announcement.ts";
 import { Arrival } from "./arrival.ts";
@@ -47,6 +49,7 @@ export interface MembershipLoopOptions {
   /** See `Announcement`. */
   readonly store: NodeMetadata["store"];
   readonly path: string;
+  readonly beat: Pick<Beat, "join" | "every">;
   readonly logger: Logger;
   /** Our encoded rings, for each push/pull. */
   readonly rings: () => Uint8Array;
@@ -85,7 +88,8 @@ export class MembershipLoop {
   #gossip!: Gossip;
   #post!: Post;
   #roster: Roster | undefined;
-  #timers: NodeJS.Timeout[] = [];
+  readonly #interfaces = new AddressWatch();
+  #ends: (() => void)[] = [];
 
   static async start(options: MembershipLoopOptions): Promise<MembershipLoop> {
     const loop = new MembershipLoop(options, await loadMembershipFile(options.path));
@@ -156,8 +160,14 @@ export class MembershipLoop {
     this.#search.dial();
     this.#settleIfAlone();
     this.#arrival.begin();
-    this.#timers.push(setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS));
-    this.#timers.push(setInterval(() => this.#followAddresses(), ADDRESSES_MS));
+    const { beat } = this.#options;
+    this.#ends.push(
+      beat.join(() => this.#gossip.beat()),
+      beat.every(HOUSEKEEPING_MS, () => this.#keepHouse()),
+      beat.every(ADDRESSES_MS, () => {
+        if (this.#interfaces.haveChanged()) this.#followAddresses();
+      }),
+    );
   }
 
   get name(): string {
@@ -285,7 +295,7 @@ export class MembershipLoop {
 
   #stop(): void {
     this.#saveSoon.close();
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const end of this.#ends) end();
     this.#arrival.close();
     this.#links.close();
     this.#search.close();
@@ -392,6 +402,7 @@ export class MembershipLoop {
     this.#search.keepHouse(this.#gossip.members(), (id) => this.#links.addressOf(id));
     this.#save();
     this.#knowledge.dropStrangers();
+    this.#followAddresses();
     // A twin with our key may be gone, which no event tells.
     this.#options.changed();
   }
