@@ -78,10 +78,14 @@ export async function joinHost(
   // As it will be, but for what the cluster decides.
   const trial = requestedNode({ id: request.id ?? 1, targets: [], links, ports }, request.hostName);
   const wished = { name: trial.name, id: request.id, links, ports };
-  const entry = await enter(met, await joiner.token(met), trial.name);
+  const token = await joiner.token(met);
+  // Deriving the key takes longest: what can be looked at without it is, meanwhile.
+  const [entry, facts] = await Promise.all([
+    enter(met, token, trial.name),
+    hostFacts(wished, host),
+  ]);
   if (entry) joiner.say("Login succeeded.");
   joiner.say("check cluster join API version, names, clocks and links");
-  const facts = await hostFacts(wished, host);
   const cluster = await askCluster(entry, met, joiner);
   const own = { ...DEFAULT_PORTS, ...ports };
   // Another host may have an address that is not this one's; that is told by itself.

@@ -39,7 +39,7 @@ function loopOf(
   const others = stores.map((id, index) =>
     memberOf({ id: index + 2, ...(id !== undefined && { store: { id, generation } }) }),
   );
-  const roster = rosterWith(...others);
+  let roster = rosterWith(...others);
   const loop = new StoreLoop({
     self: { id: 1, name: "host1" },
     place: place as unknown as VoterPlace,
@@ -57,7 +57,11 @@ function loopOf(
     changed: () => undefined,
     logger: silentLogger,
   });
-  return { loop, began, clock, place, damage };
+  const come = (id: number): void => {
+    roster = rosterWith(...others, memberOf({ id }));
+    loop.changed();
+  };
+  return { loop, began, clock, place, damage, come };
 }
 
 test("a second store is refused, whoever has a vote in the first", async () => {
@@ -185,4 +189,33 @@ test("a vote that this node cannot take is a warning here from 5 s on, and who a
   Object.assign(unable, { begin: able });
   await loop.start(request);
   assert.deepEqual(loop.problems, []);
+});
+
+test("a node with a vote looks at who has just come at once, and at news of others when it is time", async () => {
+  const { loop, clock, place, come } = loopOf({ version: 1, store: OWN, settled: true }, []);
+  let looks = 0;
+  const made = {
+    renew: async () => undefined,
+    mend: async () => undefined,
+    settle: async () => undefined,
+    keep: async () => {
+      looks += 1;
+    },
+    close: async () => undefined,
+  };
+  Object.assign(place, made);
+  const turn = async (ms: number): Promise<number> => {
+    clock.advance(ms);
+    for (let index = 0; index < 20; index += 1) await setImmediate();
+    return looks;
+  };
+  loop.begin();
+  assert.equal(await turn(0), 1);
+  assert.equal(await turn(10), 1);
+  come(2);
+  assert.equal(await turn(0), 2);
+  come(2);
+  assert.equal(await turn(10), 2);
+  assert.equal(await turn(600), 3);
+  await loop.close();
 });

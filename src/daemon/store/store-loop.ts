@@ -71,6 +71,8 @@ export class StoreLoop {
   #isLeaving = false;
   #said: string | undefined;
   #told = "";
+  /** Names of those that were heard when that was last looked at. */
+  #heard: ReadonlySet<string> = new Set();
   /** Its etcd does not serve, or knows of no leader. */
   readonly #trouble = new StoreTrouble();
   /** That this node cannot take the vote that it is given. */
@@ -109,13 +111,25 @@ export class StoreLoop {
     const { place } = this.#options;
     if (place.record === undefined || place.isFenced) return;
     const heir = this.#options.rivals.heir;
-    if (heir === undefined) return;
+    if (heir === undefined) {
+      this.#lookAtNewcomers();
+      return;
+    }
     place.isFenced = true;
     const { id, name, store } = heir.metadata;
     this.#options.logger.warn("the store was made anew elsewhere", {
       ...{ by: id, name, generation: store?.generation },
     });
     this.#lookIn(0);
+  }
+
+  /** Who has just come may be about to have a vote, and should not wait for the next look. */
+  #lookAtNewcomers(): void {
+    const { peers } = this.#options.membership.roster();
+    const heard = new Set(peers.filter(isHeard).map(({ member }) => member.name));
+    const hasNew = [...heard].some((name) => !this.#heard.has(name));
+    this.#heard = heard;
+    if (hasNew) this.#lookIn(0);
   }
 
   /** Makes the store anew, as `store`, with this node's vote alone and what `copy` has. `refuse`: throws where what was looked at is old by now. Throws as `VoterPlace.refound`. */
