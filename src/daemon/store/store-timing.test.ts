@@ -9,7 +9,7 @@ import type { StoreStatus } from "../../store/store.ts";
 import { type EtcdTiming, LEAST_TIMING } from "../../store/store-times.ts";
 import { TIMES_KEY, timesIn } from "../../store/times-entry.ts";
 import type { StoreMember, VoterNode } from "../../store/voter-plan.ts";
-import type { VoterLink } from "../votes/voter-place.ts";
+import type { VoterLink } from "../votes/etcd-connections.ts";
 import { StoreTiming } from "./store-timing.ts";
 
 const EVERY_MS = 10_000;

@@ -20,8 +20,9 @@ import { encodeTimes, type StoreTimes, TIMES_KEY, timesIn } from "../../store/ti
 import { nextToRetime, type TimedVoter } from "../../store/times-plan.ts";
 import { TimingWindow } from "../../store/timing-window.ts";
 import { nodeOf, type StoreMember, type VoterNode, WITNESS } from "../../store/voter-plan.ts";
+import type { VoterLink } from "../votes/etcd-connections.ts";
 import type { VoterLead } from "../votes/voter-lead.ts";
-import type { VoterLink, VoterPlace } from "../votes/voter-place.ts";
+import type { VoterPlace } from "../votes/voter-place.ts";
 
 export interface StoreTimingOptions {
   readonly place: Pick<VoterPlace, "timing" | "retime">;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { silentLogger } from "../../host/logger.ts";
 import type { StoreStatus } from "../../store/store.ts";
 import type { StoreMember, VoterNode } from "../../store/voter-plan.ts";
-import type { VoterLink } from "../votes/voter-place.ts";
+import type { VoterLink } from "../votes/etcd-connections.ts";
 import { StoreUpkeep } from "./store-upkeep.ts";
 
 const MIB = 1024 * 1024;

@@ -10,8 +10,8 @@ import { QUOTA_BYTES } from "../../store/etcd/etcd-config.ts";
 import type { Revision, StoreStatus } from "../../store/store.ts";
 import { nextUpkeepStep, type VoterFile } from "../../store/upkeep-plan.ts";
 import { nodeOf, type StoreMember, type VoterNode } from "../../store/voter-plan.ts";
+import type { VoterLink } from "../votes/etcd-connections.ts";
 import type { VoterLead } from "../votes/voter-lead.ts";
-import type { VoterLink } from "../votes/voter-place.ts";
 
 export interface StoreUpkeepOptions {
   readonly lead: Pick<VoterLead, "nodes" | "ask" | "tell">;

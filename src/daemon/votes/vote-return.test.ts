@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { HansaError, isHansaError } from "../../errors.ts";
 import type { StoreMember } from "../../store/voter-plan.ts";
 import { memberName, memberOf, rosterWith } from "../status/status-facts.ts";
+import type { VoterLink } from "./etcd-connections.ts";
 import { returnVote, type VoteReturnParts } from "./vote-return.ts";
-import type { VoterLink } from "./voter-place.ts";
 
 const OWN = 1n;
 

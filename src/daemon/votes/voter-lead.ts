@@ -34,9 +34,9 @@ import { askPeer } from "../doors/ask-peer.ts";
 import type { PeerRequests } from "../doors/peer-requests.ts";
 import type { MembershipLoop } from "../membership/membership-loop.ts";
 import { isHeard, type RosterNode } from "../membership/roster.ts";
+import type { VoterLink } from "./etcd-connections.ts";
 import { RegistryKeeper } from "./registry-keeper.ts";
 import { VoteRefusals } from "./vote-refusals.ts";
-import type { VoterLink } from "./voter-place.ts";
 import type { WitnessLink } from "./witness-link.ts";
 
 export interface VoterLeadOptions {

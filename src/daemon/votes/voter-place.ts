@@ -7,7 +7,7 @@
 import { existsSync } from "node:fs";
 import { readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { HansaError, isHansaError } from "../../errors.ts";
+import { HansaError } from "../../errors.ts";
 import { atomicWrite, ensureDir, moveFolder, readIfExists } from "../../host/files.ts";
 import type { Paths } from "../../processes/paths.ts";
 import { type StoreLogPlace, storeLogEnd, storeLogSince } from "../../processes/store-log.ts";
@@ -19,12 +19,7 @@ import {
   startStoreProcess,
   storeRuns,
 } from "../../processes/store-service.ts";
-import { dialEtcd, type EtcdChannel, openEtcd } from "../../store/etcd/etcd-channel.ts";
 import { etcdConfig, peerUrl } from "../../store/etcd/etcd-config.ts";
-import { etcdMetrics } from "../../store/etcd/etcd-metrics.ts";
-import { EtcdStore } from "../../store/etcd/etcd-store.ts";
-import { EtcdUpkeep } from "../../store/etcd/etcd-upkeep.ts";
-import { EtcdVoters } from "../../store/etcd/etcd-voters.ts";
 import {
   decodeStoreCopy,
   encodeStoreCopy,
@@ -41,6 +36,7 @@ import {
   type VoterRecord,
 } from "../../store/voter-record.ts";
 import { writeCopy } from "../../store/write-copy.ts";
+import { EtcdConnections, type VoterLink } from "./etcd-connections.ts";
 import type { TunnelEnd } from "./store-tunnel.ts";
 import { untilLed } from "./until-led.ts";
 
@@ -59,30 +55,19 @@ export interface VoterPlaceOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Where the daemon speaks with its etcd. */
-export interface VoterLink {
-  readonly store: EtcdStore;
-  readonly voters: EtcdVoters;
-  readonly upkeep: EtcdUpkeep;
-}
-
 /** All members when this one begins. */
 export interface Beginning {
   readonly begins: "new" | "existing";
   readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
 }
 
-/** Over loopback. */
-const DIAL_MS = 1000;
-
 export class VoterPlace {
   readonly #options: VoterPlaceOptions;
   readonly #files: StoreFiles;
   #record: VoterRecord | undefined;
-  /** The store was made anew elsewhere: this part of it serves nobody any more, and is about to be put away. */
-  isFenced = false;
+  #isFenced = false;
   #tls: Promise<StoreTls> | undefined;
-  #link: Promise<VoterLink & { readonly channel: EtcdChannel }> | undefined;
+  readonly #connections: EtcdConnections;
 
   /** Throws STATE_DAMAGED. */
   static async load(options: VoterPlaceOptions): Promise<VoterPlace> {
@@ -95,6 +80,22 @@ export class VoterPlace {
   private constructor(options: VoterPlaceOptions) {
     this.#options = options;
     this.#files = storeFiles(options.paths);
+    this.#connections = new EtcdConnections({
+      port: options.ports.store,
+      tls: () => this.#certificates(),
+      revisionBase: () => (this.#record ? revisionBase(this.#record.store) : 0n),
+    });
+  }
+
+  /** The store was made anew elsewhere: this part of it serves nobody any more, and is about to be put away. */
+  get isFenced(): boolean {
+    return this.#isFenced;
+  }
+
+  set isFenced(isFenced: boolean) {
+    // A write that is under way gets no answer: what was acknowledged is in the file that is made next.
+    if (isFenced && !this.#isFenced) this.#connections.sever();
+    this.#isFenced = isFenced;
   }
 
   get record(): VoterRecord | undefined {
@@ -174,9 +175,8 @@ export class VoterPlace {
   }
 
   /** What its etcd tells of itself, as Prometheus reads it. Throws the system's or TLS's error. */
-  async metrics(): Promise<string> {
-    const tls = await this.#certificates();
-    return await etcdMetrics({ host: "127.0.0.1", port: this.#options.ports.store, tls }, DIAL_MS);
+  metrics(): Promise<string> {
+    return this.#connections.metrics();
   }
 
   /** Its etcd had begun, and its log is gone. */
@@ -240,7 +240,7 @@ export class VoterPlace {
     const alone = { name: this.#options.name, peerUrl: this.peerUrl };
     await this.#writeConfig(record, { begins: "new", members: [alone] });
     await startStoreProcess(paths, folders, this.#options.env);
-    const { store } = await this.#connected();
+    const { store } = await this.#connections.connected();
     await untilLed(store);
     await writeCopy(store, decoded.copy);
     const { filling: _, kept, ...whole } = record;
@@ -255,7 +255,7 @@ export class VoterPlace {
   async copy(nowMs: number): Promise<StoreCopy | undefined> {
     const record = this.#record;
     if (record === undefined || record.filling) return undefined;
-    const { store } = await this.#connected();
+    const { store } = await this.#connections.connected();
     const { entries, revision } = await store.list("", { consistency: "local" });
     return { store: record.store, revision, takenAtMs: nowMs, entries };
   }
@@ -343,33 +343,16 @@ export class VoterPlace {
   /** Connects at the first call; undefined on a node without a vote, or one that is fenced. */
   async link(): Promise<VoterLink | undefined> {
     if (this.#record === undefined || this.#record.filling || this.isFenced) return undefined;
-    return await this.#connected();
-  }
-
-  async #connected(): Promise<VoterLink> {
-    this.#link ??= this.#connect();
-    try {
-      return await this.#link;
-    } catch (error) {
-      this.#link = undefined;
-      throw error;
-    }
+    return await this.#connections.connected();
   }
 
   /** A connection to its etcd for another node, which closes it. Throws STORE_UNREACHABLE. */
   async dial(): Promise<TunnelEnd> {
-    try {
-      const tls = await this.#certificates();
-      const place = { host: "127.0.0.1", port: this.#options.ports.store, tls };
-      const socket = await dialEtcd(place, DIAL_MS);
-      const record = this.#record;
-      const serves = record !== undefined && !record.filling && !this.isFenced;
-      if (serves) return { mark: record.store, socket };
-      socket.destroy();
-    } catch (error) {
-      const text = `the store does not answer on this host: ${error instanceof Error ? error.message : error}`;
-      throw new HansaError("STORE_UNREACHABLE", text, { cause: error });
-    }
+    const socket = await this.#connections.dial();
+    const record = this.#record;
+    const serves = record !== undefined && !record.filling && !this.isFenced;
+    if (serves) return { mark: record.store, socket };
+    socket.destroy();
     throw new HansaError("STORE_UNREACHABLE", "this node has no vote");
   }
 
@@ -380,15 +363,8 @@ export class VoterPlace {
   }
 
   /** The daemon ends; the process goes on. */
-  async close(): Promise<void> {
-    const link = this.#link;
-    this.#link = undefined;
-    try {
-      (await link)?.channel.close();
-    } catch (error) {
-      // It was never open.
-      if (!isHansaError(error)) throw error;
-    }
+  close(): Promise<void> {
+    return this.#connections.close();
   }
 
   async #forget(): Promise<void> {
@@ -398,18 +374,6 @@ export class VoterPlace {
     this.#record = undefined;
     await endStoreProcess(this.#options.paths, { wipe: true });
     await rm(this.#files.dir, { recursive: true, force: true });
-  }
-
-  async #connect(): Promise<VoterLink & { readonly channel: EtcdChannel }> {
-    const tls = await this.#certificates();
-    const channel = await openEtcd({
-      host: "127.0.0.1",
-      port: this.#options.ports.store,
-      tls,
-    });
-    const base = this.#record ? revisionBase(this.#record.store) : 0n;
-    const parts = { voters: new EtcdVoters(channel), upkeep: new EtcdUpkeep(channel) };
-    return { channel, store: new EtcdStore(channel, base), ...parts };
   }
 
   async #writeConfig(record: VoterRecord, beginning: Beginning): Promise<void> {
