@@ -96,7 +96,7 @@ export const LAN_TIMING: MembershipTiming = {
   inquestRounds: 3,
   inquestExtraRounds: 2,
   returnedMs: 600_000,
-  discreetAbove: 512,
+  discreetAbove: 4_096,
   inquestRoundMs: 700,
   doubtMs: 3_000,
   awarenessMax: 8,

@@ -31,7 +31,7 @@ export const VARIANTS: readonly Variant[] = [
   { title: "inquest of 2 rounds", timing: { inquestRounds: 2 } },
   { title: "inquest of 4 rounds", timing: { inquestRounds: 4 } },
   { title: "inquest of 5 rounds", timing: { inquestRounds: 5 } },
-  // What ours does above 512 members.
+  // What ours does above 4,096 members.
   { title: "ours, told after the inquest", timing: { discreetAbove: 0 } },
   { title: "ours, timeout always 500 ms", timing: { probeTimeoutFloorMs: 500 } },
   { title: "ours, doubt never asked", timing: { doubtMs: 0 } },
