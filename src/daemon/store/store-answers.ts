@@ -1,7 +1,7 @@
 /**
  * What the API answers about the store, and what it reads and writes in it: by whichever voter this node reaches.
  *
- * Invariant: a refusal for want of a majority names the votes that are missing, as gossip knows them.
+ * Invariant: a refusal for want of a majority names the votes that are missing (`MissingVotes`).
  */
 import type {
   ConfigEntries,
@@ -36,24 +36,11 @@ import type {
   WitnessReached,
 } from "../../api/witness-schemas.ts";
 import { HansaError, isHansaError } from "../../errors.ts";
-import { CONFIG_VERSION_KEY, versionIn } from "../../store/node-registry.ts";
-import type { NodeStore, Reached } from "../../store/node-store.ts";
-import type { Entry, Found, Store, StoreStatus } from "../../store/store.ts";
-import type { NamedStore } from "../../store/store-copy.ts";
+import type { NodeStore } from "../../store/node-store.ts";
 import type { StoreMirror } from "../../store/store-mirror.ts";
-import { LEAST_TIMING } from "../../store/store-times.ts";
-import { TIMES_KEY, timesIn } from "../../store/times-entry.ts";
-import {
-  majorityOf,
-  nodeOf,
-  type StoreMember,
-  type VoterNode,
-  WITNESS,
-} from "../../store/voter-plan.ts";
-import { WANTED_KEY, wantedIn } from "../../store/votes.ts";
 import { shortAge } from "../../values/short-age.ts";
 import type { MembershipLoop } from "../membership/membership-loop.ts";
-import { nodeNameIn, votesIn, votesSentence } from "../votes/known-votes.ts";
+import { MissingVotes } from "../votes/missing-votes.ts";
 import { VoteDesk } from "../votes/vote-desk.ts";
 import type { VoterLead } from "../votes/voter-lead.ts";
 import type { WitnessDesk } from "../votes/witness-desk.ts";
@@ -65,6 +52,7 @@ import type { CopyDesk } from "./copy-desk.ts";
 import type { RecoveryTurns } from "./recovery-turns.ts";
 import type { StoreLoop } from "./store-loop.ts";
 import type { StoreRecovery } from "./store-recovery.ts";
+import { StoreViews } from "./store-views.ts";
 
 export interface StoreAnswersOptions {
   readonly loop: StoreLoop;
@@ -82,24 +70,24 @@ export interface StoreAnswersOptions {
   readonly membership: Pick<MembershipLoop, "roster">;
 }
 
-/** A voter answers by itself which votes there are. */
-const LIST_MS = 200;
-
-/** Another voter's word of itself. */
-const VOTER_MS = 1000;
-
 export class StoreAnswers {
   readonly #options: StoreAnswersOptions;
+  readonly #views: StoreViews;
+  readonly #missing: MissingVotes;
   readonly #config: ConfigAnswers;
   readonly #watch: ConfigWatch;
 
   constructor(options: StoreAnswersOptions) {
     this.#options = options;
-    const { store, mirror } = options;
-    this.#watch = new ConfigWatch({ store, inPlainWords: (error) => this.#inPlainWords(error) });
-    this.#config = new ConfigAnswers({
-      ...{ store, mirror, inPlainWords: (error) => this.#inPlainWords(error) },
+    const { store, mirror, loop } = options;
+    this.#views = new StoreViews(options);
+    this.#missing = new MissingVotes({
+      ...options,
+      ...{ hasVote: () => loop.hasVote, noStore: () => loop.noStore() },
     });
+    const inPlainWords = (error: unknown) => this.#missing.inPlainWords(error);
+    this.#watch = new ConfigWatch({ store, inPlainWords });
+    this.#config = new ConfigAnswers({ store, mirror, inPlainWords });
   }
 
   async create(name: string): Promise<StoreView> {
@@ -187,13 +175,13 @@ export class StoreAnswers {
   /** Of a voter, also of one without a majority; where none answers, as this node's copy has it. Throws STORE_NONE, STORE_NO_QUORUM. */
   async view(): Promise<StoreView> {
     try {
-      return await this.#use((store) => store.read((reached) => this.#view(reached)));
+      return await this.#use((store) => store.read((reached) => this.#views.of(reached)));
     } catch (error) {
       const { mirror } = this.#options;
       const isLost =
         isHansaError(error, "STORE_NO_QUORUM") || isHansaError(error, "STORE_UNREACHABLE");
       if (!isLost || mirror.store === undefined) throw error;
-      return this.#remembered(mirror.store);
+      return this.#views.remembered(mirror.store);
     }
   }
 
@@ -239,205 +227,7 @@ export class StoreAnswers {
     try {
       return await work(this.#options.store);
     } catch (error) {
-      throw await this.#inPlainWords(error);
+      throw await this.#missing.inPlainWords(error);
     }
   }
-
-  async #view({ mark, store, voters }: Reached): Promise<StoreView> {
-    const { lead, membership } = this.#options;
-    const [status, members, wanted, times] = await Promise.all([
-      store.status(),
-      voters.list(),
-      ...[WANTED_KEY, TIMES_KEY].map((key) => store.get(key, { consistency: "local" })),
-    ] as const);
-    const own = membership.roster().self.member.name;
-    const nodes = lead.nodes();
-    // Side by side: voters may be far from each other.
-    const [version, ...states] = await Promise.all([
-      this.#version(store),
-      ...members.map((member) => this.#stateOf(member, status, nodes)),
-    ]);
-    const listed = members.map((member, index) => {
-      const url = new URL(member.peerUrl);
-      return {
-        ...this.#named(member),
-        address: url.host,
-        hasVote: !member.isLearner,
-        ...(states[index] ?? SILENT),
-        isLocal: member.name === own,
-      };
-    });
-    const votes = listed.filter(({ hasVote }) => hasVote);
-    const leader = listed.find(({ state }) => state === "leads");
-    return {
-      ...{ name: mark.name, id: mark.id, generation: mark.generation },
-      configVersion: version.number,
-      quorate: version.isQuorate,
-      votes: {
-        expected: votes.length,
-        answering: votes.filter(({ state }) => state !== "silent" && state !== "away").length,
-        needed: majorityOf(votes.length),
-      },
-      leader: version.isQuorate && leader ? { id: leader.id, name: leader.name } : null,
-      voters: listed.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
-      wanted: wantedIn(wanted?.entry?.value),
-      times: shownTimes(times?.entry),
-      witness: this.#witness(votes),
-      term: Number(status.term),
-      bytes: Number(status.bytes),
-      stale: false,
-      copy: this.#copy(),
-    };
-  }
-
-  async #stateOf(
-    member: StoreMember,
-    { member: asked, leader }: StoreStatus,
-    nodes: readonly VoterNode[],
-  ): Promise<VoterState> {
-    if (member.id === asked) return stateOf(leader === undefined, leader === member.id);
-    const node = nodeOf(member, nodes);
-    if (node === undefined || !node.isHeard) return { state: "away", problem: null };
-    const { lead, loop, membership } = this.#options;
-    const isOwn = node.name === membership.roster().self.member.name;
-    // The first time a connection is made, which takes longer; it is then there for the next.
-    const waited = new Promise<undefined>((resolve) => {
-      setTimeout(resolve, VOTER_MS, undefined).unref();
-    });
-    const told = isOwn ? loop.voter().catch(refusalOf) : lead.hear(node.id);
-    const voter = await Promise.race([told, waited]);
-    if (voter instanceof HansaError) return silent(voter);
-    if (voter === undefined) return SILENT;
-    return stateOf(voter.leader === null, voter.leader === voter.member);
-  }
-
-  #witness(votes: readonly { readonly id: number }[]): StoreView["witness"] {
-    const { record, link } = this.#options.witness;
-    if (record === undefined) return null;
-    const isHeard = link?.state.isHeard === true;
-    const { host, port } = record;
-    return { host, port, isHeard, hasVote: votes.some(({ id }) => id === WITNESS) };
-  }
-
-  /** This node's own copy of it. */
-  #copy(): StoreView["copy"] {
-    const { revision, ageMs } = this.#options.mirror;
-    return ageMs === undefined ? null : { revision: `${revision}`, ageMs: Math.round(ageMs) };
-  }
-
-  #remembered(mark: NamedStore): StoreView {
-    const { lead, membership, mirror } = this.#options;
-    const own = membership.roster().self.member.name;
-    const nodes = lead.nodes();
-    const voters = votesIn(mirror).map((member): StoreView["voters"][number] => {
-      const node = nodeOf(member, nodes);
-      return {
-        ...this.#named(member),
-        address: node ? new URL(node.peerUrl).host : "unknown",
-        hasVote: true,
-        state: node?.isHeard === true ? "silent" : "away",
-        problem: null,
-        isLocal: member.name === own,
-      };
-    });
-    return {
-      ...{ name: mark.name, id: mark.id, generation: mark.generation },
-      configVersion: versionIn(mirror.get(CONFIG_VERSION_KEY)) || null,
-      quorate: false,
-      votes: { expected: voters.length, answering: 0, needed: majorityOf(voters.length) },
-      leader: null,
-      voters: voters.toSorted((a, b) => a.id - b.id || (a.name < b.name ? -1 : 1)),
-      wanted: wantedIn(mirror.get(WANTED_KEY)?.value),
-      times: shownTimes(mirror.get(TIMES_KEY)),
-      witness: this.#witness(voters),
-      term: 0,
-      bytes: null,
-      stale: true,
-      copy: this.#copy(),
-    };
-  }
-
-  /** Read by a majority, and where there is none, as this node has it. */
-  async #version(
-    store: Store,
-  ): Promise<{ readonly number: number | null; readonly isQuorate: boolean }> {
-    const numberIn = ({ entry }: Found): number | null => versionIn(entry) || null;
-    try {
-      return { number: numberIn(await store.get(CONFIG_VERSION_KEY)), isQuorate: true };
-    } catch (error) {
-      if (!isHansaError(error, "STORE_NO_QUORUM")) throw error;
-      const found = await store.get(CONFIG_VERSION_KEY, { consistency: "local" });
-      return { number: numberIn(found), isQuorate: false };
-    }
-  }
-
-  /** Id and name of a member's node, as far as anybody here knows them. */
-  #named(member: StoreMember): { readonly id: number; readonly name: string } {
-    const { self, peers } = this.#options.membership.roster();
-    const node = nodeOf(member, this.#options.lead.nodes());
-    const found = [self, ...peers].find((each) => each.member.name === node?.name);
-    if (found) return { id: found.metadata.id, name: found.metadata.name };
-    const name = nodeNameIn(this.#options.mirror, member.name);
-    const id = Number.parseInt(member.name, 10) || 0;
-    return { id, name: name ?? (member.name || "not started") };
-  }
-
-  /** A refusal for want of a majority, with the votes that are missing. */
-  async #inPlainWords(error: unknown): Promise<unknown> {
-    const isLost =
-      isHansaError(error, "STORE_NO_QUORUM") ||
-      isHansaError(error, "STORE_UNREACHABLE") ||
-      isHansaError(error, "NODE_UNREACHABLE");
-    if (!isLost) return error;
-    const { loop, lead, membership } = this.#options;
-    const members = await this.#knownMembers();
-    if (members.length === 0) {
-      const isHeldTo = membership.roster().peers.some(({ metadata }) => metadata.store);
-      return isHeldTo || loop.hasVote ? error : loop.noStore();
-    }
-    const text = votesSentence(members, lead.nodes(), (member) => this.#named(member));
-    return new HansaError("STORE_NO_QUORUM", `the store has no majority: ${text}`, {
-      cause: error,
-    });
-  }
-
-  /** As a voter lists them now, else as the copy has them. */
-  async #knownMembers(): Promise<readonly StoreMember[]> {
-    const remembered = votesIn(this.#options.mirror);
-    const listed = this.#options.store
-      .read(({ voters }) => voters.list())
-      .catch((error: unknown) => {
-        if (!isHansaError(error)) throw error;
-        return remembered;
-      });
-    const waited = new Promise<readonly StoreMember[]>((resolve) => {
-      setTimeout(() => resolve(remembered), LIST_MS).unref();
-    });
-    return await Promise.race([listed, waited]);
-  }
-}
-
-function shownTimes(entry: Entry | undefined): StoreView["times"] {
-  const { timing = LEAST_TIMING, roundTripMs = null, fsyncMs = null } = timesIn(entry?.value) ?? {};
-  return { ...timing, roundTripMs, fsyncMs };
-}
-
-type VoterState = Pick<StoreView["voters"][number], "state" | "problem">;
-const SILENT: VoterState = { state: "silent", problem: null };
-
-function stateOf(hasNoLeader: boolean, leads: boolean): VoterState {
-  if (hasNoLeader) return { state: "waits", problem: null };
-  return { state: leads ? "leads" : "follows", problem: null };
-}
-
-/** A node that cannot take its vote, or whose etcd does not answer. */
-function silent({ code, message, hint }: HansaError): VoterState {
-  // It was not asked yet: there is nothing to say of it.
-  if (code === "STORE_NONE") return SILENT;
-  return { state: "silent", problem: { code, message, hint } };
-}
-
-function refusalOf(error: unknown): HansaError {
-  if (isHansaError(error)) return error;
-  throw error;
 }

@@ -1,37 +1,28 @@
-/**
- * The node's part in the store: makes one, takes its vote when it is given one, keeps its etcd running, and, where that leads, carries the plan of the voters out.
- *
- * Invariants: only the daemon beside the leader changes the voters (`VoterLead`); a node takes a vote only from a node of its cluster, and never while it holds
- * to another store.
- */
-import { randomBytes } from "node:crypto";
 import type { EndVoter, StartVoter, Voter } from "../../api/store-schemas.ts";
 import { codedSentence, HansaError, isHansaError } from "../../errors.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
-import { firstCommit } from "../../store/node-registry.ts";
 import type { StoreStatus } from "../../store/store.ts";
 import type { NamedStore, StoreCopy } from "../../store/store-copy.ts";
-import { isOutlived, isSameStore, type StoreMark } from "../../store/store-mark.ts";
+import { isSameStore } from "../../store/store-mark.ts";
 import { requireStoreName } from "../../store/store-name.ts";
 import { type EtcdTiming, isTiming } from "../../store/store-times.ts";
-import { FIRST_VOTERS, WITNESS } from "../../store/voter-plan.ts";
 import type { VoterRecord } from "../../store/voter-record.ts";
 import type { NodeId } from "../../values/node-id.ts";
 import type { MembershipLoop } from "../membership/membership-loop.ts";
 import { isHeard } from "../membership/roster.ts";
 import { SerialQueue } from "../timing/serial-queue.ts";
 import type { VoterLink } from "../votes/etcd-connections.ts";
-import { untilLed } from "../votes/until-led.ts";
 import { REFUSAL_KEPT_MS, VoteRefusals } from "../votes/vote-refusals.ts";
 import { returnVote } from "../votes/vote-return.ts";
 import type { VoterLead } from "../votes/voter-lead.ts";
 import type { VoterPlace } from "../votes/voter-place.ts";
+import { makeFirstStore } from "./first-store.ts";
 import type { StoreDamage } from "./store-damage.ts";
+import { StoreProblems } from "./store-problems.ts";
 import type { StoreRetreat } from "./store-retreat.ts";
 import type { StoreRivals } from "./store-rivals.ts";
 import type { StoreTiming } from "./store-timing.ts";
-import { StoreTrouble } from "./store-trouble.ts";
 import type { StoreUpkeep } from "./store-upkeep.ts";
 
 export interface StoreLoopOptions {
@@ -74,8 +65,7 @@ export class StoreLoop {
   #told = "";
   /** Names of those that were heard when that was last looked at. */
   #heard: ReadonlySet<string> = new Set();
-  /** Its etcd does not serve, or knows of no leader. */
-  readonly #trouble = new StoreTrouble();
+  readonly #problems: StoreProblems;
   /** That this node cannot take the vote that it is given. */
   readonly #refused: VoteRefusals;
   #forgetRefusal = (): void => undefined;
@@ -83,6 +73,7 @@ export class StoreLoop {
   constructor(options: StoreLoopOptions) {
     this.#options = options;
     this.#refused = new VoteRefusals(options.clock);
+    this.#problems = new StoreProblems(options, this.#refused);
     this.#changes = new SerialQueue((error) =>
       options.logger.error("the store's part of this node failed", { error: `${error}` }),
     );
@@ -152,7 +143,13 @@ export class StoreLoop {
   /** Makes the cluster's store, with this node's vote alone. Throws USAGE, STORE_EXISTS, STORE_REFUSED, and as `VoterPlace.begin`. */
   create(name: string): Promise<void> {
     requireStoreName(name);
-    return this.#inTurn(() => this.#create(name));
+    return this.#inTurn(async () => {
+      const { membership, logger } = this.#options;
+      const store = await makeFirstStore(name, this.#options);
+      membership.setStore({ id: store.id, generation: store.generation });
+      logger.info("the store was made", { name, id: store.id });
+      this.#lookIn(0);
+    });
   }
 
   /** Another node gives this one a place among the voters. Throws STORE_OTHER, and as `VoterPlace.begin`. */
@@ -254,41 +251,12 @@ export class StoreLoop {
 
   /** What `status` is to warn of. */
   get problems(): readonly string[] {
-    const { lead, membership } = this.#options;
-    const said = (who: string, { code, message }: HansaError): string =>
-      `${code}: ${who} cannot take its vote: ${message}`;
-    const own = this.#refused.lasting.map(({ error }) => said("this node", error));
-    const { peers } = membership.roster();
-    const others = lead.refusals.lasting.map(({ id, error }) => {
-      if (id === WITNESS) return said("the witness", error);
-      const name = peers.find(({ metadata }) => metadata.id === id)?.metadata.name;
-      return said(name === undefined ? `node ${id}` : `node ${id} (${name})`, error);
-    });
-    const { problem } = this;
-    return [...(problem === undefined ? [] : [problem]), ...own, ...others];
+    return this.#problems.all;
   }
 
-  /** Of its own etcd, and of the stores that are heard of. */
+  /** The first of them that is no refusal of a vote. */
   get problem(): string | undefined {
-    const { place, membership, retreat, clock } = this.#options;
-    const own = place.record?.store;
-    const holders = membership
-      .roster()
-      .peers.filter((peer) => isHeard(peer) && peer.metadata.store);
-    const first = own ?? holders[0]?.metadata.store;
-    // One that is of a generation before, or after, is made anew by itself within moments.
-    const isAhead = (a: StoreMark, b: StoreMark): boolean => isOutlived(a, b) || isOutlived(b, a);
-    const other = holders.find(({ metadata }) => {
-      const { store } = metadata;
-      return store?.id !== first?.id && !(store && first && isAhead(store, first));
-    });
-    if (other) {
-      const { id, name, store } = other.metadata;
-      const whose = own === undefined ? `others (${first?.id})` : `this node (${own.id})`;
-      return `STORE_OTHER: node ${id} (${name}) has a vote in another store (${store?.id}) than ${whose}`;
-    }
-    if (retreat.sentence !== undefined) return retreat.sentence;
-    return this.#trouble.sentence(clock.monotonicMs());
+    return this.#problems.first;
   }
 
   get hasVote(): boolean {
@@ -298,54 +266,6 @@ export class StoreLoop {
   noStore(): HansaError {
     const { name, id } = this.#options.self;
     return new HansaError("STORE_NONE", `node ${id} (${name}) knows of no store`);
-  }
-
-  async #create(name: string): Promise<void> {
-    const { self, place, membership, logger } = this.#options;
-    this.#refuseSecond();
-    if (!FIRST_VOTERS.includes(self.id)) {
-      const text = `node ${self.id} (${self.name}) has no vote: make the store on node ${FIRST_VOTERS.join(", ")}`;
-      throw new HansaError("STORE_REFUSED", text);
-    }
-    const store = { id: randomBytes(8).toString("hex"), name, generation: 1 };
-    const roster = membership.roster().self.member.name;
-    await place.begin(
-      { version: 1, store },
-      { begins: "new", members: [{ name: roster, peerUrl: place.peerUrl }] },
-    );
-    try {
-      const link = await place.link();
-      if (link === undefined) throw this.noStore();
-      await untilLed(link.store);
-      await link.store.commit(firstCommit(name, { ...self, member: roster }));
-    } catch (error) {
-      await place.end();
-      throw error;
-    }
-    membership.setStore({ id: store.id, generation: store.generation });
-    logger.info("the store was made", { name, id: store.id });
-    this.#lookIn(0);
-  }
-
-  /** Throws STORE_EXISTS. */
-  #refuseSecond(): void {
-    const { place, membership } = this.#options;
-    const { record } = place;
-    if (record) {
-      throw new HansaError("STORE_EXISTS", `the store ${record.store.name} exists already`);
-    }
-    const holder = membership.roster().peers.find(({ metadata }) => metadata.store !== undefined);
-    if (holder) {
-      const { id, name } = holder.metadata;
-      throw new HansaError("STORE_EXISTS", `node ${id} (${name}) has a vote in a store already`);
-    }
-    const seen = this.#options.lastSeen();
-    if (seen) {
-      const text = `this cluster has the store ${seen.name} (${seen.id}), of which this node has a copy and hears no vote`;
-      throw new HansaError("STORE_EXISTS", text, {
-        hint: "bring its votes back; where they are gone for good: hansa expected 1",
-      });
-    }
   }
 
   async #start({ store, member, members }: StartVoter): Promise<void> {
@@ -404,8 +324,8 @@ export class StoreLoop {
       await place.settle();
       if (status) await this.#giveWay(status);
       const { lately } = damage;
-      if (lately !== undefined) this.#note(codedSentence(lately));
-      else this.#note(status?.leader === undefined ? NO_LEADER : undefined);
+      if (lately !== undefined) this.#problems.note(codedSentence(lately));
+      else this.#problems.note(status?.leader === undefined ? NO_LEADER : undefined);
       const isBusy = link && status ? await this.#lead(link, status) : false;
       if (isBusy !== undefined) this.#said = undefined;
       return isBusy === true;
@@ -413,7 +333,7 @@ export class StoreLoop {
       if (!isHansaError(error)) throw error;
       const isSilent = isHansaError(error, "STORE_UNREACHABLE");
       const found = isSilent ? await damage.look() : undefined;
-      this.#note(found ?? codedSentence(error));
+      this.#problems.note(found ?? codedSentence(error));
       this.#say(error);
       return false;
     }
@@ -435,7 +355,7 @@ export class StoreLoop {
   }
 
   #lookedAtNothing(): false {
-    this.#note(undefined);
+    this.#problems.note(undefined);
     return false;
   }
 
@@ -461,10 +381,6 @@ export class StoreLoop {
     if (told === this.#told) return;
     this.#told = told;
     this.#options.changed();
-  }
-
-  #note(sentence: string | undefined): void {
-    this.#trouble.note(sentence, this.#options.clock.monotonicMs());
   }
 
   /** The store was made anew from a copy, and the daemon died before that was done. */
