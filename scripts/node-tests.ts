@@ -9,13 +9,14 @@ import { join, relative } from "node:path";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { IdleShare, sideBySide } from "./side-by-side.ts";
+import { availableMiB, IdleShare, sideBySide } from "./side-by-side.ts";
 import { ROOT } from "./steps.ts";
 
 /** A file that takes longer has failed. */
 const FILE_MS = 15 * 60_000;
-/** A third file is begun beside two, and a fourth, when so much of the processors' time was idle. */
+/** A third file is begun beside two, and a fourth, when so much of the processors' time was idle, and so much memory is there: five hosts take 2 GiB. */
 const ROOM = 0.35;
+const ROOM_MIB = 6_000;
 const SAMPLE_MS = 1_000;
 const IDLE_SAMPLES = 8;
 const BEGIN_PAUSE_MS = 8_000;
@@ -60,6 +61,8 @@ report.pipe(process.stdout);
 
 /** Runs one file in a process of its own. What it reports is shown when it has ended, so that files do not mix. */
 async function runFile(file: string): Promise<void> {
+  // Whoever ends the run from outside sees what it was at.
+  process.stderr.write(`begins: ${file}\n`);
   const events: TestEvent[] = [];
   const stream = run({ files: [join(ROOT, file)], concurrency: 1, timeout: FILE_MS });
   for await (const event of stream as AsyncIterable<TestEvent>) {
@@ -83,7 +86,7 @@ await sideBySide(
   {
     // Playgrounds of different names share nothing.
     ...{ least: 2, most: 4, pauseMs: BEGIN_PAUSE_MS },
-    hasRoom: () => idle.share >= ROOM,
+    hasRoom: () => idle.share >= ROOM && availableMiB() >= ROOM_MIB,
   },
 );
 clearInterval(sampling);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { IdleShare, sideBySide } from "./side-by-side.ts";
+import { availableMiB, IdleShare, sideBySide } from "./side-by-side.ts";
 
 /** Jobs that end when told to, and how many run. */
 function jobsOf(count: number) {
@@ -65,4 +65,10 @@ test("the idle share is of the last samples", () => {
     return idle.share;
   });
   assert.deepEqual(shares, [0, 0.5, 1]);
+});
+
+test("memory is what is available, not what is free", () => {
+  assert.equal(availableMiB("MemFree:  1024 kB\nMemAvailable:    8192 kB\n"), 8);
+  assert.equal(availableMiB(""), 0);
+  assert.ok(availableMiB() > 0);
 });

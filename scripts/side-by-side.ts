@@ -72,6 +72,11 @@ export class IdleShare {
   }
 }
 
+/** Memory that programs may still take, by /proc/meminfo (proc(5)). */
+export function availableMiB(meminfo = readFileSync("/proc/meminfo", "utf8")): number {
+  return Number(/^MemAvailable: +(\d+) kB$/m.exec(meminfo)?.[1] ?? 0) / 1024;
+}
+
 interface Ticks {
   readonly idle: number;
   readonly all: number;

@@ -80,7 +80,8 @@ test("beyond 256 members all together ping the dead no more often", () => {
   assert.equal(perSecond(10_000), perSecond(256));
 });
 
-test("probes go with the host's beat, one an interval, and by themselves where it stops", () => {
+/** Pings of a member with three others, all of which answer, in 30 s of beats where `isBeat` says so. */
+function pingsWith(isBeat: (nowMs: number) => boolean): number[] {
   const member = machine();
   for (let number = 2; number < 5; number++) hear(member, alive(`n${number}`, number));
   const pings: number[] = [];
@@ -96,14 +97,38 @@ test("probes go with the host's beat, one an interval, and by themselves where i
     }
   };
   for (let nowMs = 1; nowMs <= 30_000; nowMs += 1) {
-    // As it is: never quite punctual, for a while three times as fast, and away in the end.
-    const isBeat = nowMs < 10_000 ? nowMs % 1_003 === 0 : nowMs < 20_000 && nowMs % 333 === 0;
-    if (isBeat) feed("beat", nowMs);
+    if (isBeat(nowMs)) feed("beat", nowMs);
     if (member.nextTickMs() <= nowMs) feed("tick", nowMs);
   }
+  return pings;
+}
+
+test("probes go with the host's beat, one an interval, and by themselves where it stops", () => {
+  // As it is: never quite punctual, for a while three times as fast, and away in the end.
+  const pings = pingsWith((nowMs) =>
+    nowMs < 10_000 ? nowMs % 1_003 === 0 : nowMs < 20_000 && nowMs % 333 === 0,
+  );
   const between = (from: number, to: number) => pings.filter((at) => at >= from && at < to);
   assert.ok(between(3_000, 10_000).every((at) => at % 1_003 === 0));
   assert.equal(between(3_000, 10_000).length, 7);
   assert.ok(between(10_000, 20_000).length <= 11);
   assert.ok(between(21_000, 30_000).length >= 8);
+});
+
+test("a slower beat makes no more probes", () => {
+  for (const everyMs of [1_100, 1_300, 1_500, 1_700]) {
+    const { length } = pingsWith((nowMs) => nowMs % everyMs === 0);
+    assert.ok(length >= 28 && length <= 33, `${length} with a beat each ${everyMs} ms`);
+  }
+});
+
+test("a member that left does not probe, whatever beats", () => {
+  const member = machine();
+  for (let number = 2; number < 5; number++) hear(member, alive(`n${number}`, number));
+  member.handle({ type: "leave" }, 10);
+  const outputs = [1_000, 2_000, 3_000].flatMap((nowMs) => member.handle({ type: "beat" }, nowMs));
+  const kinds = outputs.flatMap((output) =>
+    output.type === "packet" ? output.messages.map(({ type }) => type) : [],
+  );
+  assert.equal(kinds.includes("ping"), false);
 });

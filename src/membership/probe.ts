@@ -49,8 +49,8 @@ export class Prober {
   #probe: Probe | undefined;
   #probeTick: Deadline | undefined;
   #deadTick: Deadline | undefined;
-  /** The last turn went with the host's beat. */
-  #isInStep = false;
+  /** A turn went with the host's beat, so that those after it need not come early by more than a little. */
+  #hasStepped = false;
   constructor(context: Context, rumours: Rumours) {
     this.#context = context;
     this.#rumours = rumours;
@@ -90,13 +90,13 @@ export class Prober {
 
   /**
    * Takes the next turn now, so that the host wakes once for it and for what else it does; not while a probe is unanswered. Once in step no turn
-   * comes by more than a quarter of an interval early, so that it stays one an interval whatever the beat.
+   * comes by more than a quarter of an interval early, so that a slower beat makes no more turns, and a quicker one no more than a third.
    */
   beat(): void {
-    const { timing, nowMs, deadlines } = this.#context;
+    const { timing, nowMs, deadlines, hasLeft } = this.#context;
     const tick = this.#probeTick;
-    if (tick === undefined || this.#probe !== undefined) return;
-    const earlyMs = timing.probeIntervalMs * (this.#isInStep ? 0.25 : 0.9);
+    if (hasLeft || tick === undefined || this.#probe !== undefined) return;
+    const earlyMs = timing.probeIntervalMs * (this.#hasStepped ? 0.25 : 0.9);
     if (tick.dueMs - nowMs > earlyMs) return;
     deadlines.cancel(tick);
     this.#probeNext(BEAT_LATE_MS);
@@ -201,7 +201,7 @@ export class Prober {
   #probeNext(lateMs = 0): void {
     const { table, timing, nowMs, deadlines } = this.#context;
     this.#probeTick = undefined;
-    this.#isInStep = lateMs > 0;
+    if (lateMs > 0) this.#hasStepped = true;
     if (table.liveCount === 0) return;
     const nextMs = nowMs + timing.probeIntervalMs + lateMs;
     this.#probeTick = deadlines.at(nextMs, () => this.#probeNext());

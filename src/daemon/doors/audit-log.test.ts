@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -58,6 +58,28 @@ test("a log that somebody moved away is made anew a second later", () => {
     log.note({ caller, operation: "leave", result: "ok" });
     assert.deepEqual(operations(`${path}.old`), ["connect", "forget"]);
     assert.deepEqual(operations(path), ["leave"]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("what follows an entry that a full disk took in part stands on a line of its own", () => {
+  const folder = mkdtempSync(join(tmpdir(), "hansa-audit-"));
+  try {
+    const path = join(folder, "audit.log");
+    symlinkSync("/dev/full", path);
+    let nowMs = Date.UTC(2026, 10, 21);
+    const said: string[] = [];
+    const logger = createLogger({ write: (line) => void said.push(line) });
+    const log = new AuditLog(path, logger, () => nowMs);
+    const caller: Caller = { name: "1", role: "admin", from: "192.0.2.1", serial: "01" };
+    log.note({ caller, operation: "connect", result: "ok" });
+    assert.match(said.join(""), /ENOSPC.*connect.*the audit log cannot be written/);
+    rmSync(path);
+    nowMs += 1_000;
+    log.note({ caller, operation: "forget", result: "ok" });
+    log.note({ caller, operation: "leave", result: "ok" });
+    assert.match(readFileSync(path, "utf8"), /^\n\{[^\n]*forget[^\n]*\}\n\{[^\n]*leave[^\n]*\}\n$/);
   } finally {
     rmSync(folder, { recursive: true });
   }

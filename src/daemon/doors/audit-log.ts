@@ -37,6 +37,8 @@ export class AuditLog {
   /** Refusals that were not written, by caller. */
   readonly #leftOut = new Map<string, number>();
   #file: OpenFile | undefined;
+  /** The last entry may be there in part, without its end. */
+  #isBroken = false;
 
   /** The file is made with the first entry, mode 0600; one older copy is kept. */
   constructor(path: string, logger: Logger, wallMs: () => number = Date.now) {
@@ -73,9 +75,11 @@ export class AuditLog {
       rotateLog(this.#path);
       this.#file = { descriptor: openSync(this.#path, "a", 0o600), sinceMs: nowMs };
     }
-    const bytes = Buffer.from(text);
+    const bytes = Buffer.from(this.#isBroken ? `\n${text}` : text);
+    this.#isBroken = true;
     // A disk that is nearly full takes a part, and refuses the rest.
     for (let at = 0; at < bytes.length; ) at += writeSync(this.#file.descriptor, bytes, at);
+    this.#isBroken = false;
   }
 
   #close(): void {

@@ -5,7 +5,7 @@
  */
 import { basename } from "node:path";
 import { codedSentence } from "../../errors.ts";
-import { atomicWriteSync, readJson } from "../../host/files.ts";
+import { atomicWrite, atomicWriteSync, readJson } from "../../host/files.ts";
 import type { Logger } from "../../host/logger.ts";
 
 const FORMAT = 1;
@@ -47,12 +47,27 @@ export class Remembered<T extends object> {
     }
     this.#value = now;
     try {
-      const text = JSON.stringify({ format: FORMAT, ...now });
-      atomicWriteSync(this.#path, `${text}\n`, 0o600);
+      atomicWriteSync(this.#path, textOf(now), 0o600);
     } catch (error) {
-      const path = this.#path;
-      this.#logger.warn("what is seen cannot be written", { path, error: codedSentence(error) });
+      this.#unwritten(error);
     }
     return now;
   }
+
+  /** It is `now` from now on, and on disk when the promise resolves, whatever comes of that: for what may wait for a slow disk, and is not to be called before the last one is through. */
+  async keep(now: T): Promise<void> {
+    this.#value = now;
+    await atomicWrite(this.#path, textOf(now), 0o600).catch((error: unknown) =>
+      this.#unwritten(error),
+    );
+  }
+
+  #unwritten(error: unknown): void {
+    const path = this.#path;
+    this.#logger.warn("what is seen cannot be written", { path, error: codedSentence(error) });
+  }
+}
+
+function textOf(value: object): string {
+  return `${JSON.stringify({ format: FORMAT, ...value })}\n`;
 }
