@@ -128,6 +128,30 @@ test("tables that a daemon left when it died are taken away, and nobody else's",
   assert.deepEqual([...nft.tables], others);
 });
 
+test("a check that is under way keeps its table when those of former ones are taken away", async () => {
+  const nft = new FakeNft([1, 1]);
+  const removed: string[] = [];
+  let isCleared = false;
+  const command: Command = {
+    async run(argv, options) {
+      const isMade = argv[1] === "-f";
+      if (argv[1] === "delete") removed.push(`${isCleared ? "after" : "clear"} ${argv.at(-1)}`);
+      const result = await nft.run(argv, options);
+      if (isMade) await checks.clear();
+      isCleared ||= isMade;
+      return result;
+    },
+  };
+  const checks = new JoinerCheck(command, { gossip: 6783, overlay: 6784 });
+  nft.tables.add("hansa_join_00112233445566ff");
+  const nonce = "ab".repeat(16);
+  await checks.check({ ports, hasRelay: false, nonce, address: "127.0.0.1" }, "unix");
+  assert.deepEqual(removed, [
+    "clear hansa_join_00112233445566ff",
+    `after hansa_join_${"ab".repeat(8)}`,
+  ]);
+});
+
 test("datagrams are counted behind all filters and kept from gossip and the tunnel", () => {
   assert.equal(
     arrivalTable("hansa_join_00", [6783, 6784], "00ff".repeat(8)),

@@ -4,7 +4,7 @@
  *
  * Invariants: a port counts as open only when the host's own 16 bytes were seen, so that no firewall that answers for others deceives; datagrams for our
  * sockets are counted behind all filters of the host and then dropped, so that gossip and the tunnel never see them; the table is gone afterwards,
- * and that of a daemon which died in between at the next one's start.
+ * and that of a daemon which died in between at the next one's start, which takes none of a check that is under way.
  */
 import { createSocket } from "node:dgram";
 import { connect, isIP } from "node:net";
@@ -29,6 +29,8 @@ export class JoinerCheck {
   readonly #command: Command;
   readonly #ports: Pick<Ports, "gossip" | "overlay">;
   #running = 0;
+  /** Of checks that are under way. */
+  readonly #tables = new Set<string>();
 
   constructor(command: Command, ports: Pick<Ports, "gossip" | "overlay">) {
     this.#command = command;
@@ -42,7 +44,9 @@ export class JoinerCheck {
       throw new HansaError("OVERLAY_REFUSED", `nft lists no tables: ${stderr.slice(0, 200)}`);
     }
     const left = [...stdout.matchAll(/^table inet (\S+)$/gm)].flatMap(([, name]) => name ?? []);
-    for (const table of left.filter((name) => TABLE.test(name))) await this.#remove(table);
+    for (const table of left.filter((name) => TABLE.test(name))) {
+      if (!this.#tables.has(table)) await this.#remove(table);
+    }
   }
 
   async check(request: JoinCheck, from: string): Promise<JoinChecked> {
@@ -111,11 +115,24 @@ export class JoinerCheck {
     return promise;
   }
 
+  get #udpPorts(): readonly number[] {
+    return [this.#ports.gossip, this.#ports.overlay];
+  }
+
   /** Which of our UDP ports the host's datagrams came to. */
   async #arrivals(nonce: string): Promise<PathResult[]> {
-    const ports = [this.#ports.gossip, this.#ports.overlay];
     const table = `${TABLE_PREFIX}${nonce.slice(0, 16)}`;
-    const text = arrivalTable(table, ports, nonce);
+    const text = arrivalTable(table, this.#udpPorts, nonce);
+    this.#tables.add(table);
+    try {
+      return await this.#counted(table, text);
+    } finally {
+      this.#tables.delete(table);
+    }
+  }
+
+  /** What comes while `table`, which `text` makes, is there. */
+  async #counted(table: string, text: string): Promise<PathResult[]> {
     const made = await this.#command.run(["nft", "-f", "-"], { stdin: text });
     if (made.status !== 0) {
       throw new HansaError(
@@ -133,7 +150,7 @@ export class JoinerCheck {
           Number(packets),
         );
       }
-      return ports.map((port, index) => ({
+      return this.#udpPorts.map((port, index) => ({
         ...({ direction: "from-host", protocol: "udp", port } as const),
         isOpen: (counts[index] ?? 0) > 0,
       }));
