@@ -4,12 +4,12 @@ import { setImmediate } from "node:timers/promises";
 import { HansaError, isHansaError } from "../../errors.ts";
 import { ManualClock } from "../../host/clock.ts";
 import { silentLogger } from "../../host/logger.ts";
-import type { NamedStore } from "../../store/store-copy.ts";
+import type { NamedStore, StoreCopy } from "../../store/store-copy.ts";
 import type { VoterRecord } from "../../store/voter-record.ts";
 import { memberOf, rosterWith } from "../status/status-facts.ts";
 import { VoteRefusals } from "../votes/vote-refusals.ts";
 import type { VoterLead } from "../votes/voter-lead.ts";
-import type { VoterPlace } from "../votes/voter-place.ts";
+import type { Refounding, VoterPlace } from "../votes/voter-place.ts";
 import { StoreLoop, type StoreLoopOptions } from "./store-loop.ts";
 import type { StoreRetreat } from "./store-retreat.ts";
 
@@ -40,7 +40,7 @@ function loopOf(
     memberOf({ id: index + 2, ...(id !== undefined && { store: { id, generation } }) }),
   );
   let roster = rosterWith(...others);
-  const loop = new StoreLoop({
+  const options: StoreLoopOptions = {
     self: { id: 1, name: "host1" },
     place: place as unknown as VoterPlace,
     lead: { refusals: new VoteRefusals(clock) } as VoterLead,
@@ -56,12 +56,13 @@ function loopOf(
     clock,
     changed: () => undefined,
     logger: silentLogger,
-  });
+  };
+  const loop = new StoreLoop(options);
   const come = (id: number): void => {
     roster = rosterWith(...others, memberOf({ id }));
     loop.changed();
   };
-  return { loop, began, clock, place, damage, come };
+  return { loop, options, began, clock, place, damage, come };
 }
 
 test("a second store is refused, whoever has a vote in the first", async () => {
@@ -218,4 +219,34 @@ test("a node with a vote looks at who has just come at once, and at news of othe
   assert.equal(await turn(10), 2);
   assert.equal(await turn(600), 3);
   await loop.close();
+});
+
+test("what a recovery ends with is looked at before it serves: a store that is outlived by then is fenced, and is no success", async () => {
+  const store = { ...OWN, generation: 2 };
+  const copy = { store: OWN, revision: 7n, takenAtMs: 0, entries: [] };
+  const failure = new HansaError("STORE_UNREACHABLE", "the store does not lead");
+  for (const fails of [true, false]) {
+    const { loop, place, options } = loopOf({ version: 1, store: OWN, settled: true }, []);
+    const [heir] = rosterWith(memberOf({ id: 2, store: { id: "a1", generation: 3 } })).peers;
+    const told: unknown[] = [];
+    const refuse = (): void => void told.push("asked");
+    Object.assign(options.membership, { setStore: (mark: unknown) => told.push(mark) });
+    Object.assign(options.retreat, { backUpBefore: async () => "/backups/former" });
+    const settled = { settled: store, isFenced: false };
+    Object.assign(place, settled, {
+      async refound(_store: NamedStore, _copy: StoreCopy, how: Refounding) {
+        assert.equal(how.keep, "/backups/former");
+        how.refuse();
+        Object.assign(options.rivals, { heir });
+        // Whatever it was while it was made.
+        if (fails) throw failure;
+      },
+    });
+    const made = loop.refound(store, copy, refuse);
+    await assert.rejects(made, (error) =>
+      isHansaError(error, fails ? "STORE_UNREACHABLE" : "STORE_REFUSED"),
+    );
+    assert.deepEqual(told, ["asked", "asked"]);
+    assert.equal((place as { isFenced?: boolean }).isFenced, true);
+  }
 });

@@ -124,13 +124,23 @@ export class StoreLoop {
     if (hasNew) this.#lookIn(0);
   }
 
-  /** Makes the store anew, as `store`, with this node's vote alone and what `copy` has. `refuse`: throws where what was looked at is old by now. Throws as `VoterPlace.refound`. */
+  /** Makes the store anew, as `store`, with this node's vote alone and what `copy` has. `refuse`: throws where what was looked at is old by now, asked again when the former part is ended. Throws as `VoterPlace.refound`; afterwards whatever is served is outlived by nobody who is heard. */
   refound(store: NamedStore, copy: StoreCopy, refuse: () => void): Promise<void> {
     return this.#inTurn(async () => {
       refuse();
       const { place, retreat, logger } = this.#options;
       const data = await retreat.backUpBefore();
-      await place.refound(store, copy, data);
+      try {
+        await place.refound(store, copy, { keep: data, refuse });
+      } finally {
+        // What outlives that which is served now was perhaps heard while it was another one.
+        this.changed();
+      }
+      if (place.isFenced) {
+        throw new HansaError("STORE_REFUSED", "another node made the store anew meanwhile", {
+          hint: "hansa store shows it; what this node had lies in a backup in a moment",
+        });
+      }
       this.#announce();
       logger.warn("the store was made anew from a copy", {
         ...{ name: store.name, id: store.id, generation: store.generation },

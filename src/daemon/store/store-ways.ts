@@ -1,7 +1,8 @@
 /**
  * To which voters this node may turn for the store: to its own etcd, else to voters that are heard, by a tunnel.
  *
- * Invariant: all ways lead to one store and generation: this node's own where it has a vote, else the one that it holds a copy of, at its highest generation.
+ * Invariant: all ways lead to one store and generation: this node's own where it has a vote, else what is newest (`newestFirst`) of what
+ * is heard of the lineage that it holds a copy of.
  */
 import { HansaError } from "../../errors.ts";
 import { openEtcdOver } from "../../store/etcd/etcd-channel.ts";

@@ -7,10 +7,14 @@ import type { Store } from "../../store/store.ts";
 const BEGIN_MS = 20_000;
 const LOOK_MS = 60;
 
-/** Resolves when it knows of a leader. Throws STORE_UNREACHABLE after 20 s, and what else the store says. */
-export async function untilLed(store: Pick<Store, "status">): Promise<void> {
+/** Resolves when it knows of a leader. Throws STORE_UNREACHABLE after 20 s, what else the store says, and what `refuse` does, which is asked before each look. */
+export async function untilLed(
+  store: Pick<Store, "status">,
+  refuse = (): void => undefined,
+): Promise<void> {
   const endMs = performance.now() + BEGIN_MS;
   for (;;) {
+    refuse();
     const isPast = performance.now() > endMs;
     try {
       if ((await store.status()).leader !== undefined) return;

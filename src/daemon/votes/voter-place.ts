@@ -61,6 +61,13 @@ export interface Beginning {
   readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
 }
 
+export interface Refounding {
+  /** Where the former data goes. */
+  readonly keep: string | undefined;
+  /** Throws where what the decision came from is old by now. Asked when the record is the new one: who comes later than that fences it. */
+  readonly refuse: () => void;
+}
+
 export class VoterPlace {
   readonly #options: VoterPlaceOptions;
   readonly #files: StoreFiles;
@@ -199,10 +206,12 @@ export class VoterPlace {
 
   /**
    * Makes the store of `copy` anew, with this node's vote alone, as the next generation that `store` is. Its own former data is there until all is done, and
-   * then moved to `keep`, if that is given. Throws as `begin` does, and as a store: then the former part is what it was.
+   * then moved to `keep`, if that is given. Throws as `begin` does, and as a store, what `refuse` throws, and STORE_REFUSED where it is fenced meanwhile: then
+   * the former part is what it was, and whether that is outlived is to be looked at.
    */
-  async refound(store: NamedStore, copy: StoreCopy, keep?: string): Promise<void> {
+  async refound(store: NamedStore, copy: StoreCopy, { keep, refuse }: Refounding): Promise<void> {
     const former = this.#record;
+    const wasFenced = this.isFenced;
     await ensureDir(this.#files.dir, 0o700);
     await atomicWrite(this.#files.copy, encodeStoreCopy(copy), 0o600);
     await this.close();
@@ -213,17 +222,18 @@ export class VoterPlace {
     const timing = former?.timing && { timing: former.timing };
     const next = { version: 1, store, data, filling: true, ...timing } as const;
     await this.#keepRecord({ ...next, ...(kept && { kept }) });
-    // What outlived the former one does not outlive this.
+    // What outlived the former one does not outlive this; what does, and came since it was looked at, would be forgotten here.
     this.isFenced = false;
     try {
+      refuse();
       await this.fill();
     } catch (error) {
-      await this.#goBack(former);
+      await this.#goBack(former, wasFenced);
       throw error;
     }
   }
 
-  /** Takes up the making of the store anew, from its beginning. Nothing where there is none to take up. */
+  /** Takes up the making of the store anew, from its beginning. Nothing where there is none to take up. Throws STORE_REFUSED where it is fenced meanwhile. */
   async fill(): Promise<void> {
     const record = this.#record;
     if (record?.filling !== true) return;
@@ -240,15 +250,33 @@ export class VoterPlace {
     const alone = { name: this.#options.name, peerUrl: this.peerUrl };
     await this.#writeConfig(record, { begins: "new", members: [alone] });
     await startStoreProcess(paths, folders, this.#options.env);
-    const { store } = await this.#connections.connected();
-    await untilLed(store);
-    await writeCopy(store, decoded.copy);
+    await this.#write(decoded.copy);
     const { filling: _, kept, ...whole } = record;
     const settled = { ...whole, settled: true };
     await this.#writeSettled(settled);
     if (kept) await this.#keepFormer(kept);
     await this.#keepRecord(settled);
     await this.#tidy();
+  }
+
+  /** Into the etcd that was just started. */
+  async #write(copy: StoreCopy): Promise<void> {
+    const refuse = (): void => {
+      if (!this.isFenced) return;
+      throw new HansaError("STORE_REFUSED", "another node made the store anew meanwhile", {
+        hint: "look at it first: hansa store",
+      });
+    };
+    const { store } = await this.#connections.connected();
+    await untilLed(store, refuse);
+    try {
+      await writeCopy(store, copy);
+    } catch (error) {
+      // Then the connection was ended by us.
+      refuse();
+      throw error;
+    }
+    refuse();
   }
 
   /** What this node's etcd has, without asking others. Throws as a store does; undefined on a node without. */
@@ -284,15 +312,16 @@ export class VoterPlace {
     if (existsSync(this.#data)) await moveFolder(this.#data, path);
   }
 
-  async #goBack(former: VoterRecord | undefined): Promise<void> {
+  async #goBack(former: VoterRecord | undefined, wasFenced: boolean): Promise<void> {
     if (former === undefined) return this.#forget();
     await this.close();
     await endStoreProcess(this.#options.paths, { wipe: false });
     await this.#keepRecord(former);
-    this.isFenced = former.outlived === true;
     await this.mend();
     await this.#tidy();
     await this.keep();
+    // Last: what fenced the new one may outlive the former one too, and whoever called can look at that before it serves.
+    this.isFenced = wasFenced || former.outlived === true;
   }
 
   async #keepRecord(record: VoterRecord): Promise<void> {
