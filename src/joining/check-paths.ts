@@ -7,14 +7,14 @@
  */
 import { randomBytes, randomInt } from "node:crypto";
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
-import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { connect, createServer, isIPv6, type Server } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { JoinInfo } from "../api/join-info-schemas.ts";
 import type { NodeClient } from "../client/node-client.ts";
-import { HansaError, isHansaError } from "../errors.ts";
+import { HansaError, isErrno, isHansaError } from "../errors.ts";
 import type { Ports } from "../processes/node-file.ts";
+import { isWithoutIpv6 } from "../processes/taken-ports.ts";
 import type { NodeLink } from "../values/node-link.ts";
 import type { PathFact } from "./join-problems.ts";
 
@@ -27,6 +27,8 @@ export interface PathCheck {
   /** Where the node that was asked answered. */
   readonly asked: { readonly host: string; readonly port: number };
   readonly clientAt: (host: string, port: number) => NodeClient;
+  /** All that a name has, as IP literals; of a literal itself. Throws CONTEXT_UNREACHABLE where it cannot be resolved. */
+  readonly addressesOf: (host: string) => Promise<readonly string[]>;
   /** One of so many, from 0: any, so that hosts which join at one time do not all ask the same. */
   readonly anyOf: (count: number) => number;
 }
@@ -62,7 +64,7 @@ interface Way {
   readonly nonce: Buffer;
 }
 
-/** What is open between this host and two members, on each link. Throws PORT_TAKEN. */
+/** What is open between this host and two members, on each link. Throws PORT_TAKEN and CONTEXT_UNREACHABLE. */
 export async function checkPaths(check: PathCheck): Promise<PathFact[]> {
   const { ports, info } = check;
   const hasRelay = info.encryption === "wireguard";
@@ -73,7 +75,8 @@ export async function checkPaths(check: PathCheck): Promise<PathFact[]> {
   const ways = members.flatMap((each) => each.ways);
   const echoes = new Echoes(ways.map(({ nonce }) => nonce));
   try {
-    const hasIpv6 = ways.some(({ theirs }) => isIPv6(theirs));
+    // A host whose own address is IPv4 is looked for there only, and need not have IPv6.
+    const hasIpv6 = ways.some(({ own, theirs }) => isIPv6(own ?? theirs));
     await echoes.listen(tcp, [ports.gossip, ports.overlay], hasIpv6);
     const found = await Promise.all(
       members.flatMap(({ member, ways: own }) =>
@@ -101,9 +104,15 @@ function membersOf({ info, asked, anyOf }: PathCheck): Member[] {
     );
 }
 
-/** One for each link that both have; a link that one of them lacks is told of elsewhere. Throws CONTEXT_UNREACHABLE for a name that cannot be resolved any more. */
-async function waysTo({ host, links: theirs }: Member, { links }: PathCheck): Promise<Way[]> {
-  const askedAt = await addressOf(host);
+/** One for each link that both have; a link that one of them lacks is told of elsewhere. Throws CONTEXT_UNREACHABLE for a name that has no address any more. */
+async function waysTo(
+  { host, links: theirs }: Member,
+  { links, addressesOf }: PathCheck,
+): Promise<Way[]> {
+  const askedAt = gossipedAt(await addressesOf(host));
+  if (askedAt === undefined) {
+    throw new HansaError("CONTEXT_UNREACHABLE", `${host} has no address`);
+  }
   if (links === undefined) {
     const way = { link: undefined, own: undefined, theirs: askedAt, isWhereAsked: true };
     return [{ ...way, nonce: newNonce() }];
@@ -118,12 +127,9 @@ async function waysTo({ host, links: theirs }: Member, { links }: PathCheck): Pr
   });
 }
 
-async function addressOf(host: string): Promise<string> {
-  try {
-    return (await lookup(host)).address;
-  } catch (cause) {
-    throw new HansaError("CONTEXT_UNREACHABLE", `${host} cannot be resolved`, { cause });
-  }
+/** Every node listens on its IPv4 addresses, and on those of IPv6 only where a link has one: so gossip, too, begins with the former. */
+function gossipedAt(addresses: readonly string[]): string | undefined {
+  return addresses.find((address) => !isIPv6(address)) ?? addresses[0];
 }
 
 function newNonce(): Buffer {
@@ -225,6 +231,7 @@ function isReached(host: string, port: number): Promise<boolean> {
 class Echoes {
   readonly #nonces: readonly Buffer[];
   readonly #servers: Server[] = [];
+  /** Those that are bound. */
   readonly #sockets: { readonly port: number; readonly isIpv6: boolean; socket: UdpSocket }[] = [];
 
   constructor(nonces: readonly Buffer[]) {
@@ -254,11 +261,17 @@ class Echoes {
 
   async #bind(port: number, isIpv6: boolean): Promise<void> {
     const socket = createSocket(isIpv6 ? { type: "udp6", ipv6Only: true } : { type: "udp4" });
-    this.#sockets.push({ port, isIpv6, socket });
     socket.on("message", (bytes, { port: to, address }) => {
       if (this.#isOurs(bytes)) socket.send(bytes, to, address, () => undefined);
     });
-    await listening(socket, () => socket.bind(port), `${port}/udp`);
+    try {
+      await listening(socket, () => socket.bind(port), `${port}/udp`);
+      this.#sockets.push({ port, isIpv6, socket });
+    } catch (error) {
+      socket.close();
+      // Nothing is sent from there then, and that the members' ports are not reached is told with all else.
+      if (!(isIpv6 && isWithoutIpv6(error))) throw error;
+    }
   }
 
   #isOurs(bytes: Buffer): boolean {
@@ -300,6 +313,7 @@ async function listening(
   try {
     await bound;
   } catch (cause) {
+    if (!isErrno(cause, "EADDRINUSE")) throw cause;
     throw new HansaError("PORT_TAKEN", `port ${what} is held by another program`, { cause });
   }
   emitter.on("error", () => undefined);

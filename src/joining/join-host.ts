@@ -5,6 +5,7 @@
  * copied to a file before.
  */
 import { randomInt } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { NodeClient } from "../client/node-client.ts";
 import { codedSentence, HansaError, isHansaError } from "../errors.ts";
@@ -162,8 +163,18 @@ function reach(
   return checkPaths({
     ...{ info, ports: own, asked: { host: met.host, port: met.port }, clientAt: entry.clientAt },
     anyOf: (count) => randomInt(count),
+    addressesOf,
     links,
   });
+}
+
+async function addressesOf(host: string): Promise<readonly string[]> {
+  try {
+    return (await lookup(host, { all: true })).map(({ address }) => address);
+  } catch (cause) {
+    // It was asked there a moment ago.
+    throw new HansaError("CONTEXT_UNREACHABLE", `${host} cannot be resolved`, { cause });
+  }
 }
 
 /** Throws JOIN_CHECKS_FAILED when something stands in the way. */

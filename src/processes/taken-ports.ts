@@ -93,7 +93,7 @@ async function canReceive(port: number): Promise<boolean> {
       socket.close();
       if (isErrno(error, "EADDRINUSE")) resolve(false);
       // No IPv6 on this host: nobody can hold the port there.
-      else if (type === "udp6" && NO_IPV6.some((errno) => isErrno(error, errno))) resolve(true);
+      else if (type === "udp6" && isWithoutIpv6(error)) resolve(true);
       else reject(error);
     });
     socket.bind({ port, exclusive: true }, () => socket.close(() => resolve(true)));
@@ -103,6 +103,11 @@ async function canReceive(port: number): Promise<boolean> {
 }
 
 const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"];
+
+/** What a socket of IPv6 that was bound to all addresses says where the host has none. */
+export function isWithoutIpv6(error: unknown): boolean {
+  return NO_IPV6.some((errno) => isErrno(error, errno));
+}
 
 /** The process that holds the port, where /proc tells. */
 export function holderOf(protocol: Protocol, port: number): number | undefined {

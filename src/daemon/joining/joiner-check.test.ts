@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { exampleJoinInfo } from "../../api/fake-cluster.ts";
@@ -53,6 +56,7 @@ test("a host and two members find every port open both ways over loopback, and w
     asked: { host: "127.0.0.1", port: ports.api },
     clientAt: () => client,
     anyOf: () => 0,
+    addressesOf: async (host) => [host],
   });
   assert.deepEqual([...new Set(paths.map(({ member: name }) => name))], ["hp2", "hp1"]);
   const closed = paths.filter(({ isOpen }) => !isOpen);
@@ -94,6 +98,7 @@ test("each link is looked at by itself, of both families, and what is closed on 
     asked: { host: "127.0.0.1", port: ports.api },
     clientAt: () => client,
     anyOf: () => 0,
+    addressesOf: async (host) => [host],
   });
   assert.deepEqual([asked, nonces.size], [["127.0.0.1", second], 2]);
   const told = (isOpen: boolean) =>
@@ -106,6 +111,74 @@ test("each link is looked at by itself, of both families, and what is closed on 
   );
   assert.deepEqual(told(false).sort(), closed.sort());
   assert.equal(told(true).length, 2 * 8);
+});
+
+test("a name with addresses of both families is looked at by IPv4, where every node listens", async () => {
+  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 });
+  const info = exampleJoinInfo();
+  const [hp1] = info.nodes;
+  assert.ok(hp1);
+  const there = { ...ports, gossip: ports.gossip + 6, overlay: ports.overlay + 6 };
+  const nodes = [{ ...hp1, address: "127.0.0.1", ports: there, links: [] }];
+  const client = {
+    checkJoiner: (request: Parameters<NodeClient["checkJoiner"]>[0]) =>
+      member.check(request, "127.0.0.1"),
+  } as NodeClient;
+  const servers = await Promise.all(
+    [there.gossip, there.overlay].map(async (port) => {
+      const server = createServer((socket) => socket.destroy()).listen({ port, host: "127.0.0.1" });
+      await once(server, "listening");
+      return server;
+    }),
+  );
+  try {
+    const paths = await checkPaths({
+      ...{ info: { ...info, nodes, nodeId: 1 }, ports, links: undefined },
+      asked: { host: "hp1.example", port: ports.api },
+      clientAt: () => client,
+      anyOf: () => 0,
+      addressesOf: async (host) => (host === "hp1.example" ? ["::1", "127.0.0.1"] : []),
+    });
+    assert.deepEqual(
+      paths.filter(({ isOpen }) => !isOpen),
+      [],
+    );
+  } finally {
+    for (const server of servers) server.close();
+  }
+});
+
+test("a host whose own addresses are IPv4 takes no port of IPv6, and a member's link of IPv6 is looked at all the same", async () => {
+  const info = exampleJoinInfo();
+  const [hp1] = info.nodes;
+  assert.ok(hp1);
+  const links = ["127.0.0.1", "127.0.0.1"].map((address, number) => ({
+    ...{ number, address, priority: 1 },
+  }));
+  const theirs = links.map((link) => (link.number === 1 ? { ...link, address: "::1" } : link));
+  const nodes = [{ ...hp1, address: "127.0.0.1", ports, links: theirs }];
+  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 });
+  const client = {
+    checkJoiner: (request: Parameters<NodeClient["checkJoiner"]>[0]) =>
+      member.check(request, "unix"),
+  } as NodeClient;
+  const holder = createSocket({ type: "udp6", ipv6Only: true });
+  const held = once(holder, "listening");
+  holder.bind(ports.gossip);
+  // Where there is no IPv6 nobody can hold the port there.
+  await held.catch(() => undefined);
+  try {
+    const paths = await checkPaths({
+      ...{ info: { ...info, nodes, nodeId: 1 }, ports, links },
+      asked: { host: "127.0.0.1", port: ports.api },
+      clientAt: () => client,
+      anyOf: () => 0,
+      addressesOf: async (host) => [host],
+    });
+    assert.deepEqual([...new Set(paths.map(({ link }) => link))], [0, 1]);
+  } finally {
+    holder.close();
+  }
 });
 
 test("a port where something else answers is not open, and what cannot be looked for is refused", async () => {
