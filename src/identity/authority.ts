@@ -10,7 +10,7 @@ import {
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
-  KeyObject,
+  type KeyObject,
 } from "node:crypto";
 import { isDnsName } from "../values/dns-name.ts";
 import type { Role } from "../values/role.ts";
@@ -128,7 +128,7 @@ export async function createAuthority(
     },
     async certify(signingRequest, request) {
       const key = await requestedKey(signingRequest);
-      return key && issue(KeyObject.from(key), request);
+      return key && issue(key, request);
     },
   };
 }

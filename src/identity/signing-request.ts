@@ -3,10 +3,19 @@
  *
  * Invariant: a request is worth nothing without a signature by the key that it names, so nobody gets a certificate for another's key.
  */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  KeyObject,
+} from "node:crypto";
 
 const SIGNING = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const MAX_REQUEST = 8192;
+/** What the DER of a P-256 key begins with; the point's X and Y follow, 32 bytes each. */
+const KEY_HEAD = Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex");
+const KEY_BYTES = KEY_HEAD.length + 64;
 
 /** A fresh P-256 key, PKCS #8, PEM. */
 export function createSigningKey(): string {
@@ -43,18 +52,24 @@ export async function selfSigned(privateKey: string, name: string): Promise<stri
   return withEnd(certificate.toString("pem"));
 }
 
-/** The public key of a request, when that is whole and signed by it; P-256 only. */
-export async function requestedKey(signingRequest: string): Promise<CryptoKey | undefined> {
+/** The public key of a request, when that is whole and signed by it; P-256 only, its point uncompressed, as certificates are made of it. */
+export async function requestedKey(signingRequest: string): Promise<KeyObject | undefined> {
   if (signingRequest.length > MAX_REQUEST) return undefined;
   const x509 = await library();
   try {
     const request = new x509.Pkcs10CertificateRequest(signingRequest);
     if (!(await request.verify())) return undefined;
-    return await request.publicKey.export(SIGNING, ["verify"]);
+    const key = KeyObject.from(await request.publicKey.export(SIGNING, ["verify"]));
+    return isPlain(key) ? key : undefined;
   } catch {
     // Not a request at all, or of another kind of key: the caller refuses it.
     return undefined;
   }
+}
+
+function isPlain(key: KeyObject): boolean {
+  const der = key.export({ format: "der", type: "spki" });
+  return der.length === KEY_BYTES && der.subarray(0, KEY_HEAD.length).equals(KEY_HEAD);
 }
 
 async function loaded(privateKey: string) {
