@@ -12,6 +12,8 @@ const STATE = "/var/lib/hansa";
 const BALLAST = `${STATE}/ballast`;
 /** Each is there while its trouble is to last. */
 const FILLING = "/tmp/filling";
+/** There once it is full. */
+const FULL = "/tmp/full";
 const SLOWED = "/tmp/slowed";
 const PATIENCE_MS = 120_000;
 
@@ -20,10 +22,14 @@ export function smallDisk(host: Host): Promise<void> {
   return must(host, `mount -t tmpfs -o ${SMALL} tmpfs ${STATE}`);
 }
 
-/** No byte is left, and whatever is freed is taken again. */
+/** From now on no byte is left, and whatever is freed is taken again. */
 export function fillDisk(host: Host): Promise<void> {
-  const fill = `while [ -e ${FILLING} ]; do cat /dev/zero >>${BALLAST}; sleep 0.1; done 2>/dev/null`;
-  return must(host, `touch ${FILLING}; { ${fill}; rm ${BALLAST}; } & exec >&- 2>&-`);
+  // What fills ends when nothing more is taken.
+  const fill = `while [ -e ${FILLING} ]; do
+    cat /dev/zero >>${BALLAST}; touch ${FULL}; sleep 0.1
+  done 2>/dev/null`;
+  const begin = `rm -f ${FULL}; touch ${FILLING}; { ${fill}; rm ${BALLAST}; } & exec >&- 2>&-`;
+  return must(host, `${begin}; until [ -e ${FULL} ]; do sleep 0.1; done`);
 }
 
 /** Nothing where it is not full. */
