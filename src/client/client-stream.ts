@@ -3,7 +3,6 @@ import type { Duplex } from "node:stream";
 import { HansaError } from "../errors.ts";
 import { type SaidFrame, StreamChannel } from "../streams/stream-channel.ts";
 import type { DataKind } from "../streams/stream-frame.ts";
-
 import { errorOf, isFailure } from "./failure.ts";
 
 /** The node says something at least every 5 s. */

@@ -51,6 +51,7 @@ export class Prober {
   #deadTick: Deadline | undefined;
   /** A turn went with the host's beat, so that those after it need not come early by more than a little. */
   #hasStepped = false;
+
   constructor(context: Context, rumours: Rumours) {
     this.#context = context;
     this.#rumours = rumours;

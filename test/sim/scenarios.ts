@@ -36,6 +36,7 @@ export interface Scenario {
 }
 
 const ANY_SIZE = 10_000;
+
 function killFew({ network, few }: Stage): void {
   for (const member of few) {
     network.kill(member);

@@ -1,7 +1,7 @@
 /**
  * Whether the host's addresses may be others than at the last look: one small read, where a look at all interfaces costs a dozen calls.
  *
- * Invariant: an address that came or went is never missed; an interface that lost its cable and kept its address is.
+ * Invariant: an IPv4 address that came or went is never missed; one of IPv6, which that table lacks, is, and so is an interface that lost its cable and kept its address.
  */
 import { readFileSync } from "node:fs";
 
