@@ -10,6 +10,6 @@ await runSteps([
       "scripts/node-tests.ts",
       ...(files.length > 0 ? files : ["test/playground/*.test.ts", "test/e2e/*.test.ts"]),
     ],
-    minutes: 50,
+    minutes: 60,
   },
 ]);
