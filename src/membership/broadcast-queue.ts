@@ -23,21 +23,18 @@ export class BroadcastQueue {
   readonly #entries = new Map<string, Entry>();
   /** By number of transmissions; a Map keeps the order of insertion. */
   readonly #tiers: Map<string, Entry>[] = [];
-  /** Entries of each tier: most are empty, and need not be looked at. */
-  readonly #counts: number[] = [];
-  #size = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   get size(): number {
-    return this.#size;
+    return this.#entries.size;
   }
 
   /** Whether there is something that was never sent. */
   get hasFresh(): boolean {
-    return (this.#counts[0] ?? 0) > 0;
+    return (this.#tiers[0]?.size ?? 0) > 0;
   }
 
   has(key: string): boolean {
@@ -47,10 +44,9 @@ export class BroadcastQueue {
   /** `bytes` is what `message` takes in a packet. */
   add(key: string, message: Message, bytes: number): void {
     this.delete(key);
-    if (this.#size >= this.#capacity) this.#dropMostSent();
+    if (this.#entries.size >= this.#capacity) this.#dropMostSent();
     const entry: Entry = { key, message, bytes, transmits: 0 };
     this.#entries.set(key, entry);
-    this.#size++;
     this.#enter(entry);
   }
 
@@ -58,7 +54,6 @@ export class BroadcastQueue {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
-    this.#size--;
     this.#quit(entry);
   }
 
@@ -67,14 +62,15 @@ export class BroadcastQueue {
    * are dropped. Returns the bytes used.
    */
   take(into: Message[], room: number, maxCount: number, limit: number): number {
-    if (this.#size === 0) return 0;
+    if (this.#entries.size === 0) return 0;
     const taken: Entry[] = [];
     let used = 0;
-    for (const [number, count] of this.#counts.entries()) {
-      if (count === 0) continue;
+    for (const tier of this.#tiers) {
+      // Most are empty.
+      if (tier.size === 0) continue;
       if (room - used < LEAST_BYTES) break;
       let misses = 0;
-      for (const entry of this.#tiers[number]!.values()) {
+      for (const entry of tier.values()) {
         if (taken.length >= maxCount || misses >= MISSES) break;
         if (used + entry.bytes > room) {
           misses++;
@@ -89,26 +85,19 @@ export class BroadcastQueue {
       this.#quit(entry);
       entry.transmits++;
       if (entry.transmits < limit) this.#enter(entry);
-      else {
-        this.#entries.delete(entry.key);
-        this.#size--;
-      }
+      else this.#entries.delete(entry.key);
     }
     return used;
   }
 
   #enter(entry: Entry): void {
     const { key, transmits } = entry;
-    while (this.#tiers.length <= transmits) {
-      this.#tiers.push(new Map());
-      this.#counts.push(0);
-    }
+    while (this.#tiers.length <= transmits) this.#tiers.push(new Map());
     this.#tiers[transmits]!.set(key, entry);
-    this.#counts[transmits]! += 1;
   }
 
   #quit({ key, transmits }: Entry): void {
-    if (this.#tiers[transmits]?.delete(key)) this.#counts[transmits]! -= 1;
+    this.#tiers[transmits]?.delete(key);
   }
 
   #dropMostSent(): void {
