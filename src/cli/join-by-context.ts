@@ -3,15 +3,15 @@ import type { Joined } from "../api/join-schemas.ts";
 import { isPlace } from "../contexts/context.ts";
 import { HansaError } from "../errors.ts";
 import type { Admission, JoinQuestion } from "../starter/admission.ts";
+import { DEFAULT_API_PORT } from "../values/api-port.ts";
 import type { Context } from "./command.ts";
 
-const API_PORT = 1443;
 const GOSSIP_PORT = 6783;
 
 /** HOST:PORT in the URL of a node's control plane; the port is 1443 when it is left out. Undefined for another text. Pure. */
 export function peerPlace(url: string): string | undefined {
   const [, host] = /^(?:https:\/\/)?([^/@?#]+)\/?$/.exec(url) ?? [];
-  const place = host && (/:\d+$/.test(host) ? host : `${host}:${API_PORT}`);
+  const place = host && (/:\d+$/.test(host) ? host : `${host}:${DEFAULT_API_PORT}`);
   return place && isPlace(place) ? place : undefined;
 }
 

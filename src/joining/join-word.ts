@@ -4,10 +4,10 @@
  * Invariant: what `encodeJoinWord` makes `decodeJoinWord` reads, and whatever else it is given it refuses.
  */
 import type { JoinInfo } from "../api/join-info-schemas.ts";
+import { DEFAULT_API_PORT } from "../values/api-port.ts";
 import { parseTarget, type Target } from "../values/endpoint.ts";
 
 const MAX_TEXT = 65_536;
-const DEFAULT_API_PORT = 1443;
 const FINGERPRINT = /^([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}$/;
 
 export interface JoinWord {

@@ -19,7 +19,8 @@ const MAX_VERSION_BYTES = 32;
 const MAX_STORE_ID_BYTES = 36;
 const KEY_BYTES = 32;
 
-const DEFAULT_API_PORT = 1443;
+/** What a node means that does not tell its port: part of the format, whatever the default is. */
+const UNTOLD_API_PORT = 1443;
 const DEFAULT_RAFT_PORT = 9212;
 const MAGIC = 0x48;
 const FORMAT = 1;
@@ -121,7 +122,7 @@ export function decodeMetadata(bytes: Uint8Array): NodeMetadata | undefined {
   const encryption = ENCRYPTIONS[reader.u8()];
   const subnet = { base: reader.u32(), prefix: reader.u8() };
   // Builds before it served no other machines.
-  const api = reader.remaining > 0 ? reader.u16() : DEFAULT_API_PORT;
+  const api = reader.remaining > 0 ? reader.u16() : UNTOLD_API_PORT;
   // Builds before it had no store.
   const raftPort = reader.remaining > 0 ? reader.u16() : DEFAULT_RAFT_PORT;
   // Builds before it numbered links as they came, and knew no priorities.

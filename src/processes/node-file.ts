@@ -7,6 +7,7 @@ import { isIP } from "node:net";
 import { HansaError } from "../errors.ts";
 import { atomicWrite, readJson } from "../host/files.ts";
 import { isClusterName } from "../identity/roots.ts";
+import { DEFAULT_API_PORT } from "../values/api-port.ts";
 import { parseCidr } from "../values/cidr.ts";
 import { isDnsName } from "../values/dns-name.ts";
 import { parseTarget } from "../values/endpoint.ts";
@@ -32,7 +33,7 @@ export interface Ports {
   readonly store?: number;
 }
 
-export const DEFAULT_PORTS: Ports = { gossip: 6783, overlay: 6784, api: 1443 };
+export const DEFAULT_PORTS: Ports = { gossip: 6783, overlay: 6784, api: DEFAULT_API_PORT };
 export const DEFAULT_CLUSTER = "hansa";
 
 /** Of a file whose links have numbers or priorities of their own. */

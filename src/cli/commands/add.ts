@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { HansaError } from "../../errors.ts";
 import type { Joiner, JoinRequest } from "../../joining/join-host.ts";
 import { decodeJoinWord } from "../../joining/join-word.ts";
+import { DEFAULT_API_PORT } from "../../values/api-port.ts";
 import { parseTarget } from "../../values/endpoint.ts";
 import { MAX_NODE_ID, parseNodeId } from "../../values/node-id.ts";
 import { askSecret } from "../ask-secret.ts";
@@ -13,8 +14,6 @@ import { usage } from "../parse-words.ts";
 import { PORT_OPTIONS, portsOf } from "../port-options.ts";
 import { readToken } from "../read-token.ts";
 import { requireRoot } from "../require-root.ts";
-
-const API_PORT = 1443;
 
 export const add: Command = {
   name: "add",
@@ -84,7 +83,7 @@ export function joinRequest(words: Words): JoinRequest {
     throw usage(add, text);
   }
   return {
-    peer: { host: target.host, port: target.port || API_PORT },
+    peer: { host: target.host, port: target.port || DEFAULT_API_PORT },
     hostName: hostname(),
     ...{ id, fingerprint, links: linksOf(words, "add"), ports: portsOf(values, "add") },
     votes: votes === undefined ? undefined : votes === "1" ? 1 : 0,
