@@ -704,6 +704,14 @@ export const ERRORS = {
     exit: 1,
     status: 503,
   },
+  STORE_VOTER_SLOW: {
+    title: "a part of the store answers late",
+    cause:
+      "the disk of a node with a vote takes so long to keep a write that its part of the store answers nothing meanwhile; it still takes part in each decision, and what is read and written there goes by way of another vote",
+    hint: "give the vote to a node with a faster disk: hansa vote take NODE, hansa vote give OTHER; hansa doctor on that node measures its disk",
+    exit: 1,
+    status: 503,
+  },
   SYSTEMD_FAILED: {
     title: "systemd refused",
     cause: "systemctl could not install, start or stop a unit of hansa",

@@ -110,6 +110,12 @@ export const voterSchema = z.object({
     })
     .optional()
     .describe("a node of an earlier build says nothing of them"),
+  isLate: z
+    .literal(true)
+    .optional()
+    .describe(
+      "its etcd waits for its disk: this is what it said last, and it still knows a leader or not",
+    ),
 });
 
 export const startVoterSchema = z.strictObject({

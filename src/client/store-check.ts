@@ -63,6 +63,7 @@ export const isVoter: Check<Voter> = record({
   applied: (applied) => isText(applied) && /^\d{1,20}$/.test(applied),
   ...{ bytes: isNumber, inUse: isNumber },
   times: (times) => times === undefined || isTimes(times),
+  isLate: (isLate) => isLate === undefined || isLate === true,
 });
 
 const isNamedStore = record({ id: isText, name: isText, generation: isNumber });

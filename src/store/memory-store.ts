@@ -111,7 +111,7 @@ export class MemoryStore implements Store {
     this.#requireWell();
     return {
       ...{ cluster: "0", member: 1n, leader: 1n, isLearner: false, revision: this.#revision },
-      ...{ term: 1n, applied: this.#revision, bytes: 0n, version: "memory" },
+      ...{ term: 1n, applied: this.#revision, bytes: 0n, inUse: 0n, version: "memory" },
     };
   }
 

@@ -134,14 +134,57 @@ test("a voter that cannot be reached costs a moment, and all of them 2 s at most
   assert.ok(fairNow() - began < 2000);
 });
 
-test("the own voter is asked first, whenever it answers", async () => {
+test("the own voter is asked first, also once it answers again", async () => {
   const { ways, first, store, put } = world(true);
   first.fail(UNREACHABLE);
   await store.get("a");
   assert.equal(ways[1].opened, 1);
   first.fail(undefined);
+  const own = await store.ownBeside(await store.reach());
+  store.answered(own ?? assert.fail());
   await put();
   assert.deepEqual([ways[0].commits, ways[1].commits], [1, 0]);
+});
+
+test("an own voter that is late is asked last, until it is said to answer again", async () => {
+  const { ways, first, second, store, put } = world(true);
+  const own = await store.reach();
+  ways[0].isSilent = true;
+  first.fail(NO_QUORUM);
+  await put();
+  first.fail(undefined);
+  await store.get("a");
+  await put();
+  assert.deepEqual([ways[0].commits, ways[1].commits], [1, 2]);
+  // A voter that others serve by does not come to nothing when they do.
+  second.fail(UNREACHABLE);
+  ways[1].closed = UNREACHABLE;
+  ways[1].ended.abort();
+  ways[0].isSilent = false;
+  await store.get("a");
+  second.fail(undefined);
+  ways[1].closed = undefined;
+  store.leave(own);
+  await put();
+  assert.deepEqual([ways[0].commits, ways[1].commits], [1, 3]);
+  store.answered(own);
+  await put();
+  assert.deepEqual([ways[0].commits, ways[1].commits], [2, 3]);
+});
+
+test("what is left of a connection that is over says nothing of the own voter", async () => {
+  const { ways, first, store, put } = world(true);
+  first.fail(UNREACHABLE);
+  const opened = ways[0].opened;
+  await store.get("a");
+  assert.ok(ways[0].opened > opened);
+  first.fail(undefined);
+  const far = await store.reach();
+  store.answered((await store.ownBeside(far)) ?? far);
+  store.leave(far);
+  store.leave(far);
+  await put();
+  assert.equal(ways[0].commits, 1);
 });
 
 test("a watch ends with its connection, and the next one goes through another", async () => {

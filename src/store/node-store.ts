@@ -2,7 +2,7 @@
  * The store as a node has it, with a vote or without: by way of whichever voter answers, its own first.
  *
  * Invariants: a commit that a voter may have taken is never sent again; every call ends within CALL_MS, whatever happens to connections; a way that failed
- * is left, and the next call begins with another.
+ * is left, and the next call begins with another: also where it was this node's own, as one with a slow disk, until that is said to answer again.
  */
 import { HansaError, isHansaError } from "../errors.ts";
 import { checkTransaction } from "./check-transaction.ts";
@@ -70,6 +70,10 @@ export class NodeStore implements Store {
   #kept: Opened | undefined;
   #opening: Promise<Opened> | undefined;
   #spare: Spare | undefined;
+  /** What was opened of this node. */
+  readonly #own = new WeakSet<Reached>();
+  /** The own one comes last. */
+  #isOwnLate = false;
   #closed = false;
 
   constructor(options: NodeStoreOptions) {
@@ -124,12 +128,18 @@ export class NodeStore implements Store {
   async ownBeside(reached: Reached): Promise<Reached | undefined> {
     const [first] = this.#options.ways();
     if (this.#kept?.reached !== reached || first?.isOwn !== true) return undefined;
-    return await inTime(first.open());
+    return (await inTime(this.#openOwn(first))).reached;
   }
 
-  /** The connection that is kept served the caller badly: the next call begins with another voter. */
+  /** What `reach` gave served the caller badly: the next call begins with another voter. */
   leave(reached: Reached): void {
     if (this.#kept?.reached === reached) this.#leave(this.#kept);
+    else if (this.#own.has(reached)) this.#isOwnLate = true;
+  }
+
+  /** What `reach` or `ownBeside` gave just told what a majority agrees on: where it is this node's own, it comes first from now on. */
+  answered(reached: Reached): void {
+    if (this.#own.has(reached)) this.#isOwnLate = false;
   }
 
   close(): void {
@@ -226,7 +236,7 @@ export class NodeStore implements Store {
 
   /** The kept way, or the first that opens but those of `failed`. */
   async #open(failed: readonly string[]): Promise<Opened> {
-    const ways = this.#options.ways().filter(({ name }) => !failed.includes(name));
+    const ways = this.#inOrder().filter(({ name }) => !failed.includes(name));
     const [first] = ways;
     const kept = this.#kept;
     if (kept && (kept.reached.ended.aborted || !ways.some(({ name }) => name === kept.way.name))) {
@@ -236,16 +246,34 @@ export class NodeStore implements Store {
     if (this.#kept && !first.isOwn) return this.#kept;
     if (first.isOwn) {
       try {
-        return { way: first, reached: await first.open() };
+        return await this.#openOwn(first);
       } catch (error) {
         if (!isHansaError(error) || ways.length === 1) throw error;
         return this.#open([...failed, first.name]);
       }
     }
-    this.#opening ??= this.#openFirst(ways).finally(() => {
+    const others = ways.filter(({ isOwn }) => !isOwn);
+    this.#opening ??= this.#openFirst(others).finally(() => {
       this.#opening = undefined;
     });
-    return await this.#opening;
+    try {
+      return await this.#opening;
+    } catch (error) {
+      const own = ways.find(({ isOwn }) => isOwn);
+      if (own === undefined) throw error;
+      return await this.#openOwn(own);
+    }
+  }
+
+  async #openOwn(way: StoreWay): Promise<Opened> {
+    const reached = await way.open();
+    this.#own.add(reached);
+    return { way, reached };
+  }
+
+  #inOrder(): readonly StoreWay[] {
+    const ways = this.#options.ways();
+    return this.#isOwnLate ? ways.toSorted((a, b) => Number(a.isOwn) - Number(b.isOwn)) : ways;
   }
 
   async #openFirst(ways: readonly StoreWay[]): Promise<Opened> {
@@ -261,7 +289,10 @@ export class NodeStore implements Store {
   }
 
   #leave(opened: Opened): void {
-    if (opened.way.isOwn) return;
+    if (opened.way.isOwn) {
+      this.#isOwnLate = true;
+      return;
+    }
     if (this.#kept === opened) this.#kept = undefined;
     opened.reached.close();
   }

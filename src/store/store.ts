@@ -90,7 +90,9 @@ export interface StoreStatus {
   readonly term: bigint;
   /** Entries of the replicated log that this one has applied. */
   readonly applied: bigint;
+  /** Of its file, and of these in use. */
   readonly bytes: bigint;
+  readonly inUse: bigint;
   /** Of the program that serves it. */
   readonly version: string;
 }

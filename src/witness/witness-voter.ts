@@ -9,6 +9,7 @@ import { StoreBackups } from "../daemon/store/store-backups.ts";
 import { StoreRetreat } from "../daemon/store/store-retreat.ts";
 import { SerialQueue } from "../daemon/timing/serial-queue.ts";
 import { VoterPlace } from "../daemon/votes/voter-place.ts";
+import { VoterWord } from "../daemon/votes/voter-word.ts";
 import { codedSentence, HansaError, isHansaError } from "../errors.ts";
 import { systemClock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
@@ -34,6 +35,7 @@ const LOOK_MS = 500;
 export class WitnessVoter {
   readonly #place: VoterPlace;
   readonly #retreat: StoreRetreat;
+  readonly #word: VoterWord;
   readonly #logger: Logger;
   readonly #changes: SerialQueue;
   #cancel = (): void => undefined;
@@ -54,6 +56,7 @@ export class WitnessVoter {
   private constructor(place: VoterPlace, { paths, logger }: WitnessVoterOptions) {
     this.#place = place;
     this.#logger = logger;
+    this.#word = new VoterWord({ place, measured: () => ({ fsyncMs: null }) });
     this.#retreat = new StoreRetreat({
       ...{ place, backups: new StoreBackups(paths.stateDir), clock: systemClock, logger },
       membership: { setStore: () => undefined },
@@ -83,14 +86,9 @@ export class WitnessVoter {
 
   /** Throws STORE_NONE, and as a store does. */
   async voter(): Promise<Voter> {
-    const { store, upkeep } = await this.#linked();
-    const { member, leader, isLearner, applied } = await store.status();
-    const { bytes, inUse } = await upkeep.size();
-    return {
-      ...{ bytes, inUse, isLearner, member: member.toString(16), applied: `${applied}` },
-      times: { ...this.#place.timing, fsyncMs: null },
-      leader: leader === undefined ? null : leader.toString(16),
-    };
+    const voter = await this.#word.ask();
+    if (voter === undefined) throw hasNoVote();
+    return voter;
   }
 
   /** Has its etcd run with these times. */
@@ -143,7 +141,7 @@ export class WitnessVoter {
 
   async #linked() {
     const link = await this.#place.link();
-    if (link === undefined) throw new HansaError("STORE_NONE", "the witness has no vote");
+    if (link === undefined) throw hasNoVote();
     return link;
   }
 
@@ -187,4 +185,8 @@ export class WitnessVoter {
     this.#changes.add(() => work().then(resolve, reject));
     return promise;
   }
+}
+
+function hasNoVote(): HansaError {
+  return new HansaError("STORE_NONE", "the witness has no vote");
 }

@@ -16,7 +16,7 @@ import type { StoreMirror } from "../../store/store-mirror.ts";
 
 export interface MirrorLoopOptions {
   readonly mirror: StoreMirror;
-  readonly store: Pick<NodeStore, "reach" | "leave" | "ownBeside">;
+  readonly store: Pick<NodeStore, "reach" | "leave" | "ownBeside" | "answered">;
   /** Whether any voter is heard. */
   readonly hasWay: () => boolean;
   /** It has something new. */
@@ -133,6 +133,7 @@ export class MirrorLoop {
       try {
         const { revision } = await reached.store.get(CLUSTER_NAME_KEY);
         this.#awaited = this.#confirmed({ revision, atMs });
+        store.answered(reached);
       } catch (error) {
         if (!signal.aborted) store.leave(reached);
         throw error;
@@ -149,6 +150,7 @@ export class MirrorLoop {
       if (own === undefined) return false;
       // By a majority: a learner, and one that has not caught up, do not answer.
       await own.store.get(CLUSTER_NAME_KEY);
+      this.#options.store.answered(own);
       return true;
     } catch (error) {
       if (!isHansaError(error)) throw error;

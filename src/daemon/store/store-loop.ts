@@ -17,6 +17,7 @@ import { REFUSAL_KEPT_MS, VoteRefusals } from "../votes/vote-refusals.ts";
 import { returnVote } from "../votes/vote-return.ts";
 import type { VoterLead } from "../votes/voter-lead.ts";
 import type { VoterPlace } from "../votes/voter-place.ts";
+import type { VoterWord } from "../votes/voter-word.ts";
 import { makeFirstStore } from "./first-store.ts";
 import type { StoreDamage } from "./store-damage.ts";
 import { StoreProblems } from "./store-problems.ts";
@@ -33,10 +34,7 @@ export interface StoreLoopOptions {
   readonly retreat: StoreRetreat;
   readonly upkeep: Pick<StoreUpkeep, "look">;
   readonly timing: Pick<StoreTiming, "look">;
-  /** How long this node's disk takes to keep a write; undefined: not known. */
-  readonly fsyncMs: (nowMs: number) => number | undefined;
-  /** How long it takes to the witness and back; undefined: not known, or there is none. */
-  readonly witnessMs: () => number | undefined;
+  readonly word: Pick<VoterWord, "ask" | "slowness">;
   readonly damage: Pick<StoreDamage, "clear" | "fullDisk" | "lately" | "look">;
   readonly rivals: Pick<StoreRivals, "heir" | "heirOfAnother">;
   /** The store of this node's own copy. */
@@ -197,30 +195,13 @@ export class StoreLoop {
   /** What this node's etcd says of itself. Throws as a store does, or the reason that is known; on a node without, why it could not take the vote that it was given, else STORE_NONE. */
   async voter(): Promise<Voter> {
     try {
-      return await this.#voter();
+      const voter = await this.#options.word.ask();
+      if (voter !== undefined) return voter;
     } catch (error) {
       if (!isHansaError(error, "STORE_UNREACHABLE")) throw error;
       throw (await this.#options.damage.fullDisk()) ?? error;
     }
-  }
-
-  async #voter(): Promise<Voter> {
-    const { place, fsyncMs, witnessMs, clock } = this.#options;
-    const link = await place.link();
-    if (link === undefined) throw this.#refused.of(this.#options.self.id) ?? this.noStore();
-    const { member, leader, isLearner, applied } = await link.store.status();
-    const { bytes, inUse } = await link.upkeep.size();
-    return {
-      ...{ bytes, inUse },
-      member: member.toString(16),
-      leader: leader === undefined ? null : leader.toString(16),
-      isLearner,
-      applied: `${applied}`,
-      times: {
-        ...place.timing,
-        ...{ fsyncMs: fsyncMs(clock.monotonicMs()) ?? null, witnessMs: witnessMs() ?? null },
-      },
-    };
+    throw this.#refused.of(this.#options.self.id) ?? this.noStore();
   }
 
   /** Starts its etcd anew with other times. Throws STORE_NONE, STORE_REFUSED, and as `VoterPlace.retime`. */
@@ -341,12 +322,18 @@ export class StoreLoop {
       return isBusy === true;
     } catch (error) {
       if (!isHansaError(error)) throw error;
-      const isSilent = isHansaError(error, "STORE_UNREACHABLE");
-      const found = isSilent ? await damage.look() : undefined;
-      this.#problems.note(found ?? codedSentence(error));
+      this.#problems.note((await this.#reasonOf(error)) ?? codedSentence(error));
       this.#say(error);
       return false;
     }
+  }
+
+  /** Of an etcd that does not answer, with its code; undefined: nothing more is known. */
+  async #reasonOf(error: HansaError): Promise<string | undefined> {
+    const { damage, word } = this.#options;
+    if (isHansaError(error, "STORE_UNREACHABLE")) return await damage.look();
+    const slow = isHansaError(error, "STORE_NO_QUORUM") ? await word.slowness() : undefined;
+    return slow && codedSentence(slow);
   }
 
   /** Undefined when it failed, mostly for want of other nodes, which is no trouble of this one's. */

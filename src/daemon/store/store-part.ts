@@ -24,6 +24,7 @@ import { nodeNameIn, registeredIn } from "../votes/known-votes.ts";
 import { TunnelServer } from "../votes/store-tunnel.ts";
 import { VoterLead } from "../votes/voter-lead.ts";
 import { VoterPlace, type VoterPlaceOptions } from "../votes/voter-place.ts";
+import { VoterWord } from "../votes/voter-word.ts";
 import { WitnessDesk } from "../votes/witness-desk.ts";
 import { WitnessKeeper } from "../votes/witness-keeper.ts";
 import { CopyDesk } from "./copy-desk.ts";
@@ -137,8 +138,15 @@ export class StorePart {
       rows: () => membership.knowledge.rows,
       wallMs: () => Date.now(),
     });
+    const word = new VoterWord({
+      place,
+      measured: () => ({
+        fsyncMs: fsyncMs(systemClock.monotonicMs()) ?? null,
+        witnessMs: witnessMs() ?? null,
+      }),
+    });
     this.#loop = new StoreLoop({
-      ...{ timing, fsyncMs, witnessMs },
+      ...{ timing, word },
       ...{ retreat, rivals, damage, upkeep: new StoreUpkeep({ lead, logger }) },
       ...{ self, place, lead, membership, clock: systemClock, changed, logger },
       lastSeen: () => mirror.store,

@@ -34,7 +34,6 @@ function world(isFull: boolean) {
     store: { compact: async (revision: bigint) => void did.push(`compact ${revision}`) },
     voters: { list: async () => members },
     upkeep: {
-      size: async () => fileOf(1),
       full: async () => alarms,
       defragment: async () => defragment(1),
       disarm: async (member: bigint) => {
@@ -56,8 +55,12 @@ function world(isFull: boolean) {
     },
     logger: silentLogger,
   });
-  const status = { member: 1n, leader: 1n, revision: 9n } as StoreStatus;
-  return { did, look: (nowMs: number) => upkeep.look(link, status, nowMs) };
+  const status = (): StoreStatus => {
+    const { bytes, inUse } = fileOf(1);
+    const file = { bytes: BigInt(bytes), inUse: BigInt(inUse) };
+    return { member: 1n, leader: 1n, revision: 9n, ...file } as StoreStatus;
+  };
+  return { did, look: (nowMs: number) => upkeep.look(link, status(), nowMs) };
 }
 
 test("large files are defragmented one after another, the leader's own last, and then looked at twice a minute", async () => {

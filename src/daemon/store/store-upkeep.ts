@@ -40,7 +40,7 @@ export class StoreUpkeep {
     const voters = await Promise.all(
       members
         .filter(({ isLearner }) => !isLearner)
-        .map((member) => this.#file(member, nodes, link, status)),
+        .map((member) => this.#file(member, nodes, status)),
     );
     const step = nextUpkeepStep({
       ...{ voters, isFull: full.length > 0, quotaBytes: QUOTA_BYTES },
@@ -69,11 +69,11 @@ export class StoreUpkeep {
   async #file(
     member: StoreMember,
     nodes: readonly VoterNode[],
-    link: VoterLink,
     status: StoreStatus,
   ): Promise<VoterFile> {
     if (member.id === status.member) {
-      return { member: member.id, leads: true, answers: true, ...(await link.upkeep.size()) };
+      const own = { bytes: Number(status.bytes), inUse: Number(status.inUse) };
+      return { member: member.id, leads: true, answers: true, ...own };
     }
     const node = nodeOf(member, nodes);
     const voter: Voter | undefined =

@@ -24,6 +24,7 @@ import type { MembershipLoop } from "../membership/membership-loop.ts";
 import { votesIn } from "../votes/known-votes.ts";
 import type { VoterLead } from "../votes/voter-lead.ts";
 import { voterName } from "../votes/voter-names.ts";
+import { voterSlow } from "../votes/voter-word.ts";
 import type { WitnessKeeper } from "../votes/witness-keeper.ts";
 import type { StoreLoop } from "./store-loop.ts";
 
@@ -111,7 +112,11 @@ export class StoreViews {
     const voter = await Promise.race([told, waited]);
     if (voter instanceof HansaError) return silent(voter);
     if (voter === undefined) return SILENT;
-    return stateOf(voter.leader === null, voter.leader === voter.member);
+    const { state } = stateOf(voter.leader === null, voter.leader === voter.member);
+    return {
+      state,
+      problem: voter.isLate ? problemOf(voterSlow(voter.times?.fsyncMs ?? null)) : null,
+    };
   }
 
   #witness(votes: readonly { readonly id: number }[]): StoreView["witness"] {
@@ -190,10 +195,14 @@ function stateOf(hasNoLeader: boolean, leads: boolean): VoterState {
 }
 
 /** A node that cannot take its vote, or whose etcd does not answer. */
-function silent({ code, message, hint }: HansaError): VoterState {
+function silent(error: HansaError): VoterState {
   // It was not asked yet: there is nothing to say of it.
-  if (code === "STORE_NONE") return SILENT;
-  return { state: "silent", problem: { code, message, hint } };
+  if (error.code === "STORE_NONE") return SILENT;
+  return { state: "silent", problem: problemOf(error) };
+}
+
+function problemOf({ code, message, hint }: HansaError): VoterState["problem"] {
+  return { code, message, hint };
 }
 
 function refusalOf(error: unknown): HansaError {

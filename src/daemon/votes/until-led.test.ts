@@ -5,7 +5,7 @@ import { untilLed } from "./until-led.ts";
 
 const STATUS = {
   ...{ cluster: "a1", member: 7n, leader: 7n, isLearner: false, revision: 1n, term: 2n },
-  ...{ applied: 4n, bytes: 4096n, version: "3.5.16" },
+  ...{ applied: 4n, bytes: 4096n, inUse: 4096n, version: "3.5.16" },
 };
 
 test("an etcd that does not answer yet is asked again until it leads", async () => {

@@ -131,9 +131,11 @@ export class EtcdStore implements Store {
     }
   }
 
-  async status(): Promise<StoreStatus> {
-    const answer = await asked(this.#channel.maintenance.status({}, ALONE));
-    const { header, leader, isLearner, version, raftTerm, raftAppliedIndex, dbSize } = answer;
+  /** `withinMs`: how long it is waited for. */
+  async status(withinMs = ALONE.timeoutMs): Promise<StoreStatus> {
+    const patience = { ...ALONE, timeoutMs: withinMs };
+    const answer = await asked(this.#channel.maintenance.status({}, patience));
+    const { header, leader, isLearner, version, raftTerm, raftAppliedIndex } = answer;
     return {
       cluster: (header?.clusterId ?? 0n).toString(16),
       member: header?.memberId ?? 0n,
@@ -142,7 +144,8 @@ export class EtcdStore implements Store {
       revision: this.#outer(header?.revision),
       term: raftTerm,
       applied: raftAppliedIndex,
-      bytes: dbSize,
+      bytes: answer.dbSize,
+      inUse: answer.dbSizeInUse,
       version,
     };
   }

@@ -1,4 +1,4 @@
-/** Of one voter's etcd: how large its file is, whether the store is full, and what mends both. Each is one call. */
+/** Of one voter's etcd: whether the store is full, and what mends both. Each is one call. */
 import { ALONE, asked, type CallOptions, type EtcdChannel, WITH_LEADER } from "./etcd-channel.ts";
 
 /** etcd's enums, as numbers: importing them would load the library. */
@@ -14,12 +14,6 @@ export class EtcdUpkeep {
   /** The channel stays the caller's. */
   constructor(channel: EtcdChannel) {
     this.#channel = channel;
-  }
-
-  /** Bytes on disk, and of these in use. Throws as a store does. */
-  async size(): Promise<{ readonly bytes: number; readonly inUse: number }> {
-    const { dbSize, dbSizeInUse } = await asked(this.#channel.maintenance.status({}, ALONE));
-    return { bytes: Number(dbSize), inUse: Number(dbSizeInUse) };
   }
 
   /** Members whose files reached the bound: while there is one, nobody writes. */
