@@ -1,17 +1,11 @@
 /**
- * This node's own part of the store: its files, its certificate and its process, and the connection of the daemon to it.
+ * This node's own part of the store: which member it is, its process, and the connection of the daemon to it.
  *
  * Invariants: the record is written before the process is started, so that a daemon that dies in between knows what it has begun; data of another member than
  * the one that is to run is gone before it starts. The process outlives this object.
  */
-import { existsSync } from "node:fs";
-import { readdir, rm, statfs } from "node:fs/promises";
-import { join } from "node:path";
 import { HansaError } from "../../errors.ts";
-import { atomicWrite, ensureDir, moveFolder, readIfExists } from "../../host/files.ts";
-import type { Paths } from "../../processes/paths.ts";
 import { type StoreLogPlace, storeLogEnd, storeLogSince } from "../../processes/store-log.ts";
-import { type StoreFiles, type StorePorts, storeFiles } from "../../processes/store-process.ts";
 import {
   endStoreProcess,
   requireFreeStorePorts,
@@ -19,46 +13,22 @@ import {
   startStoreProcess,
   storeRuns,
 } from "../../processes/store-service.ts";
-import { etcdConfig, peerUrl } from "../../store/etcd/etcd-config.ts";
-import {
-  decodeStoreCopy,
-  encodeStoreCopy,
-  type NamedStore,
-  type StoreCopy,
-} from "../../store/store-copy.ts";
+import { peerUrl } from "../../store/etcd/etcd-config.ts";
+import type { NamedStore, StoreCopy } from "../../store/store-copy.ts";
 import { revisionBase } from "../../store/store-mark.ts";
 import { type EtcdTiming, isSameTiming, LEAST_TIMING } from "../../store/store-times.ts";
-import type { StoreTls } from "../../store/store-tls.ts";
-import {
-  FIRST_DATA,
-  loadVoterRecord,
-  saveVoterRecord,
-  type VoterRecord,
-} from "../../store/voter-record.ts";
+import { FIRST_DATA, type VoterRecord } from "../../store/voter-record.ts";
 import { writeCopy } from "../../store/write-copy.ts";
 import { EtcdConnections, type VoterLink } from "./etcd-connections.ts";
 import type { TunnelEnd } from "./store-tunnel.ts";
 import { untilLed } from "./until-led.ts";
+import { type Beginning, dataName, VoterFiles, type VoterFilesOptions } from "./voter-files.ts";
 
-export interface VoterPlaceOptions {
-  readonly paths: Paths;
+export interface VoterPlaceOptions extends VoterFilesOptions {
   /** Where programs are looked for. */
   readonly folders: readonly string[];
-  readonly ports: StorePorts;
-  /** The node's address inside of the overlay. */
-  readonly ip: string;
-  /** The member's name in gossip. */
-  readonly name: string;
-  /** Asked once. */
-  readonly tls: () => Promise<StoreTls>;
   /** What its process gets beside the small environment that all get. */
   readonly env?: Readonly<Record<string, string>>;
-}
-
-/** All members when this one begins. */
-export interface Beginning {
-  readonly begins: "new" | "existing";
-  readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
 }
 
 export interface Refounding {
@@ -70,26 +40,25 @@ export interface Refounding {
 
 export class VoterPlace {
   readonly #options: VoterPlaceOptions;
-  readonly #files: StoreFiles;
+  readonly #files: VoterFiles;
   #record: VoterRecord | undefined;
   #isFenced = false;
-  #tls: Promise<StoreTls> | undefined;
   readonly #connections: EtcdConnections;
 
   /** Throws STATE_DAMAGED. */
   static async load(options: VoterPlaceOptions): Promise<VoterPlace> {
     const place = new VoterPlace(options);
-    place.#record = await loadVoterRecord(place.#files.record);
+    place.#record = await place.#files.record();
     place.isFenced = place.#record?.outlived === true;
     return place;
   }
 
   private constructor(options: VoterPlaceOptions) {
     this.#options = options;
-    this.#files = storeFiles(options.paths);
+    this.#files = new VoterFiles(options);
     this.#connections = new EtcdConnections({
       port: options.ports.store,
-      tls: () => this.#certificates(),
+      tls: () => this.#files.certificates(),
       revisionBase: () => (this.#record ? revisionBase(this.#record.store) : 0n),
     });
   }
@@ -114,15 +83,6 @@ export class VoterPlace {
     return this.#record?.filling === true ? undefined : this.#record?.store;
   }
 
-  /** Of this node's data. */
-  get #data(): string {
-    return this.#dataOf(this.#record);
-  }
-
-  #dataOf(record: VoterRecord | undefined): string {
-    return join(this.#files.dir, record?.data ?? FIRST_DATA);
-  }
-
   get peerUrl(): string {
     return peerUrl({ ip: this.#options.ip, port: this.#options.ports.raft });
   }
@@ -133,10 +93,10 @@ export class VoterPlace {
     await this.#forget();
     await requireFreeStorePorts(ports, ip);
     try {
-      await ensureDir(this.#files.dir, 0o700);
-      await saveVoterRecord(this.#files.record, record);
-      await this.#writeCertificates();
-      await this.#writeConfig(record, beginning);
+      await this.#files.begin();
+      await this.#files.keepRecord(record);
+      await this.#files.writeCertificates();
+      await this.#files.configure(record, beginning);
       this.#record = record;
       await startStoreProcess(paths, folders, this.#options.env);
     } catch (error) {
@@ -147,7 +107,7 @@ export class VoterPlace {
 
   /** Makes a certificate anew, as each start of the daemon does: etcd takes it up at the next handshake. Nothing on a node without a vote. */
   async renew(): Promise<void> {
-    if (this.#record !== undefined) await this.#writeCertificates();
+    if (this.#record !== undefined) await this.#files.writeCertificates();
   }
 
   /**
@@ -157,9 +117,8 @@ export class VoterPlace {
   async settle(): Promise<void> {
     if (this.#record === undefined || this.#record.settled === true || this.#record.filling) return;
     const settled = { ...this.#record, settled: true };
-    await this.#writeSettled(settled);
-    await saveVoterRecord(this.#files.record, settled);
-    this.#record = settled;
+    await this.#files.configureSettled(settled);
+    await this.#keepRecord(settled);
   }
 
   /** What its etcd is told of times. */
@@ -173,7 +132,7 @@ export class VoterPlace {
     if (record?.settled !== true || record.filling || this.isFenced) return;
     if (isSameTiming(this.timing, timing)) return;
     const next = { ...record, timing };
-    await this.#writeSettled(next);
+    await this.#files.configureSettled(next);
     await this.close();
     const { paths, folders, env } = this.#options;
     await restartStoreProcess(paths, folders, env);
@@ -188,20 +147,20 @@ export class VoterPlace {
 
   /** Its etcd had begun, and its log is gone. */
   get isLost(): boolean {
-    return this.#record?.settled === true && !existsSync(join(this.#data, "member/wal"));
+    return this.#record?.settled === true && !this.#files.hasLog(this.#record);
   }
 
   /** Its etcd was never told how to run: the daemon died just before. */
   get isUnbegun(): boolean {
-    return this.#record !== undefined && !existsSync(this.#files.config);
+    return this.#record !== undefined && !this.#files.isConfigured;
   }
 
   /** Where the daemon died while it took its etcd from one store to another, the one that the record names goes on. */
   async mend(): Promise<void> {
     const record = this.#record;
     if (record === undefined || record.filling === true) return;
-    if (record.settled === true && this.isUnbegun) await this.#writeSettled(record);
-    await this.#tidy();
+    if (record.settled === true && this.isUnbegun) await this.#files.configureSettled(record);
+    await this.#files.tidy(this.#record);
   }
 
   /**
@@ -212,15 +171,14 @@ export class VoterPlace {
   async refound(store: NamedStore, copy: StoreCopy, { keep, refuse }: Refounding): Promise<void> {
     const former = this.#record;
     const wasFenced = this.isFenced;
-    await ensureDir(this.#files.dir, 0o700);
-    await atomicWrite(this.#files.copy, encodeStoreCopy(copy), 0o600);
+    await this.#files.begin();
+    await this.#files.keepCopy(copy);
     await this.close();
     await endStoreProcess(this.#options.paths, { wipe: false });
-    const data = `${FIRST_DATA}-${store.generation}-${store.id.slice(-8)}`;
     // From here on it is the new one, whatever happens.
     const kept = former && keep && { data: former.data ?? FIRST_DATA, to: keep };
     const timing = former?.timing && { timing: former.timing };
-    const next = { version: 1, store, data, filling: true, ...timing } as const;
+    const next = { version: 1, store, data: dataName(store), filling: true, ...timing } as const;
     await this.#keepRecord({ ...next, ...(kept && { kept }) });
     // What outlived the former one does not outlive this; what does, and came since it was looked at, would be forgotten here.
     this.isFenced = false;
@@ -238,25 +196,22 @@ export class VoterPlace {
     const record = this.#record;
     if (record?.filling !== true) return;
     const { paths, folders, ports, ip } = this.#options;
-    const decoded = decodeStoreCopy((await readIfExists(this.#files.copy)) ?? new Uint8Array());
-    if (!decoded.ok) {
-      throw new HansaError("STATE_DAMAGED", `${this.#files.copy} ${decoded.reason}`);
-    }
+    const copy = await this.#files.copy();
     await this.close();
     await endStoreProcess(paths, { wipe: false });
-    await rm(this.#data, { recursive: true, force: true });
+    await this.#files.removeData(record);
     await requireFreeStorePorts(ports, ip);
-    await this.#writeCertificates();
+    await this.#files.writeCertificates();
     const alone = { name: this.#options.name, peerUrl: this.peerUrl };
-    await this.#writeConfig(record, { begins: "new", members: [alone] });
+    await this.#files.configure(record, { begins: "new", members: [alone] });
     await startStoreProcess(paths, folders, this.#options.env);
-    await this.#write(decoded.copy);
+    await this.#write(copy);
     const { filling: _, kept, ...whole } = record;
     const settled = { ...whole, settled: true };
-    await this.#writeSettled(settled);
-    if (kept) await this.#keepFormer(kept);
+    await this.#files.configureSettled(settled);
+    if (kept) await this.#files.moveData(kept, kept.to);
     await this.#keepRecord(settled);
-    await this.#tidy();
+    await this.#files.tidy(this.#record);
   }
 
   /** Into the etcd that was just started. */
@@ -299,17 +254,15 @@ export class VoterPlace {
   }
 
   /** What can still be written where its data lies; no bound where its folder was taken away. */
-  async freeBytes(): Promise<number> {
-    if (!existsSync(this.#files.dir)) return Number.POSITIVE_INFINITY;
-    const { bfree, bsize } = await statfs(this.#files.dir);
-    return bfree * bsize;
+  freeBytes(): Promise<number> {
+    return this.#files.freeBytes();
   }
 
   /** Moves its data, which cannot be read any more, out of the way: to `path`. */
   async moveData(path: string): Promise<void> {
     await this.close();
     await endStoreProcess(this.#options.paths, { wipe: false });
-    if (existsSync(this.#data)) await moveFolder(this.#data, path);
+    await this.#files.moveData(this.#record ?? {}, path);
   }
 
   async #goBack(former: VoterRecord | undefined, wasFenced: boolean): Promise<void> {
@@ -318,31 +271,15 @@ export class VoterPlace {
     await endStoreProcess(this.#options.paths, { wipe: false });
     await this.#keepRecord(former);
     await this.mend();
-    await this.#tidy();
+    await this.#files.tidy(this.#record);
     await this.keep();
     // Last: what fenced the new one may outlive the former one too, and whoever called can look at that before it serves.
     this.isFenced = wasFenced || former.outlived === true;
   }
 
   async #keepRecord(record: VoterRecord): Promise<void> {
-    await saveVoterRecord(this.#files.record, record);
+    await this.#files.keepRecord(record);
     this.#record = record;
-  }
-
-  /** Takes away what another generation left. */
-  async #tidy(): Promise<void> {
-    const own = this.#record?.data ?? FIRST_DATA;
-    await rm(this.#files.copy, { force: true });
-    for (const name of await readdir(this.#files.dir)) {
-      if (!name.startsWith(FIRST_DATA) || name === own) continue;
-      await rm(join(this.#files.dir, name), { recursive: true, force: true });
-    }
-  }
-
-  /** Alone in its list of members etcd finds nobody to begin with; where there is data, the list is not read. */
-  async #writeSettled(record: VoterRecord): Promise<void> {
-    const alone = { name: this.#options.name, peerUrl: this.peerUrl };
-    await this.#writeConfig(record, { begins: "existing", members: [alone] });
   }
 
   /** Starts the process where it was found dead. */
@@ -359,14 +296,9 @@ export class VoterPlace {
     if (kept) {
       await this.close();
       await endStoreProcess(this.#options.paths, { wipe: false });
-      await this.#keepFormer(kept);
+      await this.#files.moveData(kept, kept.to);
     }
     await this.#forget();
-  }
-
-  async #keepFormer({ data, to }: NonNullable<VoterRecord["kept"]>): Promise<void> {
-    const from = join(this.#files.dir, data);
-    if (existsSync(from)) await moveFolder(from, to);
   }
 
   /** Connects at the first call; undefined on a node without a vote, or one that is fenced. */
@@ -391,6 +323,16 @@ export class VoterPlace {
     if (this.#record !== undefined) await this.#keepRecord({ ...this.#record, outlived: true });
   }
 
+  /** Has its etcd, which serves only this daemon any more, run without the others: one that began after its majority went answers nobody before. Throws as `retime`. */
+  async standAlone(): Promise<void> {
+    const record = this.#record;
+    if (record === undefined || !this.isFenced) return;
+    await this.#files.configureAlone(record);
+    await this.close();
+    const { paths, folders, env } = this.#options;
+    await restartStoreProcess(paths, folders, env);
+  }
+
   /** The daemon ends; the process goes on. */
   close(): Promise<void> {
     return this.#connections.close();
@@ -402,33 +344,6 @@ export class VoterPlace {
     if (this.#record === undefined) return;
     this.#record = undefined;
     await endStoreProcess(this.#options.paths, { wipe: true });
-    await rm(this.#files.dir, { recursive: true, force: true });
-  }
-
-  async #writeConfig(record: VoterRecord, beginning: Beginning): Promise<void> {
-    const { ports, ip, name } = this.#options;
-    const { leaf, ca, config } = this.#files;
-    const dataDir = this.#dataOf(record);
-    const text = etcdConfig({
-      ...{ name, dataDir, clientPort: ports.store, peer: { ip, port: ports.raft } },
-      ...{
-        tlsFiles: { leaf, ca },
-        ...beginning,
-        token: `${record.store.id}-${record.store.generation}`,
-        timing: record.timing ?? LEAST_TIMING,
-      },
-    });
-    await atomicWrite(config, text, 0o600);
-  }
-
-  async #writeCertificates(): Promise<void> {
-    const { key, cert, ca } = await this.#certificates();
-    await atomicWrite(this.#files.leaf, key + cert, 0o600);
-    await atomicWrite(this.#files.ca, ca.join(""), 0o600);
-  }
-
-  #certificates(): Promise<StoreTls> {
-    this.#tls ??= this.#options.tls();
-    return this.#tls;
+    await this.#files.remove();
   }
 }
