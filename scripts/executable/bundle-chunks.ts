@@ -6,7 +6,6 @@
  */
 import { basename, join } from "node:path";
 import { build, transform } from "esbuild";
-import { noHttp2 } from "./no-http2.ts";
 
 export interface Chunk {
   /** "chunk-AB12CD34.js"; what chunks call each other, with "./" before it. */
@@ -38,7 +37,6 @@ export async function bundleChunks(
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: "none",
-    plugins: [noHttp2],
     define: { ...define },
   });
   const packages = new Set(

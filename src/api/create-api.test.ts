@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HansaError } from "../errors.ts";
+import { askApplication } from "./ask-application.ts";
 import { createApi } from "./create-api.ts";
 import { FakeNode } from "./fake-node.ts";
 import { inspectionSchema } from "./inspection-schema.ts";
@@ -23,10 +24,10 @@ async function errorOf(response: Response): Promise<{ code: string; message: str
 
 test("status and inspection are served as their schemas say, with no other field", async () => {
   const app = createApi(new FakeNode());
-  statusSchema.strict().parse(await (await app.request("/v1/status")).json());
+  statusSchema.strict().parse(await (await askApplication(app, "/v1/status")).json());
   const inspection = inspectionSchema
     .strict()
-    .parse(await (await app.request("/v1/inspect")).json());
+    .parse(await (await askApplication(app, "/v1/inspect")).json());
   assert.equal(inspection.IPAM.Range, "[10.40.0.0-10.48.0.0)");
   assert.equal(inspection.IPAM.ActiveIPs, 2);
   assert.deepEqual(
@@ -43,13 +44,29 @@ test("status and inspection are served as their schemas say, with no other field
 test("targets are added, replaced and forgotten", async () => {
   const node = new FakeNode();
   const app = createApi(node);
-  const added = await app.request("/v1/targets", send("POST", { targets: ["host3", "host1"] }));
+  const added = await askApplication(
+    app,
+    "/v1/targets",
+    send("POST", { targets: ["host3", "host1"] }),
+  );
   assert.deepEqual(await added.json(), { targets: ["host1", "host2", "host3", "host9"] });
-  const gone = await app.request("/v1/targets", send("DELETE", { targets: ["host9", "never"] }));
+  const gone = await askApplication(
+    app,
+    "/v1/targets",
+    send("DELETE", { targets: ["host9", "never"] }),
+  );
   assert.deepEqual(await gone.json(), { targets: ["host1", "host2", "host3"] });
-  const only = await app.request("/v1/targets", send("POST", { targets: ["a"], replace: true }));
+  const only = await askApplication(
+    app,
+    "/v1/targets",
+    send("POST", { targets: ["a"], replace: true }),
+  );
   assert.deepEqual(await only.json(), { targets: ["a"] });
-  const none = await app.request("/v1/targets", send("POST", { targets: [], replace: true }));
+  const none = await askApplication(
+    app,
+    "/v1/targets",
+    send("POST", { targets: [], replace: true }),
+  );
   assert.deepEqual(await none.json(), { targets: [] });
 });
 
@@ -65,7 +82,7 @@ for (const [title, body, sentence] of [
   test(`${title} in a request is one sentence with status 400, and changes nothing`, async () => {
     const node = new FakeNode();
     const before = node.current;
-    const response = await createApi(node).request("/v1/targets", send("POST", body));
+    const response = await askApplication(createApi(node), "/v1/targets", send("POST", body));
     assert.equal(response.status, 400);
     const { code, message } = await errorOf(response);
     assert.equal(code, "USAGE");
@@ -76,7 +93,8 @@ for (const [title, body, sentence] of [
 }
 
 test("a body over 1 MiB is refused before it is parsed", async () => {
-  const response = await createApi(new FakeNode()).request(
+  const response = await askApplication(
+    createApi(new FakeNode()),
     "/v1/targets",
     send("POST", { targets: ["x".repeat(1024 * 1024)] }),
   );
@@ -91,7 +109,7 @@ test("an unknown route and a wrong method answer 404 as JSON", async () => {
     ["/v1/status", "PUT"],
     ["/", "GET"],
   ] as const) {
-    const response = await app.request(path, { method });
+    const response = await askApplication(app, path, { method });
     assert.equal(response.status, 404);
     assert.deepEqual(await errorOf(response), {
       code: "API_ROUTE_UNKNOWN",
@@ -106,12 +124,12 @@ test("a HansaError keeps its code; any other failure is INTERNAL without its sta
   const defects: unknown[] = [];
   const app = createApi(node, { onDefect: (error, request) => defects.push([request, error]) });
   node.failure = new HansaError("IPAM_NOT_READY", "node 5 has no addresses yet");
-  const expected = await app.request("/v1/prime");
+  const expected = await askApplication(app, "/v1/prime");
   assert.equal(expected.status, 503);
   assert.equal((await errorOf(expected)).code, "IPAM_NOT_READY");
   assert.deepEqual(defects, []);
   node.failure = new TypeError("boom");
-  const defect = await app.request("/v1/prime");
+  const defect = await askApplication(app, "/v1/prime");
   assert.equal(defect.status, 500);
   const text = await defect.text();
   assert.match(text, /"unexpected failure: boom"/);
@@ -122,13 +140,13 @@ test("a HansaError keeps its code; any other failure is INTERNAL without its sta
 test("prime waits until the node is ready", async () => {
   const node = new FakeNode();
   node.setReady(false);
-  const answer = createApi(node).request("/v1/prime");
+  const answer = askApplication(createApi(node), "/v1/prime");
   setImmediate(() => node.setReady(true));
   assert.deepEqual(await (await answer).json(), { id: 1 });
 });
 
 test("the OpenAPI document names every route and describes every field of the status", async () => {
-  const served = await (await createApi(new FakeNode()).request("/v1/openapi.json")).json();
+  const served = await (await askApplication(createApi(new FakeNode()), "/v1/openapi.json")).json();
   assert.deepEqual(
     served,
     JSON.parse(JSON.stringify(openApiDocument(new FakeNode().version().version))),

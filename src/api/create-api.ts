@@ -1,20 +1,17 @@
 /**
- * The REST API of a node as a Hono application, for whatever listener it is mounted on.
+ * The REST API of a node, for whatever listener it is served on.
  *
  * Invariant: every answer is JSON; every failure is `{error: {code, message, hint}}` with the status of its code, never a stack.
  */
-import type { HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { IncomingMessage } from "node:http";
 import { ERRORS, type ErrorCode, HansaError } from "../errors.ts";
 import type { Role } from "../values/role.ts";
 import { type Caller, holderOf, LOCAL_CALLER, requireRole } from "./caller.ts";
-import { eventStream, lastEventId } from "./event-stream.ts";
+import { EVENT_STREAM_HEADERS, eventStream, lastEventId } from "./event-stream.ts";
+import { type Application, Exchange } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { NodePort } from "./node-port.ts";
-import { openApiDocument } from "./open-api.ts";
 import { refusalHeaders } from "./refusal.ts";
 import { sentenceOf } from "./request-error.ts";
 import { ROUTES, type Route } from "./routes.ts";
@@ -36,7 +33,7 @@ export interface AuditEntry {
 
 export interface ApiOptions {
   /** Who asks, by the connection; default: everybody is whoever may open the unix socket. */
-  readonly callerOf?: (connection: HttpBindings | undefined) => Caller | undefined;
+  readonly callerOf?: (request: IncomingMessage) => Caller | undefined;
   /** Keeps callers out whose certificates were called back; default: there are none. */
   readonly gate?: Pick<Gate, "admit">;
   /** Told of each request that changes something, done or refused, when it ended. */
@@ -45,125 +42,125 @@ export interface ApiOptions {
   readonly onDefect?: (error: unknown, request: string) => void;
 }
 
+/** One thing that is answered. */
+interface Answerer {
+  readonly method: string;
+  readonly path: string;
+  readonly answer: (exchange: Exchange) => Promise<void>;
+}
+
 /** The API over `node`. Routes: see ROUTES, and GET /v1/openapi.json. */
-export function createApi(node: NodePort, options: ApiOptions = {}): Hono {
-  const { onDefect = reportToStderr, audit, gate } = options;
-  const whoAsks = options.callerOf ?? (() => LOCAL_CALLER);
-  /** Who asks, let in for `role`. */
-  const admitted = (
-    context: Context,
-    caller: Caller | undefined,
-    role: Role,
-    what: string,
-    isChange = false,
-  ): Caller => {
-    if (caller !== undefined && gate !== undefined) {
-      const { incoming, outgoing } = context.env as HttpBindings;
-      gate.admit(caller, incoming.socket, outgoing, isChange);
-    }
-    return requireRole(caller, role, what);
-  };
-  const app = new Hono();
-  const counted = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: answerTooLarge });
-  const countedLarge = bodyLimit({ maxSize: MAX_LARGE_BODY_BYTES, onError: answerTooLarge });
-  app.use(async (context, next) => {
-    const isLarge = context.req.path === LARGE_BODY_PATH;
-    const length = saidLength(context);
-    if (length === undefined) return (isLarge ? countedLarge : counted)(context, next);
-    const isTooLong = length > (isLarge ? MAX_LARGE_BODY_BYTES : MAX_BODY_BYTES);
-    return isTooLong ? answerTooLarge(context) : next();
-  });
-  for (const route of ROUTES) {
-    app.on(route.method.toUpperCase(), route.path, async (context) => {
-      const caller = whoAsks(context.env as HttpBindings | undefined);
-      const isChange = route.method !== "get";
-      const note = (result: AuditEntry["result"]): void => {
-        if (isChange && caller) audit?.({ caller, operation: route.operation, result });
-      };
-      try {
-        const asker = admitted(context, caller, route.role, route.operation, isChange);
-        if (route.stream !== undefined) {
-          const after = lastEventId(context.req.header("last-event-id"));
-          return eventStream(
-            route.stream(node, context.req.raw.signal, holderOf(asker), after, (name) =>
-              context.req.query(name),
-            ),
-            after,
-          );
-        }
-        const body = await bodyOf(context, route);
-        const answer = await route.handle(node, body, context.req.raw.signal, asker);
-        note("ok");
-        return context.json(answer as object);
-      } catch (error) {
-        note(error instanceof HansaError ? error.code : "INTERNAL");
-        throw error;
+export function createApi(node: NodePort, options: ApiOptions = {}): Application {
+  const { onDefect = reportToStderr } = options;
+  const routes = [...ROUTES.map((route) => routed(route, node, options)), ...plain(node, options)];
+  const table = new Map(routes.map((each) => [`${each.method} ${each.path}`, each]));
+  const answer = async (exchange: Exchange): Promise<void> => {
+    const { method, path } = exchange;
+    try {
+      exchange.requireLength(maxBytesOf(path));
+      const known = table.get(`${method === "HEAD" ? "get" : method.toLowerCase()} ${path}`);
+      if (known === undefined) {
+        throw new HansaError("API_ROUTE_UNKNOWN", `no route ${method} ${path}`);
       }
-    });
-  }
-  let document: object | undefined;
-  app.get("/v1/openapi.json", (context) => {
-    admitted(
-      context,
-      whoAsks(context.env as HttpBindings | undefined),
-      "viewer",
-      "/v1/openapi.json",
-    );
-    document ??= openApiDocument(node.version().version);
-    return context.json(document);
-  });
-  const plain = (path: string, answer: (context: Context) => Promise<Response>): void => {
-    app.get(path, async (context) => {
-      admitted(context, whoAsks(context.env as HttpBindings | undefined), "viewer", path);
-      return answer(context);
-    });
-  };
-  plain("/healthz", async (context) => {
-    const { warnings } = await node.status();
-    const codes = warnings.map(({ code }) => code);
-    return context.json({ status: codes.length === 0 ? "ok" : "warnings", warnings: codes });
-  });
-  plain("/metrics", async (context) => {
-    const { user, system } = process.cpuUsage();
-    const usage = { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() };
-    const text = metricsText(await node.status(), node.counters(), usage);
-    return context.body(text, 200, { "content-type": METRICS_TYPE });
-  });
-  app.notFound((context) => {
-    const asked = `${context.req.method} ${context.req.path}`;
-    return answerError(context, new HansaError("API_ROUTE_UNKNOWN", `no route ${asked}`));
-  });
-  app.onError((error, context) => {
-    if (error instanceof HansaError) return answerError(context, error);
-    // A client that went away rejects our wait with its abort; nobody reads the answer, and nothing is broken.
-    if (!context.req.raw.signal.aborted) {
-      onDefect(error, `${context.req.method} ${context.req.path}`);
+      await known.answer(exchange);
+    } catch (error) {
+      // A client that went away rejects our wait with its abort; nobody reads the answer, and nothing is broken.
+      const isForeseen = error instanceof HansaError;
+      if (!isForeseen && !exchange.isClientGone) onDefect(error, `${method} ${path}`);
+      if (exchange.response.headersSent) exchange.response.destroy();
+      else answerError(exchange, error);
     }
-    return answerError(context, new HansaError("INTERNAL", `unexpected failure: ${error.message}`));
+  };
+  return {
+    routes,
+    answer: (request, response) => void answer(new Exchange(request, response)),
+  };
+}
+
+/** Who asks, let in for `role`. */
+function admitted(
+  { request, response }: Exchange,
+  caller: Caller | undefined,
+  { gate }: ApiOptions,
+  role: Role,
+  what: string,
+  isChange = false,
+): Caller {
+  if (caller !== undefined) gate?.admit(caller, request.socket, response, isChange);
+  return requireRole(caller, role, what);
+}
+
+function callerOf({ request }: Exchange, options: ApiOptions): Caller | undefined {
+  return options.callerOf ? options.callerOf(request) : LOCAL_CALLER;
+}
+
+function routed(route: Route, node: NodePort, options: ApiOptions): Answerer {
+  const { method, path, operation, role, stream } = route;
+  const isChange = method !== "get";
+  const answer = async (exchange: Exchange): Promise<void> => {
+    const caller = callerOf(exchange, options);
+    const note = (result: AuditEntry["result"]): void => {
+      if (isChange && caller) options.audit?.({ caller, operation, result });
+    };
+    try {
+      const asker = admitted(exchange, caller, options, role, operation, isChange);
+      if (stream !== undefined) {
+        const after = lastEventId(exchange.header("last-event-id"));
+        const query = (name: string): string | undefined => exchange.query(name);
+        const values = stream(node, exchange.signal, holderOf(asker), after, query);
+        await exchange.stream(eventStream(values, after), EVENT_STREAM_HEADERS);
+        return;
+      }
+      const body = await bodyOf(exchange, route);
+      const value = await route.handle(node, body, exchange.signal, asker);
+      note("ok");
+      exchange.json(value);
+    } catch (error) {
+      note(error instanceof HansaError ? error.code : "INTERNAL");
+      throw error;
+    }
+  };
+  return { method, path, answer };
+}
+
+/** What is no route of the table: about the API itself, and for what watches machines. */
+function plain(node: NodePort, options: ApiOptions): Answerer[] {
+  let document: object | undefined;
+  const get = (path: string, answer: (exchange: Exchange) => Promise<void>): Answerer => ({
+    method: "get",
+    path,
+    answer: async (exchange) => {
+      admitted(exchange, callerOf(exchange, options), options, "viewer", path);
+      await answer(exchange);
+    },
   });
-  return app;
+  return [
+    get("/v1/openapi.json", async (exchange) => {
+      const { openApiDocument } = await import("./open-api.ts");
+      document ??= openApiDocument(node.version().version);
+      exchange.json(document);
+    }),
+    get("/healthz", async (exchange) => {
+      const { warnings } = await node.status();
+      const codes = warnings.map(({ code }) => code);
+      exchange.json({ status: codes.length === 0 ? "ok" : "warnings", warnings: codes });
+    }),
+    get("/metrics", async (exchange) => {
+      const { user, system } = process.cpuUsage();
+      const usage = { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() };
+      const text = metricsText(await node.status(), node.counters(), usage);
+      exchange.text(text, METRICS_TYPE);
+    }),
+  ];
 }
 
-/**
- * How long the body is, where the request says so and node:http holds it to that; undefined: it has to be counted. Only looked for in the headers: to touch
- * the body makes a whole Request of fetch's, half of what a small request costs.
- */
-function saidLength({ req, env }: Context): number | undefined {
-  if (req.method === "GET" || req.method === "HEAD") return 0;
-  const isHttp = (env as HttpBindings | undefined)?.incoming !== undefined;
-  if (!isHttp || req.header("transfer-encoding") !== undefined) return undefined;
-  const length = Number(req.header("content-length") ?? 0);
-  return Number.isNaN(length) ? undefined : length;
+function maxBytesOf(path: string): number {
+  return path === LARGE_BODY_PATH ? MAX_LARGE_BODY_BYTES : MAX_BODY_BYTES;
 }
 
-function answerTooLarge(context: Context): Response {
-  const text = "the request's body is longer than it may be";
-  return answerError(context, new HansaError("REQUEST_TOO_LARGE", text));
-}
-
-async function bodyOf(context: Context, route: Route): Promise<unknown> {
+async function bodyOf(exchange: Exchange, route: Route): Promise<unknown> {
   if (route.request === undefined) return undefined;
-  const text = await context.req.text();
+  const text = await exchange.body(maxBytesOf(exchange.path));
   let value: unknown;
   try {
     // No body at all, as from one that knows of none.
@@ -179,13 +176,14 @@ async function bodyOf(context: Context, route: Route): Promise<unknown> {
   });
 }
 
-function answerError(context: Context, error: HansaError): Response {
-  const { code, message, hint } = error;
-  for (const [name, value] of Object.entries(refusalHeaders(code))) context.header(name, value);
-  return context.json(
-    { error: { code, message, hint } },
-    ERRORS[code].status as ContentfulStatusCode,
-  );
+function answerError(exchange: Exchange, error: unknown): void {
+  const { code, message, hint } = error instanceof HansaError ? error : unexpected(error);
+  exchange.json({ error: { code, message, hint } }, ERRORS[code].status, refusalHeaders(code));
+}
+
+function unexpected(error: unknown): HansaError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new HansaError("INTERNAL", `unexpected failure: ${why}`);
 }
 
 function reportToStderr(error: unknown, request: string): void {

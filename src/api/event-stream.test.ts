@@ -11,10 +11,9 @@ test("who has nothing to tell gives a sign of life, and tells at once when there
     yield { a: 1 };
     yield await promise;
   })();
-  const reader = eventStream(values).body?.getReader();
-  assert.ok(reader);
+  const reader = eventStream(values);
   const next = async (): Promise<string> =>
-    decoder.decode((await reader.read()).value).replace(/^id: .*\n/, "");
+    decoder.decode((await reader.next()).value).replace(/^id: .*\n/, "");
   assert.equal(await next(), 'data: {"a":1}\n\n');
   for (let beat = 0; beat < 3; beat += 1) {
     const reading = next();
@@ -24,7 +23,7 @@ test("who has nothing to tell gives a sign of life, and tells at once when there
   }
   resolve({ b: 2 });
   assert.equal(await next(), 'data: {"b":2}\n\n');
-  assert.equal((await reader.read()).done, true);
+  assert.equal((await reader.next()).done, true);
 });
 
 test("a reader that goes away ends what it read", async () => {
@@ -36,8 +35,8 @@ test("a reader that goes away ends what it read", async () => {
       hasEnded = true;
     }
   })();
-  const reader = eventStream(values).body?.getReader();
-  await reader?.read();
-  await reader?.cancel();
+  const reader = eventStream(values);
+  await reader.next();
+  await reader.return?.();
   assert.ok(hasEnded);
 });

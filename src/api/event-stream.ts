@@ -7,6 +7,12 @@
  */
 import { type HansaError, isHansaError } from "../errors.ts";
 
+/** Of an answer that is such a stream. */
+export const EVENT_STREAM_HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+};
+const OVER = { value: undefined, done: true } as const;
 /** Between two signs of life. */
 const BEAT_MS = 2_000;
 /** After so long without one a reader takes the other side for gone. */
@@ -54,47 +60,46 @@ export function lastEventId(header: string | undefined): string | undefined {
 }
 
 /**
- * The answer that sends what `values` yields. When the reader goes away the iterator is returned.
+ * What `values` yields as the bytes of an answer. When the reader goes away the iterator is returned, also while it is waited for.
  *
  * Plain values are whole states, of which the newest is all that counts: who was told the first one already, as `after` says, is not told it again.
  * Values that are StreamEvents go out as they are (see EventLog).
  */
-export function eventStream(values: AsyncIterable<object>, after?: string): Response {
+export function eventStream(
+  values: AsyncIterable<object>,
+  after?: string,
+): AsyncIterator<Uint8Array, undefined> {
   const iterator = values[Symbol.asyncIterator]();
-  let next: Outstanding | undefined;
+  let pending: Outstanding | undefined;
   let isFirst = true;
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      next ??= outstanding(iterator.next());
-      await settledWithin(next, BEAT_MS);
-      if (next.failure) {
-        const { error } = next.failure;
-        if (!isHansaError(error)) throw error;
-        controller.enqueue(failureEvent(error));
-        controller.close();
-        return;
+  let isOver = false;
+  return {
+    async next() {
+      if (isOver) return OVER;
+      pending ??= outstanding(iterator.next());
+      await settledWithin(pending, BEAT_MS);
+      const { failure, result } = pending;
+      if (failure) {
+        if (!isHansaError(failure.error)) throw failure.error;
+        isOver = true;
+        return { value: failureEvent(failure.error), done: false };
       }
-      const { result } = next;
-      if (result === undefined) {
-        controller.enqueue(BEAT);
-        return;
-      }
-      next = undefined;
-      if (result.done) {
-        controller.close();
-        return;
-      }
+      if (result === undefined) return { value: BEAT, done: false };
+      if (result.done) return OVER;
+      pending = undefined;
       const event = eventOf(result.value);
-      controller.enqueue(isFirst && event.id === after ? BEAT : event.bytes);
+      const isKnown = isFirst && event.id === after;
       isFirst = false;
+      return { value: isKnown ? BEAT : event.bytes, done: false };
     },
-    async cancel() {
+    async return() {
+      isOver = true;
+      // It is not waited for any more, and would keep this process.
+      pending?.wake();
       await iterator.return?.();
+      return OVER;
     },
-  });
-  return new Response(body, {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
-  });
+  };
 }
 
 /** Why nothing more comes; a client throws it. */

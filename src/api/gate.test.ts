@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { isHansaError } from "../errors.ts";
 import type { Role } from "../values/role.ts";
+import { askApplication } from "./ask-application.ts";
 import { type Caller, LOCAL_CALLER } from "./caller.ts";
 import { createApi } from "./create-api.ts";
 import { FakeNode } from "./fake-node.ts";
@@ -42,8 +43,7 @@ test("who is refused for asking too often is told when to come back", async () =
   );
   const app = createApi(new FakeNode(), { gate, callerOf: () => callerOf("aa") });
   for (let index = 0; index < 20_000; index++) gate.admit(callerOf("aa"), socket);
-  const env = { incoming: { socket }, outgoing: new PassThrough() };
-  const answer = await app.request("/v1/version", {}, env);
+  const answer = await askApplication(app, "/v1/version");
   assert.equal(answer.status, 429);
   assert.equal(answer.headers.get("retry-after"), "1");
   assert.match(await answer.text(), /"API_RATE_LIMITED"/);

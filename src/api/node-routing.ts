@@ -10,8 +10,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
-import { getRequestListener } from "@hono/node-server";
-import type { Hono } from "hono";
+import type { Application } from "./exchange.ts";
 import { splitNodePath } from "./node-path.ts";
 import { STREAM_PROTOCOL } from "./stream-routes.ts";
 import type { StreamServer } from "./stream-server.ts";
@@ -52,11 +51,10 @@ export interface NodeServer {
 
 /** A server of `app`, of what `routing` takes before it, and of streams. */
 export function createNodeServer(
-  app: Hono,
+  app: Application,
   { routing, streams, tunnels }: BesideApp,
   options: ServerOptions = {},
 ): NodeServer {
-  const answer = getRequestListener(app.fetch);
   // Whoever offers another protocol in passing, as curl --http2 does, is answered as if it had not.
   const shouldUpgradeCallback = ({ headers, url = "" }: IncomingMessage): boolean => {
     const wanted = headers.upgrade?.toLowerCase();
@@ -74,7 +72,7 @@ export function createNodeServer(
       return;
     }
     response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
-    if (routing?.takes(request, response) !== true) void answer(request, response);
+    if (routing?.takes(request, response) !== true) app.answer(request, response);
   });
   const upgraded = new Set<Duplex>();
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -12,11 +12,11 @@ import {
   type SecureContextOptions,
   type TLSSocket,
 } from "node:tls";
-import type { Hono } from "hono";
 import { ERRORS, type ErrorCode, HansaError, isErrno } from "../errors.ts";
 import { unansweredEnds } from "../host/tcp-silence.ts";
 import { callerOf } from "./caller.ts";
 import { CutOffWatch } from "./cut-off-watch.ts";
+import type { Application } from "./exchange.ts";
 import { createNodeServer, type NodeRouting, type UpgradeServer } from "./node-routing.ts";
 import { Places } from "./places.ts";
 import type { StreamServer } from "./stream-server.ts";
@@ -71,7 +71,10 @@ const FAILURE_COST = 12;
 const HANDSHAKE_RECORD = 0x16;
 
 /** Listens, and resolves when it does. Throws PORT_TAKEN. */
-export async function serveTls(app: Hono, options: TlsListenerOptions): Promise<TlsListener> {
+export async function serveTls(
+  app: Application,
+  options: TlsListenerOptions,
+): Promise<TlsListener> {
   const listener = new Listener(app, options);
   await listener.listen();
   return listener;
@@ -91,7 +94,7 @@ class Listener implements TlsListener {
   readonly #cutOff: CutOffWatch;
   #tls: Promise<ReturnType<typeof createTlsServer>> | undefined;
 
-  constructor(app: Hono, options: TlsListenerOptions) {
+  constructor(app: Application, options: TlsListenerOptions) {
     this.#options = options;
     this.#door = createServer((socket) => this.#admit(socket));
     this.#door.maxConnections = MAX_CONNECTIONS;

@@ -3,9 +3,9 @@
  *
  * Invariant: the socket is never open to others, not even between bind and chmod; a live socket is refused, never stolen.
  */
-import type { Hono } from "hono";
 import { shareWithGroup } from "../host/share-with-group.ts";
 import { listenUnix } from "../host/unix-listen.ts";
+import type { Application } from "./exchange.ts";
 import { createNodeServer, type NodeRouting } from "./node-routing.ts";
 import type { StreamServer } from "./stream-server.ts";
 
@@ -25,7 +25,7 @@ export interface UnixListener {
 }
 
 /** Listens on `path`, mode 0660 root:group or else 0600. Throws NODE_ALREADY_RUNNING when somebody serves it already. */
-export async function serveUnix(app: Hono, options: UnixOptions): Promise<UnixListener> {
+export async function serveUnix(app: Application, options: UnixOptions): Promise<UnixListener> {
   const { path } = options;
   const { http: server, endConnections } = createNodeServer(app, options);
   await listenUnix(server, path, { taken: "NODE_ALREADY_RUNNING" });

@@ -71,12 +71,8 @@ test("an event is the same object for all watchers, and written as JSON once", a
   const { feed, tell } = stage();
   const end = new AbortController();
   let written = 0;
-  const readers = Array.from({ length: 500 }, () => {
-    const { body } = eventStream(feed.watch(end.signal, "a"));
-    assert.ok(body);
-    return body.getReader();
-  });
-  await Promise.all(readers.map((reader) => reader.read()));
+  const readers = Array.from({ length: 500 }, () => eventStream(feed.watch(end.signal, "a")));
+  await Promise.all(readers.map((reader) => reader.next()));
   const container = Object.assign(
     { ...row },
     {
@@ -87,7 +83,7 @@ test("an event is the same object for all watchers, and written as JSON once", a
     },
   );
   tell({ type: "container", container });
-  const chunks = await Promise.all(readers.map((reader) => reader.read()));
+  const chunks = await Promise.all(readers.map((reader) => reader.next()));
   assert.equal(written, 1);
   assert.equal(new Set(chunks.map(({ value }) => value)).size, 1);
   end.abort();

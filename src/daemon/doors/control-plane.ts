@@ -96,7 +96,7 @@ export class ControlPlane {
   async begin(): Promise<void> {
     const { node, answers, routing, audit, streams, tunnels, logger, clock } = this.#options;
     const app = createApi(answers(), {
-      callerOf: (connection) => connection && this.#callerOf(connection.incoming),
+      callerOf: (request) => this.#callerOf(request),
       gate: this.#gate,
       audit: (entry) => audit.note(entry),
       onDefect: (error, request) => logger.error("the API failed", { error: `${error}`, request }),

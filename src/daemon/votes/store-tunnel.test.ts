@@ -5,8 +5,9 @@ import { request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
-import { Hono } from "hono";
 import type { Caller } from "../../api/caller.ts";
+import { createApi } from "../../api/create-api.ts";
+import { FakeNode } from "../../api/fake-node.ts";
 import { createNodeServer, type NodeServer } from "../../api/node-routing.ts";
 import { HansaError, isHansaError } from "../../errors.ts";
 import { dialEtcd, openEtcdOver } from "../../store/etcd/etcd-channel.ts";
@@ -33,7 +34,7 @@ const tunnels = new Set<Duplex>();
 before(async () => {
   etcd = await runEtcd(new Uint8Array(32).fill(9));
   own = new EtcdStore(await etcd.connect());
-  server = createNodeServer(new Hono(), {
+  server = createNodeServer(createApi(new FakeNode()), {
     tunnels: new TunnelServer({
       callerOf: () => caller,
       dial: async () => ({ mark: MARK, socket: await dialEtcd(etcd.place, 5000) }),
