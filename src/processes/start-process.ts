@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDir } from "../host/files.ts";
+import { makeLifeMark } from "./life-mark.ts";
 import { openLog, rotateLog } from "./log-file.ts";
 import { logFile, type Paths, pidFile } from "./paths.ts";
 import { readPidFile, withPidLock, writePidFile } from "./pid-file.ts";
@@ -65,11 +66,15 @@ function spawnProcess(spec: ProcessSpec, paths: Paths): StartedProcess {
   const path = logFile(paths, spec.name);
   rotateLog(path);
   const log = openLog(path);
+  const descriptors = [log];
   try {
+    const mark = makeLifeMark(paths.runDir);
+    descriptors.push(mark);
     const child = spawn(program, words, {
       cwd: "/",
       env: { ...smallEnvironment(process.env), ...spec.env },
-      stdio: ["ignore", log, log],
+      // The last is LIFE_MARK_FD.
+      stdio: ["ignore", log, log, mark],
       detached: true,
     });
     child.unref();
@@ -79,7 +84,7 @@ function spawnProcess(spec: ProcessSpec, paths: Paths): StartedProcess {
     if (running !== undefined) writePidFile(pidFile(paths, spec.name), running);
     return { running, child };
   } finally {
-    closeSync(log);
+    for (const each of descriptors) closeSync(each);
   }
 }
 

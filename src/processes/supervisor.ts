@@ -3,12 +3,14 @@
  *
  * Invariants: the processes need no supervisor to live, so kill -9 of it touches none of them; a new one adopts them by their
  * pid files and never starts a second copy; there is one supervisor a host. Own children are watched by their exit
- * events, adopted ones by a look at /proc twice a second.
+ * events, adopted ones by their life marks, and where these tell nothing by a look at /proc twice a second.
  */
 import { existsSync } from "node:fs";
 import { type Backoff, backoffMs } from "../host/backoff.ts";
 import { createLogger, type Logger } from "../host/logger.ts";
+import { lifeMarksWork, watchLife } from "./life-mark.ts";
 import { rotateLog } from "./log-file.ts";
+import { LookTimer } from "./look-timer.ts";
 import { hansaPaths, logFile, type Paths, pidFile } from "./paths.ts";
 import { readPidFile, releasePidLock, takePidLock } from "./pid-file.ts";
 import { type ProcessSpec, supervisorSpec } from "./process-list.ts";
@@ -19,11 +21,8 @@ import { thisProgram } from "./this-program.ts";
 export const RESTART_BACKOFF: Backoff = { firstMs: 100, factor: 2, capMs: 5000, jitter: 0 };
 /** A process that lived that long begins its back-off anew. */
 const SETTLED_MS = 10_000;
-/** Each look costs a system call a process, and idle hosts must stay idle. */
-const LOOK_MS = 500;
-/** Every so many looks are thorough: they cost a small read a process. */
-const THOROUGH_EVERY = 8;
-const HOUSEKEEPING_MS = 15_000;
+/** Every so many thorough looks the house is kept. */
+const HOUSEKEEPING_EVERY = 4;
 
 export interface SupervisorOptions {
   readonly paths: Paths;
@@ -44,6 +43,8 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
   const { paths } = options;
   const logger = options.logger ?? createLogger({ fields: { process: "supervise" } });
   await makeDirectories(paths);
+  const hasMarks = await lifeMarksWork(paths.runDir);
+  if (!hasMarks) logger.info("life marks tell nothing here", { folder: paths.runDir });
   const lock = pidFile(paths, "supervise");
   if (existsSync(paths.stoppedMark)) return 0;
   if (!takePidLock(lock)) {
@@ -60,35 +61,38 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
       each.letGo();
     }
     for (const spec of specs.filter(({ name }) => !kept.has(name))) {
-      const each = new KeptProcess(spec, options, logger);
+      const each = new KeptProcess(spec, options, { logger, hasMarks, watched: () => looks.arm() });
       kept.set(spec.name, each);
       await each.start();
     }
   };
   const ended = Promise.withResolvers<void>();
   const end = (): void => ended.resolve();
-  let looks = 0;
-  const look = setInterval(() => {
-    looks += 1;
-    const isThorough = looks % THOROUGH_EVERY === 0;
-    for (const each of kept.values()) each.look(isThorough);
-    if (isThorough) void follow();
-  }, LOOK_MS);
-  const housekeeping = setInterval(() => {
+  const keepHouse = (): void => {
     for (const name of [...kept.keys(), "supervise"]) {
       if (rotateLog(logFile(paths, name))) logger.info("log rotated", { log: name });
     }
     // Somebody removed our lock, or the node was stopped: another may rule, we must not.
     if (existsSync(paths.stoppedMark) || !takePidLock(lock)) end();
-  }, HOUSEKEEPING_MS);
+  };
+  let thoroughLooks = 0;
+  const looks = new LookTimer({
+    isUnwatched: () => [...kept.values()].some((each) => each.isUnwatched),
+    look(isThorough) {
+      for (const each of kept.values()) each.look(isThorough);
+      if (!isThorough) return;
+      void follow();
+      thoroughLooks += 1;
+      if (thoroughLooks % HOUSEKEEPING_EVERY === 0) keepHouse();
+    },
+  });
   process.on("SIGTERM", end).on("SIGINT", end);
   options.signal?.addEventListener("abort", end);
   try {
     await follow();
     if (options.signal?.aborted !== true) await ended.promise;
   } finally {
-    clearInterval(look);
-    clearInterval(housekeeping);
+    looks.close();
     process.off("SIGTERM", end).off("SIGINT", end);
     for (const each of kept.values()) each.letGo();
     releasePidLock(lock);
@@ -111,6 +115,14 @@ export async function ensureSupervisor(
   return true;
 }
 
+interface KeptProcessContext {
+  readonly logger: Logger;
+  /** Whether the end of an adopted process comes as an event, if it has a mark. */
+  readonly hasMarks: boolean;
+  /** `isUnwatched` may have changed. */
+  readonly watched: () => void;
+}
+
 /** One process with its restarts. */
 class KeptProcess {
   readonly #spec: ProcessSpec;
@@ -118,19 +130,22 @@ class KeptProcess {
   readonly #logger: Logger;
   readonly #backoff: Backoff;
   readonly #isWanted: () => boolean;
+  readonly #context: KeptProcessContext;
   #running: RunningProcess | undefined;
   /** We are its parent: its exit event will come, no need to look. */
   #own = false;
+  #unwatch: (() => void) | undefined;
   #since = 0;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #letGo = false;
 
-  constructor(spec: ProcessSpec, options: SupervisorOptions, logger: Logger) {
+  constructor(spec: ProcessSpec, options: SupervisorOptions, context: KeptProcessContext) {
     this.#spec = spec;
     this.#paths = options.paths;
     this.#backoff = options.backoff ?? RESTART_BACKOFF;
-    this.#logger = logger.child({ name: spec.name });
+    this.#context = context;
+    this.#logger = context.logger.child({ name: spec.name });
     this.#isWanted = () => options.processes().some(({ name }) => name === spec.name);
   }
 
@@ -145,10 +160,16 @@ class KeptProcess {
       child?.once("exit", (status, signal) => this.#ended({ status, signal }));
       child?.once("error", (error) => this.#ended({ error }));
       if (running === undefined && child === undefined) this.#ended({});
+      this.#watch();
     } catch (error) {
       // A full disk or no more processes: the others must be kept all the same.
       this.#ended({ error });
     }
+  }
+
+  /** Nothing tells of its end: it is to be looked at often. */
+  get isUnwatched(): boolean {
+    return this.#running !== undefined && !this.#own && this.#unwatch === undefined;
   }
 
   look(thorough: boolean): void {
@@ -160,7 +181,22 @@ class KeptProcess {
 
   letGo(): void {
     this.#letGo = true;
+    this.#unwatch?.();
     clearTimeout(this.#timer);
+  }
+
+  #watch(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    if (this.#running !== undefined && !this.#own && this.#context.hasMarks) {
+      this.#unwatch = watchLife(this.#running.pid, () => {
+        // Until it is seen to have ended, or for good when it lives on without its mark, it is looked at.
+        this.#unwatch = undefined;
+        this.look(true);
+        this.#context.watched();
+      });
+    }
+    this.#context.watched();
   }
 
   #ended(how: Readonly<Record<string, unknown>>): void {
