@@ -7,9 +7,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { builtinNames } from "./executable/builtin-names.ts";
 import { bundleChunks, FIRST_CHUNK } from "./executable/bundle-chunks.ts";
 import { codeCache } from "./executable/code-cache.ts";
+import { packChunks } from "./executable/pack-chunks.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -24,17 +24,12 @@ const revision = spawnSync("git", ["rev-parse", "--short=12", "HEAD"], {
 rmSync(parts, { recursive: true, force: true });
 mkdirSync(parts, { recursive: true });
 
-const assets: Record<string, string> = {
-  "install-wireguard-go.sh": join(root, "scripts/install-wireguard-go.sh"),
-};
-const chunks = await bundleChunks(root, {
+const bundle = await bundleChunks(root, {
   HANSA_VERSION: JSON.stringify(manifest.version),
   HANSA_REVISION: JSON.stringify(revision.stdout?.trim() || "unknown"),
 });
-for (const { name, source } of chunks) {
-  assets[name] = written(name, source);
-  assets[`${name}.code`] = written(`${name}.code`, codeCache(source));
-}
+for (const { name, source } of bundle.chunks) written(name, source);
+const pack = packChunks(bundle, codeCache);
 
 const main = join(parts, "load-chunks.cjs");
 await build({
@@ -47,8 +42,8 @@ await build({
   minifyWhitespace: true,
   minifySyntax: true,
   define: {
-    BUILTIN_NAMES: JSON.stringify(builtinNames()),
     FIRST_CHUNK: JSON.stringify(FIRST_CHUNK),
+    CHUNK_PLACES: JSON.stringify(JSON.stringify(pack.places)),
   },
 });
 
@@ -62,7 +57,10 @@ const config = written(
     disableExperimentalSEAWarning: true,
     useCodeCache: true,
     useSnapshot: false,
-    assets,
+    assets: {
+      chunks: written("chunks", pack.bytes),
+      "install-wireguard-go.sh": join(root, "scripts/install-wireguard-go.sh"),
+    },
     execArgv: ["--disable-warning=ExperimentalWarning"],
   }),
 );

@@ -2,45 +2,64 @@
  * Node's own modules, loaded when something of them is first used.
  *
  * A file's imports name many that a run of it never touches: node:crypto alone costs 14 ms of processor time, as much as half of Node's start.
- * So who requires one gets an object with the same names, whose first reading loads the module and makes the object like it.
+ * So who requires one gets an object that loads the module when it is first looked into, and is then like it.
  */
 
-/** A module's names, by its specifier. */
-export type BuiltinNames = Readonly<Record<string, readonly string[]>>;
-
-/** `require` with the modules of `names` loaded late; it is asked for all others at once. */
-export function lazyBuiltins(
-  names: BuiltinNames,
-  require: (id: string) => unknown,
-): (id: string) => unknown {
+/**
+ * `require` with those of Node's modules loaded late that cost something and are not loaded anyhow at Node's start; it is asked for all others at
+ * once. A module that is itself a function (events, stream, assert) cannot be late, and what is deprecated or warns is left to itself.
+ */
+export function lazyBuiltins(require: (id: string) => unknown): (id: string) => unknown {
   const stand = new Map<string, unknown>();
   return (id) => {
     const known = stand.get(id);
     if (known !== undefined) return known;
-    const keys = names[id];
-    const made = keys === undefined ? require(id) : standIn(keys, () => require(id) as object);
+    const name = id.startsWith("node:") ? id.slice(5) : id;
+    const made = LATE.has(name) ? standIn(() => require(id) as object) : require(id);
     stand.set(id, made);
     return made;
   };
 }
 
-function standIn(keys: readonly string[], load: () => object): object {
-  const made: Record<string, unknown> = {};
-  const become = () => {
+export const LATE: ReadonlySet<string> = new Set([
+  "async_hooks",
+  "child_process",
+  "crypto",
+  "dgram",
+  "dns",
+  "dns/promises",
+  "fs/promises",
+  "http",
+  "http2",
+  "https",
+  "net",
+  "os",
+  "perf_hooks",
+  "readline",
+  "readline/promises",
+  "tls",
+  "tty",
+  "v8",
+  "worker_threads",
+  "zlib",
+]);
+
+/** Once it was looked into, the proxy has no traps left: all goes to what stands behind it, which has the module's properties. */
+function standIn(load: () => object): object {
+  const made = {};
+  const become = (): object => {
     const descriptors = Object.getOwnPropertyDescriptors(load());
+    for (const trap of Object.keys(traps)) delete traps[trap as keyof typeof traps];
     for (const key of Object.keys(descriptors)) {
       Object.defineProperty(made, key, { ...descriptors[key], configurable: true });
     }
+    return made;
   };
-  for (const key of keys) {
-    Object.defineProperty(made, key, {
-      configurable: true,
-      enumerable: true,
-      get() {
-        become();
-        return made[key];
-      },
-    });
-  }
-  return made;
+  const traps: ProxyHandler<object> = {
+    get: (_, key) => Reflect.get(become(), key),
+    has: (_, key) => Reflect.has(become(), key),
+    ownKeys: () => Reflect.ownKeys(become()),
+    getOwnPropertyDescriptor: (_, key) => Reflect.getOwnPropertyDescriptor(become(), key),
+  };
+  return new Proxy(made, traps);
 }
