@@ -37,6 +37,7 @@ export const LATE: ReadonlySet<string> = new Set([
   "perf_hooks",
   "readline",
   "readline/promises",
+  "timers/promises",
   "tls",
   "tty",
   "v8",

@@ -108,6 +108,9 @@ export class StreamServer {
   ): Promise<void> {
     const label = containerLabel(container);
     if (socket.destroyed) return;
+    // The answer's head and the stream's first frames leave together: each piece would wake the client.
+    socket.cork();
+    process.nextTick(() => socket.uncork());
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${STREAM_PROTOCOL}\r\n\r\n`,
     );

@@ -5,7 +5,12 @@
  * hand: dockerode brings ssh and gRPC with it, needs four workarounds in the single executable, and of all that we use ten requests.
  */
 import { HansaError, isErrno } from "../errors.ts";
-import { type UnixRequest, type UnixResponse, unixRequest } from "../host/unix-http.ts";
+import {
+  keptConnections,
+  type UnixRequest,
+  type UnixResponse,
+  unixRequest,
+} from "../host/unix-http.ts";
 import type { ContainerEngine } from "./container-engine.ts";
 import type {
   Container,
@@ -40,13 +45,14 @@ export function engineSocket(env: Readonly<Record<string, string | undefined>>):
 export class HttpEngine implements Engine {
   readonly inside: ContainerEngine;
   readonly #socketPath: string;
+  readonly #kept = keptConnections();
   /** "/v1.41"; forgotten when the Engine goes away, for another version may come back. */
   #prefix: string | undefined;
 
   constructor(socketPath: string = engineSocket(process.env)) {
     this.#socketPath = socketPath;
     this.inside = new HttpContainerEngine({
-      socketPath,
+      ...{ socketPath, kept: this.#kept },
       prefix: () => this.#negotiate(),
       ask: (method, path, body) => this.#ask(method, path, body, SLOW_REQUEST_MS),
       accept: (answer) => this.#accept(answer),
@@ -178,7 +184,7 @@ export class HttpEngine implements Engine {
 
   async #send(request: Omit<UnixRequest, "socketPath">): Promise<UnixResponse> {
     try {
-      return await unixRequest({ ...request, socketPath: this.#socketPath });
+      return await unixRequest({ ...request, socketPath: this.#socketPath, kept: this.#kept });
     } catch (error) {
       throw this.#lost(error);
     }

@@ -8,6 +8,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { HansaError } from "../errors.ts";
 import {
+  type KeptConnections,
   type UnixRequest,
   type UnixResponse,
   unixStream,
@@ -29,6 +30,7 @@ import { type Output, OutputFrameSplitter } from "./output-frames.ts";
 /** What HttpEngine lends. */
 export interface EngineAccess {
   readonly socketPath: string;
+  readonly kept: KeptConnections;
   /** "/v1.41". */
   prefix(): Promise<string>;
   /** One request with a deadline, by a path without the prefix. Throws DOCKER_UNREACHABLE. */
@@ -69,14 +71,13 @@ export class HttpContainerEngine implements ContainerEngine {
       }),
     );
     const id = text(object(created.body)["Id"]);
+    const { socketPath, kept } = this.#access;
     const request = {
-      method: "POST" as const,
+      ...{ method: "POST" as const, socketPath, kept },
       path: `${await this.#access.prefix()}/exec/${id}/start`,
       body: { Detach: false, Tty: tty, ...consoleSize },
     };
-    const answer = await this.#words(
-      unixUpgrade({ ...request, socketPath: this.#access.socketPath }, "tcp"),
-    );
+    const answer = await this.#words(unixUpgrade(request, "tcp"));
     if (!("socket" in answer)) {
       this.#access.accept(answer);
       throw new HansaError("DOCKER_REFUSED", "docker refused: it gave no stream for the command");

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createNetServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isErrno } from "../errors.ts";
-import { unixRequest, unixStream } from "./unix-http.ts";
+import { keptConnections, unixRequest, unixStream, unixUpgrade } from "./unix-http.ts";
 
 async function withServer(
   listener: RequestListener,
@@ -119,4 +119,60 @@ test("a stream is handed back with its head, and ends with its signal", async ()
       await ended;
     },
   );
+});
+
+test("requests that follow each other go over one kept connection, which an upgrade takes along", async () => {
+  const sockets = new Set<unknown>();
+  let server: Server | undefined;
+  await withServer(
+    (request, response) => {
+      sockets.add(request.socket);
+      server ??= (request.socket as unknown as { readonly server: Server }).server;
+      server.removeAllListeners("upgrade").on("upgrade", (upgraded, socket) => {
+        sockets.add(upgraded.socket);
+        socket.end(
+          "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: tcp\r\n\r\n",
+        );
+      });
+      response.end("{}");
+    },
+    async (socketPath) => {
+      const kept = keptConnections();
+      const to = { socketPath, path: "/", kept } as const;
+      await unixRequest(to);
+      await unixRequest({ ...to, method: "POST", body: {} });
+      const answer = await unixUpgrade({ ...to, method: "POST" }, "tcp");
+      assert.ok("socket" in answer);
+      answer.socket.destroy();
+      assert.equal(sockets.size, 1);
+      await unixRequest(to);
+      assert.equal(sockets.size, 2);
+      kept.destroy();
+    },
+  );
+});
+
+test("a question over a kept connection that just ended is asked again, a change is not", async () => {
+  let seen = 0;
+  let isEnding = false;
+  const serve: RequestListener = (request, response) => {
+    seen += 1;
+    if (isEnding) request.socket.destroy();
+    else response.end("{}");
+    isEnding = false;
+  };
+  await withServer(serve, async (socketPath) => {
+    const kept = keptConnections();
+    const to = { socketPath, path: "/", kept } as const;
+    await unixRequest(to);
+    isEnding = true;
+    await unixRequest(to);
+    assert.equal(seen, 3);
+    await unixRequest(to);
+    isEnding = true;
+    const change = unixRequest({ ...to, method: "POST", body: {} });
+    await assert.rejects(change, (error) => isErrno(error, "ECONNRESET"));
+    assert.equal(seen, 5);
+    kept.destroy();
+  });
 });

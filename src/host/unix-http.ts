@@ -1,11 +1,32 @@
 /**
- * JSON over HTTP/1.1 on a unix socket, as a client: one request a connection, bounded in time and size.
+ * JSON over HTTP/1.1 on a unix socket, as a client, bounded in time and size: one request a connection, unless connections are kept.
  *
  * Invariant: each call settles within its deadline, whatever the other side does. HTTP statuses are answers, not exceptions.
  */
-import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from "node:http";
+import {
+  Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  request,
+} from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { isErrno } from "../errors.ts";
+
+/** Connections to one socket that wait for the next request. */
+export type KeptConnections = Agent;
+
+/** Of a kept connection: what follows at once has it, and one that the other side gives up as idle is not met. */
+const KEPT_MS = 3_000;
+const MAX_KEPT = 4;
+
+/** For `UnixRequest.kept` of requests that follow each other to one socket: opening a connection costs as much as a small request. */
+export function keptConnections(): KeptConnections {
+  // Those that wait do not keep the process alive, and go after KEPT_MS.
+  return new Agent({ keepAlive: true, maxFreeSockets: MAX_KEPT, timeout: KEPT_MS });
+}
 
 export interface UnixRequest {
   readonly socketPath: string;
@@ -20,6 +41,8 @@ export interface UnixRequest {
   /** A longer answer is an error; default 16 MiB. */
   readonly maxBytes?: number;
   readonly signal?: AbortSignal;
+  /** Takes one of these connections, or opens one that becomes one of them. Default: a connection of its own. */
+  readonly kept?: KeptConnections;
 }
 
 export interface UnixResponse {
@@ -37,15 +60,32 @@ export interface UnixResponse {
  * Rejects with the system's error (ENOENT, ECONNREFUSED, EACCES…) when the socket is not served, and with an error of code
  * "ETIMEDOUT" after the deadline; callers name them in their own words.
  */
-export function unixRequest(options: UnixRequest): Promise<UnixResponse> {
-  return beforeDeadline<UnixResponse>(options, ({ resolve, reject }) => {
-    const outgoing = send(options, (incoming) => {
-      answerOf(incoming, options)
-        .then(resolve, reject)
-        .finally(() => outgoing.destroy());
+export async function unixRequest(options: UnixRequest): Promise<UnixResponse> {
+  let sent: ClientRequest | undefined;
+  try {
+    return await beforeDeadline<UnixResponse>(options, ({ resolve, reject }) => {
+      const outgoing = send(options, (incoming) => {
+        answerOf(incoming, options).then(
+          (answer) => {
+            resolve(answer);
+            if (options.kept === undefined) outgoing.destroy();
+          },
+          (error: unknown) => {
+            reject(error);
+            outgoing.destroy();
+          },
+        );
+      });
+      sent = outgoing;
+      return outgoing;
     });
-    return outgoing;
-  });
+  } catch (error) {
+    // The other side may end a kept connection in the moment in which it is taken; what only asks is asked again.
+    const { kept, ...alone } = options;
+    const isRead = options.method === undefined || options.method === "GET";
+    if (!isRead || sent?.reusedSocket !== true || !isErrno(error, "ECONNRESET")) throw error;
+    return unixRequest(alone);
+  }
 }
 
 /**
@@ -78,7 +118,10 @@ export function unixUpgrade(
     const outgoing = send({ ...options, headers }, (incoming) => {
       answerOf(incoming, options).then(resolve, reject);
     });
-    return outgoing.on("upgrade", (_incoming, socket, head) => resolve({ socket, head }));
+    return outgoing.on("upgrade", (_incoming, socket, head) => {
+      if (socket instanceof Socket) socket.setTimeout(0);
+      resolve({ socket, head });
+    });
   });
 }
 
@@ -152,9 +195,9 @@ function send(options: UnixRequest, answered: (incoming: IncomingMessage) => voi
 }
 
 function requestOptions(options: Omit<UnixRequest, "body">): RequestOptions {
-  const { socketPath, path, method = "GET", headers, signal } = options;
+  const { socketPath, path, method = "GET", headers, signal, kept = false } = options;
   return {
-    ...{ socketPath, path, method, agent: false, headers: { host: "localhost", ...headers } },
+    ...{ socketPath, path, method, agent: kept, headers: { host: "localhost", ...headers } },
     ...(signal === undefined ? {} : { signal }),
   };
 }

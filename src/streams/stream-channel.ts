@@ -62,9 +62,9 @@ export class StreamChannel {
   #reason: Error | undefined;
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
-  #lastSentMs = performance.now();
-  #lastHeardMs = performance.now();
-  #lastTickMs = performance.now();
+  #lastSentMs = monotonicMs();
+  #lastHeardMs = monotonicMs();
+  #lastTickMs = monotonicMs();
 
   /** Owns `socket` from now on, and sends the version at once. */
   constructor(socket: Duplex, options: StreamChannelOptions) {
@@ -179,7 +179,7 @@ export class StreamChannel {
 
   #send(frame: StreamFrame): void {
     if (this.#isOver) return;
-    this.#lastSentMs = performance.now();
+    this.#lastSentMs = monotonicMs();
     // Frames of one turn leave together: a log is a frame a line, and each write of its own costs a record of TLS.
     if (this.#socket.writableCorked === 0) {
       this.#socket.cork();
@@ -189,7 +189,7 @@ export class StreamChannel {
   }
 
   #take(piece: Buffer): void {
-    this.#lastHeardMs = performance.now();
+    this.#lastHeardMs = monotonicMs();
     for (const frame of this.#splitter.push(piece)) {
       if (this.#isOver) return;
       if (frame === "broken" || !this.#accept(frame)) {
@@ -253,7 +253,7 @@ export class StreamChannel {
 
   #tick(): void {
     const { aliveEveryMs, silenceMs } = this.#options;
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     const sinceTickMs = nowMs - this.#lastTickMs;
     this.#lastTickMs = nowMs;
     if (aliveEveryMs !== undefined && nowMs - this.#lastSentMs >= aliveEveryMs * 0.75) {
@@ -269,4 +269,9 @@ export class StreamChannel {
 /** However the connection broke off: `cause` is the system's word for it. */
 function lost(cause?: Error): HansaError {
   return new HansaError("STREAM_LOST", "the connection to the node was lost", { cause });
+}
+
+/** `performance` would load node:perf_hooks, a millisecond of a command that uses nothing else of it. */
+function monotonicMs(): number {
+  return process.uptime() * 1_000;
 }

@@ -13,9 +13,10 @@ export interface Progress {
 export function startProgress(note: (line: string) => void, first: string): Progress {
   let text = first;
   let isLoud = false;
-  const started = performance.now();
+  // Not by `performance`, for which Node loads a module of a millisecond: most commands end in silence.
+  const started = process.uptime();
   const tell = (): void => {
-    const seconds = Math.round((performance.now() - started) / 1000);
+    const seconds = Math.round(process.uptime() - started);
     note(seconds >= REPEAT_MS / 1000 ? `${text} … ${seconds} s` : `${text} …`);
   };
   let repeat: NodeJS.Timeout | undefined;

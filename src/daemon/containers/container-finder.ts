@@ -67,13 +67,16 @@ export class ContainerFinder {
     const { self, engine, running } = this.#options;
     // Docker knows names and beginnings of ids itself, and answers sooner than with a list.
     let down: HansaError | undefined;
-    const direct = await engine.inspectContainer(reference.container).catch((error: unknown) => {
+    const asked = engine.inspectContainer(reference.container).catch((error: unknown) => {
       if (!isHansaError(error, "DOCKER_UNREACHABLE")) throw error;
       // What runs elsewhere is found all the same.
       down = error;
       return undefined;
     });
-    const known = running()
+    // While Docker looks.
+    const told = running();
+    const direct = await asked;
+    const known = told
       .filter(({ node }) => !onlyHere || node.id === self.id)
       .filter(({ node, id }) => node.id !== self.id || direct?.id.startsWith(id) !== true)
       .map((each) => ({

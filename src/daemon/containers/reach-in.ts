@@ -66,9 +66,11 @@ export class ReachIn implements ReachPort {
     } finally {
       process.close();
     }
+    const code = shellCode(await process.exitCode(), beginning.toString("latin1"));
+    // In one turn, and so in one piece.
     stream.end("stdout");
     stream.end("stderr");
-    stream.exit(shellCode(await process.exitCode(), beginning.toString("latin1")));
+    stream.exit(code);
   }
 
   async logs({ id }: FoundContainer, request: LogsRequest, stream: NodeStream): Promise<void> {
