@@ -622,6 +622,14 @@ export const ERRORS = {
     exit: 1,
     status: 500,
   },
+  STORE_COPY_AHEAD: {
+    title: "a copy is ahead of the store",
+    cause:
+      "this node copied a later recovery of the store, or a later state of it, whose votes are gone for good, and the votes that are heard hold an earlier one",
+    hint: "to go on with what this node has, write it into a file (hansa backup FILE) and restore that on a node with a vote (hansa restore FILE); else hansa reset this node and launch it again",
+    exit: 1,
+    status: 409,
+  },
   STORE_EXISTS: {
     title: "there is a store already",
     cause: "a cluster has one store, and a node that is heard, or this one, has a vote in it",

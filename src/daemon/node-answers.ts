@@ -74,7 +74,7 @@ export interface NodeParts {
   readonly containers: ClusterContainers;
   readonly store: StoreAnswers;
   readonly cluster: ClusterAnswers;
-  readonly storePart: Pick<StorePart, "loop" | "mirror" | "registered" | "witnessProblem">;
+  readonly storePart: Pick<StorePart, "loop" | "mirror" | "problems" | "registered">;
 }
 
 export interface NodeAnswersOptions {
@@ -177,9 +177,7 @@ export class NodeAnswers implements NodePort {
           controlPlane.problem,
           docker.problem,
           names.problem,
-          ...this.#parts.storePart.loop.problems,
-          this.#parts.storePart.mirror.problem,
-          this.#parts.storePart.witnessProblem,
+          ...this.#parts.storePart.problems,
         ],
       }),
     });

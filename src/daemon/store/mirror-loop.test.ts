@@ -111,7 +111,7 @@ test("a later generation takes the place of an earlier one; an earlier one never
   const old = new Voter();
   for (const value of ["1", "2", "3"]) await old.put("a", value);
   const voters = [old];
-  const { mirror, text, end } = await follower(voters);
+  const { clock, loop, mirror, text, end } = await follower(voters);
   await until(() => text("a") === "3");
   const next = new Voter();
   next.mark = { ...PROD, id: `${PROD.id}00000001`, generation: 2 };
@@ -125,10 +125,17 @@ test("a later generation takes the place of an earlier one; an earlier one never
   await old.put("a", "4");
   await old.put("b", "here it is followed");
   await until(() => old.opened > 2);
+  assert.equal(loop.problem, undefined, "for a moment that is nothing");
+  clock.advance(6000);
+  assert.match(
+    `${loop.problem}`,
+    /^STORE_COPY_AHEAD: this node's copy \(generation 2 of prod, revision \d+\) is ahead of .* \(generation 1\)/,
+  );
   voters[0] = next;
   old.ended.abort();
   await next.put("c", "5");
   await until(() => text("c") === "5");
+  assert.equal(loop.problem, undefined);
   assert.deepEqual([text("a"), text("b")], ["after the recovery", undefined]);
   await end();
 });

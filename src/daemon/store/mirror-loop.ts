@@ -12,7 +12,9 @@ import { follow } from "../../store/follow.ts";
 import { CLUSTER_NAME_KEY } from "../../store/node-registry.ts";
 import type { NodeStore, Reached } from "../../store/node-store.ts";
 import type { Revision } from "../../store/store.ts";
+import type { NamedStore } from "../../store/store-copy.ts";
 import type { StoreMirror } from "../../store/store-mirror.ts";
+import { StoreTrouble } from "./store-trouble.ts";
 
 export interface MirrorLoopOptions {
   readonly mirror: StoreMirror;
@@ -46,6 +48,8 @@ export class MirrorLoop {
   #said: string | undefined;
   /** What a majority told and the mirror has not come to yet. */
   #awaited: Confirmation | undefined;
+  /** That it cannot follow the store that there is. */
+  readonly #trouble = new StoreTrouble();
 
   constructor(options: MirrorLoopOptions) {
     this.#options = options;
@@ -58,6 +62,11 @@ export class MirrorLoop {
   /** A voter may be heard now. Cheap. */
   changed(): void {
     if (this.#options.hasWay()) this.#wake();
+  }
+
+  /** What `status` is to say of it, with its code. */
+  get problem(): string | undefined {
+    return this.#trouble.sentence(this.#options.clock.monotonicMs());
   }
 
   async close(): Promise<void> {
@@ -106,10 +115,10 @@ export class MirrorLoop {
       const after = isSame ? mirror.revision : undefined;
       for await (const step of follow(reached.store, "", signal, after)) {
         if (step.type === "changes") mirror.apply(step.changes, step.revision);
-        else if (!mirror.replace(reached.mark, step.entries, step.revision, beganMs))
-          throw wentBack();
-        else
+        else if (mirror.replace(reached.mark, step.entries, step.revision, beganMs))
           logger.info("the store is mirrored", { ...reached.mark, revision: `${step.revision}` });
+        else throw isBehind(reached.mark, mirror);
+        this.#trouble.note(undefined, clock.monotonicMs());
         this.#options.news?.();
         this.#awaited = this.#confirmed(this.#awaited);
         this.#said = undefined;
@@ -172,6 +181,9 @@ export class MirrorLoop {
   #lost(error: unknown): void {
     if (this.#closing.signal.aborted) return;
     const sentence = isHansaError(error) ? codedSentence(error) : `${error}`;
+    if (isHansaError(error, "STORE_COPY_AHEAD")) {
+      this.#trouble.note(sentence, this.#options.clock.monotonicMs());
+    }
     if (sentence !== this.#said) {
       this.#options.logger.warn("the store is not followed", { why: sentence });
     }
@@ -179,7 +191,8 @@ export class MirrorLoop {
   }
 }
 
-function wentBack(): HansaError {
-  const text = "the store is at an earlier revision than this node's copy of it";
-  return new HansaError("STORE_REFUSED", text);
+function isBehind(reached: NamedStore, { store, revision }: StoreMirror): HansaError {
+  const own = `generation ${store?.generation ?? "?"} of ${store?.name ?? "?"}, revision ${revision}`;
+  const text = `this node's copy (${own}) is ahead of the store that its votes hold (generation ${reached.generation}): it is kept as it is, and follows no more`;
+  return new HansaError("STORE_COPY_AHEAD", text);
 }

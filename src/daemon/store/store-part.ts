@@ -202,9 +202,10 @@ export class StorePart {
     return this.#loop;
   }
 
-  /** What `status` is to warn of. */
-  get witnessProblem(): string | undefined {
-    return this.#witness.problem;
+  /** What `status` is to warn of: sentences, which begin with their code. */
+  get problems(): readonly (string | undefined)[] {
+    const others = [this.mirror.problem, this.#following.problem, this.#witness.problem];
+    return [...this.#loop.problems, ...others];
   }
 
   /** The nodes that the store's registry has, those aside that are gone for good. */
