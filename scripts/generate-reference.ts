@@ -113,7 +113,7 @@ function optionTable(options: readonly OptionSpec[]): string {
   return ["| option | |", "|---|---|", ...rows].join("\n");
 }
 
-function apiPage(): string {
+async function apiPage(): Promise<string> {
   const routes = ROUTES.map((route) => {
     const codes = route.errors.map((code) => `[${code}](errors.md#${code.toLowerCase()})`);
     const cells = [
@@ -123,9 +123,11 @@ function apiPage(): string {
     ];
     return `| ${cells.join(" | ")} |`;
   });
-  const bodies = ROUTES.filter(({ request }) => request !== undefined).map(
-    (route) =>
-      `\`${route.method.toUpperCase()} ${route.path}\`:\n\n${fieldTable(route.request ?? z.never())}`,
+  const bodies = await Promise.all(
+    ROUTES.flatMap(({ method, path, request }) => (request ? [{ method, path, request }] : [])).map(
+      async ({ method, path, request }) =>
+        `\`${method.toUpperCase()} ${path}\`:\n\n${fieldTable(await request())}`,
+    ),
   );
   const status = exampleStatus();
   const example = { ...status, node: { ...status.node, version: "1.2.3" } };
@@ -209,8 +211,8 @@ const PAGES: Readonly<Record<string, string>> = {
   "errors.md": HEAD + errorsPage(),
   "cli.md": HEAD + (await cliPage()),
   "doctor.md": HEAD + doctorPage(),
-  "api.md": HEAD + apiPage(),
-  "openapi.json": `${JSON.stringify(openApiDocument(VERSION.version), undefined, 2)}\n`,
+  "api.md": HEAD + (await apiPage()),
+  "openapi.json": `${JSON.stringify(await openApiDocument(VERSION.version), undefined, 2)}\n`,
 };
 
 const isCheck = process.argv.includes("--check");

@@ -149,7 +149,7 @@ test("the OpenAPI document names every route and describes every field of the st
   const served = await (await askApplication(createApi(new FakeNode()), "/v1/openapi.json")).json();
   assert.deepEqual(
     served,
-    JSON.parse(JSON.stringify(openApiDocument(new FakeNode().version().version))),
+    JSON.parse(JSON.stringify(await openApiDocument(new FakeNode().version().version))),
   );
   const document = served as {
     openapi: string;

@@ -137,7 +137,7 @@ function plain(node: NodePort, options: ApiOptions): Answerer[] {
   return [
     get("/v1/openapi.json", async (exchange) => {
       const { openApiDocument } = await import("./open-api.ts");
-      document ??= openApiDocument(node.version().version);
+      document ??= await openApiDocument(node.version().version);
       exchange.json(document);
     }),
     get("/healthz", async (exchange) => {
@@ -160,16 +160,19 @@ function maxBytesOf(path: string): number {
 
 async function bodyOf(exchange: Exchange, route: Route): Promise<unknown> {
   if (route.request === undefined) return undefined;
-  const text = await exchange.body(maxBytesOf(exchange.path));
+  const [text, schema] = await Promise.all([
+    exchange.body(maxBytesOf(exchange.path)),
+    route.request(),
+  ]);
   let value: unknown;
   try {
     // No body at all, as from one that knows of none.
-    const isNone = text === "" && route.request.safeParse(undefined).success;
+    const isNone = text === "" && schema.safeParse(undefined).success;
     value = isNone ? undefined : JSON.parse(text);
   } catch (cause) {
     throw new HansaError("USAGE", "the request's body is not JSON", { cause });
   }
-  const parsed = route.request.safeParse(value);
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new HansaError("USAGE", sentenceOf(parsed.error, "the request's body"), {
     hint: "GET /v1/openapi.json describes each request",

@@ -1,9 +1,7 @@
 /** How a host that holds an administrator's context asks to join, and what it is answered. */
 import * as z from "zod";
 import { MAX_NODE_ID } from "../values/node-id.ts";
-
-/** Places that a node may have promised at one time. */
-export const MAX_PROMISED = 256;
+import { MAX_PROMISED } from "./join-limits.ts";
 
 const keySchema = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "a key is base64 of 32 bytes");
 

@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document of the API, made from the table of routes and the zod schemas. Pure. */
+/** The OpenAPI 3.1 document of the API, made from the table of routes and the zod schemas. */
 import * as z from "zod";
 import { ERRORS, type ErrorCode } from "../errors.ts";
 import { errorSchema, healthSchema } from "./request-schemas.ts";
@@ -16,10 +16,10 @@ const USUAL_CODES: readonly ErrorCode[] = [
 ];
 
 /** The document of this build; `version` is the program's. */
-export function openApiDocument(version: string): object {
+export async function openApiDocument(version: string): Promise<object> {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of ROUTES) {
-    paths[route.path] = { ...paths[route.path], [route.method]: operation(route) };
+    paths[route.path] = { ...paths[route.path], [route.method]: await operation(route) };
   }
   const errors = Object.entries(ERRORS).map(([code, { title, status }]) => [
     code,
@@ -83,7 +83,7 @@ function failures(codes: readonly ErrorCode[]): Record<string, object> {
   );
 }
 
-function operation(route: Route): object {
+async function operation(route: Route): Promise<object> {
   return {
     operationId: route.operation,
     summary: route.summary,
@@ -95,11 +95,11 @@ function operation(route: Route): object {
     }),
     ...(route.request === undefined
       ? {}
-      : { requestBody: { required: true, content: json(schema(route.request, "input")) } }),
+      : { requestBody: { required: true, content: json(schema(await route.request(), "input")) } }),
     responses: {
       200: {
         description: route.stream === undefined ? "done" : "events, one answer in each",
-        content: content(schema(route.response, "output"), route.stream !== undefined),
+        content: content(schema(await route.response(), "output"), route.stream !== undefined),
       },
       ...failures([...route.errors, ...USUAL_CODES]),
     },

@@ -5,6 +5,9 @@ import type { Role } from "../values/role.ts";
 import type { Caller } from "./caller.ts";
 import type { NodePort } from "./node-port.ts";
 
+/** A schema, which is loaded when it is first asked for. */
+export type Schema<Type extends z.ZodType = z.ZodType> = () => Promise<Type>;
+
 export interface Route {
   readonly method: "get" | "post" | "delete";
   readonly path: `/v1/${string}`;
@@ -13,8 +16,8 @@ export interface Route {
   /** What the caller must at least be. */
   readonly role: Role;
   /** Absent for routes that take no body. */
-  readonly request?: z.ZodType;
-  readonly response: z.ZodType;
+  readonly request?: Schema;
+  readonly response: Schema;
   /** Codes beyond INTERNAL that this route answers with. */
   readonly errors: readonly ErrorCode[];
   /** `body` has been checked against `request`; `signal` aborts when the client is gone; `caller` has the role. */
@@ -51,8 +54,8 @@ export function route<Request extends z.ZodType, Response extends z.ZodType>(def
   readonly operation: string;
   readonly summary: string;
   readonly role?: Role;
-  readonly request?: Request;
-  readonly response: Response;
+  readonly request?: Schema<Request>;
+  readonly response: Schema<Response>;
   readonly errors?: readonly ErrorCode[];
   readonly handle: (
     node: NodePort,
@@ -75,7 +78,7 @@ export function eventRoute<Event extends z.ZodType>(definition: {
   readonly path: Route["path"];
   readonly operation: string;
   readonly summary: string;
-  readonly response: Event;
+  readonly response: Schema<Event>;
   readonly errors: readonly ErrorCode[];
   readonly stream: (
     node: NodePort,

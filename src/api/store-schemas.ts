@@ -336,3 +336,6 @@ export type ConfigPut = z.infer<typeof configPutSchema>;
 export type ConfigEntry = z.infer<typeof configEntrySchema>;
 export type ConfigEntries = z.infer<typeof configEntriesSchema>;
 export type ConfigWritten = z.infer<typeof configWrittenSchema>;
+
+/** The answer of what only is done. */
+export const doneSchema = z.object({});

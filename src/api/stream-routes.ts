@@ -7,14 +7,10 @@ import type { DataKind } from "../streams/stream-frame.ts";
 import type { Role } from "../values/role.ts";
 import type { NodeStream } from "./node-stream.ts";
 import type { FoundContainer, ReachPort } from "./reach-port.ts";
-import {
-  dialRequestSchema,
-  execRequestSchema,
-  logsRequestSchema,
-  pathRequestSchema,
-  topRequestSchema,
-  usageRequestSchema,
-} from "./reach-schemas.ts";
+import type { Schema } from "./route.ts";
+
+/** Schemas are made when the first body is to be checked: to make them all would be a tenth of a daemon's start. */
+const reach = () => import("./reach-schemas.ts");
 
 /** What the connection is upgraded to. */
 export const STREAM_PROTOCOL = "hansa-stream";
@@ -28,7 +24,7 @@ export interface StreamRoute {
   /** What this request needs, where some need more than others. */
   readonly roleFor?: (request: unknown) => Role;
   /** Of the first frame. */
-  readonly request: z.ZodType;
+  readonly request: Schema;
   /** What the client may send after it. */
   readonly takes: readonly DataKind[];
   readonly errors: readonly ErrorCode[];
@@ -44,7 +40,7 @@ export interface StreamRoute {
 
 function streamRoute<Request extends z.ZodType>(
   definition: Omit<StreamRoute, "request" | "run" | "errors" | "roleFor"> & {
-    readonly request: Request;
+    readonly request: Schema<Request>;
     readonly roleFor?: (request: z.output<Request>) => Role;
     readonly run: (
       reach: ReachPort,
@@ -80,7 +76,7 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     operation: "exec",
     summary: "Runs a command in a container, with its input, outputs, terminal and exit status",
     role: "operator",
-    request: execRequestSchema,
+    request: async () => (await reach()).execRequestSchema,
     takes: ["stdin"],
     run: (reach, container, request, stream, started) =>
       reach.exec(container, request, stream, started),
@@ -92,7 +88,7 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     summary:
       "What a container wrote, each message with its time; goes on as it writes when followed",
     role: "viewer",
-    request: logsRequestSchema,
+    request: async () => (await reach()).logsRequestSchema,
     takes: [],
     run: (reach, container, request, stream) => reach.logs(container, request, stream),
   }),
@@ -102,7 +98,7 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     operation: "dial",
     summary: "A TCP connection to a port of a container, wherever the container is",
     role: "operator",
-    request: dialRequestSchema,
+    request: async () => (await reach()).dialRequestSchema,
     takes: ["stdin"],
     run: (reach, container, request, stream, started) =>
       reach.dial(container, request, stream, started),
@@ -113,7 +109,7 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     operation: "statPath",
     summary: "What is at a path of a container, as one JSON document; null for nothing",
     role: "operator",
-    request: pathRequestSchema,
+    request: async () => (await reach()).pathRequestSchema,
     takes: [],
     run: (reach, container, request, stream) => reach.statPath(container, request, stream),
   }),
@@ -123,7 +119,7 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     operation: "readArchive",
     summary: "A path of a container as a tar archive",
     role: "operator",
-    request: pathRequestSchema,
+    request: async () => (await reach()).pathRequestSchema,
     takes: [],
     run: (reach, container, request, stream, started) =>
       reach.readArchive(container, request, stream, started),
@@ -134,7 +130,7 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     operation: "writeArchive",
     summary: "Unpacks a tar archive in a folder of a container",
     role: "operator",
-    request: pathRequestSchema,
+    request: async () => (await reach()).pathRequestSchema,
     takes: ["stdin"],
     run: (reach, container, request, stream, started) =>
       reach.writeArchive(container, request, stream, started),
@@ -147,7 +143,7 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     role: "viewer",
     // Options make ps show environments, which hold secrets.
     roleFor: ({ arguments: given }) => (given === "" ? "viewer" : "operator"),
-    request: topRequestSchema,
+    request: async () => (await reach()).topRequestSchema,
     takes: [],
     run: (reach, container, request, stream) => reach.top(container, request, stream),
   }),
@@ -157,7 +153,7 @@ export const STREAM_ROUTES: readonly StreamRoute[] = [
     operation: "watchUsage",
     summary: "What a container uses of its host, one JSON document a second",
     role: "viewer",
-    request: usageRequestSchema,
+    request: async () => (await reach()).usageRequestSchema,
     takes: [],
     run: (reach, container, request, stream) => reach.usage(container, request, stream),
   }),

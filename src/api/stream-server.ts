@@ -117,7 +117,7 @@ export class StreamServer {
     const stream = new NodeStream(socket, head, route.takes);
     stream.inform({ container: label });
     try {
-      const request = requestOf(await stream.opened, route);
+      const request = await requestOf(await stream.opened, route);
       if (route.roleFor) {
         requireRole(caller, route.roleFor(request), `${route.operation} with this request`);
       }
@@ -157,14 +157,14 @@ export class StreamServer {
   }
 }
 
-function requestOf(json: string, route: StreamRoute): unknown {
+async function requestOf(json: string, route: StreamRoute): Promise<unknown> {
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch (cause) {
     throw new HansaError("USAGE", "what the stream is opened with is not JSON", { cause });
   }
-  const parsed = route.request.safeParse(value);
+  const parsed = (await route.request()).safeParse(value);
   if (parsed.success) return parsed.data;
   throw new HansaError("USAGE", sentenceOf(parsed.error, "what the stream is opened with"));
 }

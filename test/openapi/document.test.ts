@@ -24,7 +24,7 @@ interface Operation {
 
 const node = new FakeNode();
 const app = createApi(node);
-const document = JSON.parse(JSON.stringify(openApiDocument(node.version().version)));
+const document = JSON.parse(JSON.stringify(await openApiDocument(node.version().version)));
 let listener: TlsListener;
 let leaf: Leaf;
 let client: Leaf;

@@ -7,13 +7,8 @@
  * of two that get one id so, the rule for twins lets one in.
  */
 import { randomBytes } from "node:crypto";
-import {
-  type Joined,
-  type JoinRequest,
-  MAX_PROMISED,
-  type PlaceGiven,
-  type PlaceRequest,
-} from "../../api/join-schemas.ts";
+import { MAX_PROMISED } from "../../api/join-limits.ts";
+import type { Joined, JoinRequest, PlaceGiven, PlaceRequest } from "../../api/join-schemas.ts";
 import { isPlaceGiven } from "../../client/answer-check.ts";
 import { type ErrorCode, HansaError, isHansaError } from "../../errors.ts";
 import type { Clock } from "../../host/clock.ts";
