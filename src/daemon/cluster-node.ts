@@ -334,8 +334,9 @@ export class ClusterNode {
   }
 
   #joinersOf(): JoinerCheck {
-    const { node, logger } = this.#options;
-    const joiners = new JoinerCheck(systemCommand, node.ports);
+    const { node, paths, logger } = this.#options;
+    const mark = join(paths.runDir, "join-check");
+    const joiners = new JoinerCheck(systemCommand, node.ports, mark);
     // They match nothing any more; nothing waits for this.
     joiners
       .clear()

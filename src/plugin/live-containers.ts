@@ -8,14 +8,17 @@ const LINK = /^\s*(\d+: )?veth/m;
 /**
  * False only when surely no container is attached to `bridge`.
  *
- * Asks `ip` rather than /sys, which shows the network namespace in which it was mounted and not ours. Without the program
- * or the bridge, any container's link on the host counts: the careful answer.
+ * Where the host has links of containers at all, it asks `ip` rather than /sys, which shows the network namespace in which it was mounted and not
+ * ours. Without the program or the bridge, any of them counts: the careful answer.
  */
 export function mayHoldAddresses(bridge: string): boolean {
+  const interfaces = readFileSync("/proc/self/net/dev", "utf8");
+  // A host's first container, and any after a boot: nothing has to be started to see that there is none.
+  if (!LINK.test(interfaces)) return false;
   const ports = spawnSync("ip", ["-o", "link", "show", "master", bridge], {
     encoding: "utf8",
     timeout: 1000,
   });
-  const text = ports.status === 0 ? ports.stdout : readFileSync("/proc/self/net/dev", "utf8");
+  const text = ports.status === 0 ? ports.stdout : interfaces;
   return LINK.test(text);
 }

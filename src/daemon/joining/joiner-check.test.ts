@@ -2,15 +2,23 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { networkInterfaces } from "node:os";
-import { test } from "node:test";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, test } from "node:test";
 import { exampleJoinInfo } from "../../api/fake-cluster.ts";
 import type { NodeClient } from "../../client/node-client.ts";
 import { HansaError, isHansaError } from "../../errors.ts";
 import type { Command, CommandOptions, CommandResult } from "../../host/command.ts";
 import { checkPaths } from "../../joining/check-paths.ts";
 import { arrivalTable, JoinerCheck } from "./joiner-check.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "hansa-joiner-"));
+const mark = join(folder, "join-check");
+after(() => rmSync(folder, { recursive: true }));
+// Whatever became of a check: nothing of it is left.
+afterEach(() => assert.equal(existsSync(mark), false));
 
 /** An nft that counts so many packets on each rule, and keeps what tables there are. */
 class FakeNft implements Command {
@@ -39,7 +47,7 @@ const ports = { gossip: base, overlay: base + 1, api: base + 2 };
 
 test("a host and two members find every port open both ways over loopback, and what does not arrive is told", async () => {
   const nft = new FakeNft([3, 0]);
-  const member = new JoinerCheck(nft, { gossip: 6783, overlay: 6784 });
+  const member = new JoinerCheck(nft, { gossip: 6783, overlay: 6784 }, mark);
   const info = exampleJoinInfo();
   const nodes = info.nodes.map((node) => ({ ...node, address: "127.0.0.1", ports }));
   let refusals = 0;
@@ -73,7 +81,7 @@ test("each link is looked at by itself, of both families, and what is closed on 
   const hasIpv6 = loopback.some(({ address }) => address === "::1");
   const second = hasIpv6 ? "::1" : "127.0.0.3";
   const nft = new FakeNft([1, 1]);
-  const member = new JoinerCheck(nft, { gossip: 6783, overlay: 6784 });
+  const member = new JoinerCheck(nft, { gossip: 6783, overlay: 6784 }, mark);
   const info = exampleJoinInfo();
   const links = ["127.0.0.1", second, "127.0.0.4"].map((address, number) => ({
     ...{ number, address, priority: 1 },
@@ -114,7 +122,7 @@ test("each link is looked at by itself, of both families, and what is closed on 
 });
 
 test("a name with addresses of both families is looked at by IPv4, where every node listens", async () => {
-  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 });
+  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 }, mark);
   const info = exampleJoinInfo();
   const [hp1] = info.nodes;
   assert.ok(hp1);
@@ -157,7 +165,7 @@ test("a host whose own addresses are IPv4 takes no port of IPv6, and a member's 
   }));
   const theirs = links.map((link) => (link.number === 1 ? { ...link, address: "::1" } : link));
   const nodes = [{ ...hp1, address: "127.0.0.1", ports, links: theirs }];
-  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 });
+  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 }, mark);
   const client = {
     checkJoiner: (request: Parameters<NodeClient["checkJoiner"]>[0]) =>
       member.check(request, "unix"),
@@ -182,7 +190,7 @@ test("a host whose own addresses are IPv4 takes no port of IPv6, and a member's 
 });
 
 test("a port where something else answers is not open, and what cannot be looked for is refused", async () => {
-  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 });
+  const member = new JoinerCheck(new FakeNft([1, 1]), { gossip: 6783, overlay: 6784 }, mark);
   const nonce = randomBytes(16).toString("hex");
   const request = { ports, hasRelay: false, nonce };
   const { paths } = await member.check({ ...request, address: "127.0.0.1" }, "unix");
@@ -197,17 +205,24 @@ test("tables that a daemon left when it died are taken away, and nobody else's",
   const nft = new FakeNft([]);
   const others = ["hansa", "hansa_join_mine", "filter"];
   for (const name of [...others, "hansa_join_00112233445566ff"]) nft.tables.add(name);
-  await new JoinerCheck(nft, { gossip: 6783, overlay: 6784 }).clear();
+  const checks = new JoinerCheck(nft, { gossip: 6783, overlay: 6784 }, mark);
+  // None died in a check, as far as is known: no program is started to look.
+  await checks.clear();
+  assert.equal(nft.tables.size, others.length + 1);
+  writeFileSync(mark, "");
+  await checks.clear();
   assert.deepEqual([...nft.tables], others);
 });
 
 test("a check that is under way keeps its table when those of former ones are taken away", async () => {
   const nft = new FakeNft([1, 1]);
   const removed: string[] = [];
+  let isMarked = false;
   let isCleared = false;
   const command: Command = {
     async run(argv, options) {
       const isMade = argv[1] === "-f";
+      isMarked ||= isMade && existsSync(mark);
       if (argv[1] === "delete") removed.push(`${isCleared ? "after" : "clear"} ${argv.at(-1)}`);
       const result = await nft.run(argv, options);
       if (isMade) await checks.clear();
@@ -215,7 +230,7 @@ test("a check that is under way keeps its table when those of former ones are ta
       return result;
     },
   };
-  const checks = new JoinerCheck(command, { gossip: 6783, overlay: 6784 });
+  const checks = new JoinerCheck(command, { gossip: 6783, overlay: 6784 }, mark);
   nft.tables.add("hansa_join_00112233445566ff");
   const nonce = "ab".repeat(16);
   await checks.check({ ports, hasRelay: false, nonce, address: "127.0.0.1" }, "unix");
@@ -223,6 +238,8 @@ test("a check that is under way keeps its table when those of former ones are ta
     "clear hansa_join_00112233445566ff",
     `after hansa_join_${"ab".repeat(8)}`,
   ]);
+  // Before there is a table, so that a daemon that dies then is known to have left one.
+  assert.ok(isMarked);
 });
 
 test("datagrams are counted behind all filters and kept from gossip and the tunnel", () => {

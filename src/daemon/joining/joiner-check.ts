@@ -7,6 +7,7 @@
  * and that of a daemon which died in between at the next one's start, which takes none of a check that is under way.
  */
 import { createSocket } from "node:dgram";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { connect, isIP } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { JoinCheck, JoinChecked } from "../../api/join-info-schemas.ts";
@@ -29,16 +30,23 @@ export class JoinerCheck {
   readonly #command: Command;
   readonly #ports: Pick<Ports, "gossip" | "overlay">;
   #running = 0;
+  readonly #mark: string;
   /** Of checks that are under way. */
   readonly #tables = new Set<string>();
 
-  constructor(command: Command, ports: Pick<Ports, "gossip" | "overlay">) {
+  /** `mark` is a file that is there while there may be tables of ours. */
+  constructor(command: Command, ports: Pick<Ports, "gossip" | "overlay">, mark: string) {
     this.#command = command;
     this.#ports = ports;
+    this.#mark = mark;
   }
 
-  /** Takes away the tables of checks that a daemon before this one died in: they hold nothing up, and are nobody's any more. Throws OVERLAY_REFUSED. */
+  /**
+   * Takes away the tables of checks that a daemon before this one died in: they hold nothing up, and are nobody's any more. Starts no program where none
+   * did. Throws OVERLAY_REFUSED.
+   */
   async clear(): Promise<void> {
+    if (!existsSync(this.#mark)) return;
     const { status, stdout, stderr } = await this.#command.run(["nft", "list", "tables", "inet"]);
     if (status !== 0) {
       throw new HansaError("OVERLAY_REFUSED", `nft lists no tables: ${stderr.slice(0, 200)}`);
@@ -47,6 +55,12 @@ export class JoinerCheck {
     for (const table of left.filter((name) => TABLE.test(name))) {
       if (!this.#tables.has(table)) await this.#remove(table);
     }
+    this.#unmark();
+  }
+
+  /** A mark too many costs one look at the next start; one too few would leave a table. */
+  #unmark(): void {
+    if (this.#tables.size === 0) rmSync(this.#mark, { force: true });
   }
 
   async check(request: JoinCheck, from: string): Promise<JoinChecked> {
@@ -125,9 +139,11 @@ export class JoinerCheck {
     const text = arrivalTable(table, this.#udpPorts, nonce);
     this.#tables.add(table);
     try {
+      writeFileSync(this.#mark, "");
       return await this.#counted(table, text);
     } finally {
       this.#tables.delete(table);
+      this.#unmark();
     }
   }
 
