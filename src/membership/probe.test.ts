@@ -115,6 +115,16 @@ test("probes go with the host's beat, one an interval, and by themselves where i
   assert.ok(between(21_000, 30_000).length >= 8);
 });
 
+test("after a beat that came late the probes find it again", () => {
+  for (const lateMs of [30, 100, 300]) {
+    const isBeat = (nowMs: number) => (nowMs < 5_000 ? nowMs : nowMs - lateMs) % 1_003 === 0;
+    const pings = pingsWith(isBeat);
+    const between = (from: number, to: number) => pings.filter((at) => at >= from && at < to);
+    assert.ok(between(22_000, 30_000).every(isBeat), `${lateMs} ms late`);
+    assert.ok(between(5_000, 30_000).length >= 24, `${lateMs} ms late`);
+  }
+});
+
 test("a slower beat makes no more probes", () => {
   for (const everyMs of [1_100, 1_300, 1_500, 1_700]) {
     const { length } = pingsWith((nowMs) => nowMs % everyMs === 0);

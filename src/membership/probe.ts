@@ -22,6 +22,8 @@ const NACK_AFTER = 0.8;
 const RELAY_TIMEOUTS = 4;
 /** After a probe that went with the host's beat the next one waits so long for the next beat, which is never quite punctual. */
 const BEAT_LATE_MS = 25;
+/** So many probes more do so when none comes in time: each is that much later, until the beat meets one of them again. */
+const WAITING_TURNS = 40;
 /** The protocol version that knows stream pings, and the one that knows nacks. */
 const STREAM_PING_VERSION = 3;
 const NACK_VERSION = 4;
@@ -51,6 +53,8 @@ export class Prober {
   #deadTick: Deadline | undefined;
   /** A turn went with the host's beat, so that those after it need not come early by more than a little. */
   #hasStepped = false;
+  /** Turns by themselves since the last that went with the beat. */
+  #turnsAlone = 0;
 
   constructor(context: Context, rumours: Rumours) {
     this.#context = context;
@@ -100,7 +104,7 @@ export class Prober {
     const earlyMs = timing.probeIntervalMs * (this.#hasStepped ? 0.25 : 0.9);
     if (tick.dueMs - nowMs > earlyMs) return;
     deadlines.cancel(tick);
-    this.#probeNext(BEAT_LATE_MS);
+    this.#probeNext(true);
   }
 
   /** Ends all rounds. */
@@ -199,11 +203,13 @@ export class Prober {
     return isSuspect ? [accusation(this.#context, slot), ping] : [ping];
   }
 
-  #probeNext(lateMs = 0): void {
+  #probeNext(isBeat = false): void {
     const { table, timing, nowMs, deadlines } = this.#context;
     this.#probeTick = undefined;
-    if (lateMs > 0) this.#hasStepped = true;
+    this.#turnsAlone = isBeat ? 0 : this.#turnsAlone + 1;
+    this.#hasStepped = isBeat || (this.#hasStepped && this.#turnsAlone <= WAITING_TURNS);
     if (table.liveCount === 0) return;
+    const lateMs = this.#hasStepped ? BEAT_LATE_MS : 0;
     const nextMs = nowMs + timing.probeIntervalMs + lateMs;
     this.#probeTick = deadlines.at(nextMs, () => this.#probeNext());
     // A probe stretched by awareness runs over the interval: the turn is skipped.
