@@ -3,7 +3,6 @@
  *
  * Invariant: a reader sees the old bytes or the new ones, also after a power cut at any moment.
  */
-import { randomUUID } from "node:crypto";
 import {
   closeSync,
   fchmodSync,
@@ -16,6 +15,7 @@ import {
 import { cp, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { HansaError, isErrno } from "../errors.ts";
+import { uniqueName } from "./unique-name.ts";
 
 /** Anything that turns an unknown value into a T or throws, such as a zod schema. */
 export interface Schema<T> {
@@ -33,7 +33,7 @@ export async function atomicWrite(
   data: string | Uint8Array,
   mode: number,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${uniqueName()}.tmp`);
   try {
     const file = await open(temporary, "wx", mode);
     try {
@@ -149,7 +149,7 @@ export async function readJson(path: string, schema?: Schema<unknown>): Promise<
 
 /** `atomicWrite` for a process that must not do anything else meanwhile; returns when all is on disk. */
 export function atomicWriteSync(path: string, data: string | Uint8Array, mode: number): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${uniqueName()}.tmp`);
   try {
     const file = openSync(temporary, "wx", mode);
     try {

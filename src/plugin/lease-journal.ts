@@ -10,7 +10,6 @@
  * not: after a power cut no container lives and Docker asks anew for each, so only the order between processes matters, and
  * the kernel's page cache keeps that. Every byte of a line is covered by its sum; a torn tail is cut off.
  */
-import { randomUUID } from "node:crypto";
 import {
   closeSync,
   fsyncSync,
@@ -21,14 +20,16 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { HansaError, isErrno } from "../errors.ts";
 import { atomicWriteSync } from "../host/files.ts";
 import type { Logger } from "../host/logger.ts";
 import { applyRecord, LeaseBook } from "../ipam/lease-book.ts";
 import { type LeaseRecord, parseLeaseRecord } from "../ipam/lease-record.ts";
+import { crc32 } from "../values/crc32.ts";
 
 const HEADER = "hansa-leases 1";
+/** Another one at each reading: node:crypto, for one of its own, is a tenth of this process's start. */
+const KERNEL_UUID = "/proc/sys/kernel/random/uuid";
 
 export interface LeaseJournalOptions {
   readonly logger: Logger;
@@ -116,7 +117,7 @@ export class LeaseJournal {
   #open(): void {
     const text = readIfExists(this.path);
     if (text === undefined) {
-      this.#epoch = randomUUID();
+      this.#epoch = readFileSync(KERNEL_UUID, "latin1").trim();
       this.#writeSnapshot();
       return;
     }

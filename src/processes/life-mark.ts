@@ -5,22 +5,22 @@
  * Invariant: an event only says that it is time to look. A process may close its mark and live on (one that becomes another program does), and
  * one that an older build started has none.
  */
-import { randomUUID } from "node:crypto";
 import { closeSync, openSync, readlinkSync, unlinkSync, watch } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../errors.ts";
+import { uniqueName } from "../host/unique-name.ts";
 
 /** The descriptor at which a started process has its mark. */
 export const LIFE_MARK_FD = 3;
 
 /** As /proc shows it: its name is gone. */
-const MARK = /\/life-[0-9a-f]{8} \(deleted\)$/;
+const MARK = /\/life-[0-9a-z-]{8,64} \(deleted\)$/;
 /** Far above what the event takes. */
 const TRIAL_MS = 1_000;
 
 /** A mark to hand to a process that is about to be started; the caller closes its own copy. */
 export function makeLifeMark(runDir: string): number {
-  const path = join(runDir, `life-${randomUUID().slice(0, 8)}`);
+  const path = join(runDir, `life-${uniqueName()}`);
   const mark = openSync(path, "wx", 0o600);
   unlinkSync(path);
   return mark;

@@ -4,9 +4,9 @@
  * Invariant: a file whose process has died counts for nothing, so kill -9 leaves no lock behind; of several who take a
  * lock at once, one gets it.
  */
-import { randomUUID } from "node:crypto";
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { HansaError, isErrno } from "../errors.ts";
+import { uniqueName } from "../host/unique-name.ts";
 import { isRunning, processByPid, type RunningProcess } from "./running-process.ts";
 
 /** The running process that `path` names, or undefined when there is no file or its process has died. */
@@ -17,7 +17,7 @@ export function readPidFile(path: string): RunningProcess | undefined {
 
 /** Replaces the pid file in one step. */
 export function writePidFile(path: string, running: RunningProcess): void {
-  const temporary = `${path}.${randomUUID().slice(0, 8)}`;
+  const temporary = `${path}.${uniqueName()}`;
   writeFileSync(temporary, format(running), { mode: 0o644 });
   renameSync(temporary, path);
 }
@@ -30,7 +30,7 @@ export function writePidFile(path: string, running: RunningProcess): void {
 export function takePidLock(path: string): boolean {
   const self = processByPid(process.pid);
   if (self === undefined) throw new HansaError("INTERNAL", "/proc does not show this process");
-  const temporary = `${path}.${randomUUID().slice(0, 8)}`;
+  const temporary = `${path}.${uniqueName()}`;
   writeFileSync(temporary, format(self), { mode: 0o644 });
   try {
     for (let attempt = 0; attempt < 10; attempt++) {
@@ -71,7 +71,7 @@ export async function withPidLock<T>(path: string, action: () => T): Promise<T> 
 
 /** Moves a dead holder's file aside; puts it back when a living one took its place between our two looks. */
 function removeStale(path: string, seen: string): void {
-  const aside = `${path}.${randomUUID().slice(0, 8)}`;
+  const aside = `${path}.${uniqueName()}`;
   try {
     renameSync(path, aside);
   } catch (error) {
