@@ -37,6 +37,8 @@ const FOLDERS = [
   "local-bin",
   "local-bin-work",
   "log",
+  "root",
+  "root-work",
   "tmp",
   "ram",
 ];

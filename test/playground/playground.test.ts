@@ -1,7 +1,7 @@
 /** The playground on real namespaces, links and Docker Engines. Its hosts see a stand-in for hansa that writes down when it was called. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -85,6 +85,13 @@ test("each host has its own engine, host name, processes and disk", async () => 
     assert.notEqual((await two.exec(["test", "-e", path])).status, 0, path);
     assert.notEqual(spawnSync("test", ["-e", path]).status, 0, `${path} on the machine`);
   }
+});
+
+test("what a host writes at home is its own, and the contexts of who tries it are not there", async () => {
+  await out(one, "sh", "-c", "mkdir -p ~/.hansa/contexts && echo mine > ~/.hansa/contexts/one");
+  assert.equal(await out(one, "cat", "/root/.hansa/contexts/one"), "mine");
+  assert.equal((await two.exec(["ls", "/root/.hansa/contexts"])).status, 2);
+  assert.ok(!existsSync("/root/.hansa/contexts/one"));
 });
 
 test("docker run busybox works, with the applets that people use", async () => {
