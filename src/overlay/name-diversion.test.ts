@@ -46,6 +46,12 @@ test("every name of up to 100 characters below the zone is found, in any case of
   );
 });
 
+test("containers are asked after on our bridge and on all that Docker names itself, the default one too", () => {
+  const [, rules = []] = chains.find(([name]) => name === "names-containers") ?? [];
+  const bridges = rules.flatMap((rule) => /^iifname "(.+?)" /.exec(rule)?.[1] ?? []);
+  assert.deepEqual(bridges, ["hansa0", "br-*", "docker*"]);
+});
+
 test("no other name is: all of them go where they were going, whether we live or not", () => {
   for (const name of ["example.com", "hansa.com", "web.hansa.example", "hansa", "web.hansar"]) {
     assert.ok(!isDiverted(query(name)), name);

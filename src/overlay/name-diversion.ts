@@ -16,6 +16,12 @@ export const DIVERTED_DNS_PORT = 6785;
 /** The longest name below the zone that is found, in characters; src/names has the same bound. */
 export const LONGEST_DIVERTED = 100;
 
+/**
+ * The bridges of Docker's other networks, by the names that Docker gives them: user-defined networks; the default one (docker0), and the
+ * one by which swarm's containers reach the outside (docker_gwbridge). A container has its default route on any network that it is on.
+ */
+const DOCKERS_BRIDGES = ["br-*", "docker*"] as const;
+
 /** Of connection tracking: a number that nobody else is likely to use. */
 const TRACKING_ZONE = 6785;
 /** UDP's header and DNS's: the question's name begins behind them. */
@@ -46,9 +52,8 @@ export function planNameDiversion(input: {
       "names-containers",
       [
         "type filter hook prerouting priority raw; policy accept;",
-        `iifname "${input.bridge}" ${asked}`,
         // A container on other networks too asks through the one that has its default route.
-        `iifname "br-*" ${asked}`,
+        ...[input.bridge, ...DOCKERS_BRIDGES].map((bridge) => `iifname "${bridge}" ${asked}`),
       ],
     ],
     [

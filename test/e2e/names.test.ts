@@ -225,6 +225,30 @@ test("a host whose name server is a loopback address, and containers on other ne
   }
 });
 
+test("a container on Docker's default bridge too, whichever came first; one that is on nothing else keeps names elsewhere", async () => {
+  const address = await addressOf(h2, "c2");
+  const sleep = ["busybox", "sleep", "1000"];
+  await must(h1, "docker", "run", "-d", "--name", "late", ...sleep);
+  await must(h1, "docker", "create", "--name", "early", ...NETWORK, ...sleep);
+  try {
+    assert.deepEqual(await lookUp(h1, "late", "www.example.com"), [ELSEWHERE]);
+    await must(h1, "docker", "network", "connect", "hansa", "late");
+    await must(h1, "docker", "network", "connect", "bridge", "early");
+    await must(h1, "docker", "start", "early");
+    for (const name of ["late", "early"]) {
+      // Docker gives such a container its default route by the default bridge: else this would prove nothing.
+      const route = await inside(h1, name, "ip route show default");
+      assert.match(route.stdout, /via 172\./, name);
+      assert.deepEqual(await lookUp(h1, name, "c2.hansa"), [address], name);
+      assert.deepEqual(await lookUp(h1, name, "www.example.com"), [ELSEWHERE], name);
+      const { stdout } = await inside(h1, name, "wget -qO- -T 10 http://c2.hansa/");
+      assert.equal(stdout.trim(), "c2", name);
+    }
+  } finally {
+    await h1.exec(["docker", "rm", "-f", "late", "early"]);
+  }
+});
+
 test("the server itself: types, reverse names, what is not there, TCP, from a container, and nothing for the outside", async () => {
   const address = await addressOf(h2, "c2");
   const one = await ask(h1, "10.32.0.1", "udp", "c2.hansa");
