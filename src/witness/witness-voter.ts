@@ -18,6 +18,7 @@ import { isOutlived, isSameStore, type StoreMark } from "../store/store-mark.ts"
 import { isTiming } from "../store/store-times.ts";
 import type { StoreTls } from "../store/store-tls.ts";
 import { witnessMember } from "../store/witness-record.ts";
+import { HandOver } from "./hand-over.ts";
 import type { WitnessPorts } from "./witness-file.ts";
 
 export interface WitnessVoterOptions {
@@ -36,6 +37,7 @@ export class WitnessVoter {
   readonly #place: VoterPlace;
   readonly #retreat: StoreRetreat;
   readonly #word: VoterWord;
+  readonly #handOver: HandOver;
   readonly #logger: Logger;
   readonly #changes: SerialQueue;
   #cancel = (): void => undefined;
@@ -56,6 +58,10 @@ export class WitnessVoter {
   private constructor(place: VoterPlace, { paths, logger }: WitnessVoterOptions) {
     this.#place = place;
     this.#logger = logger;
+    this.#handOver = new HandOver({
+      ...{ metrics: () => place.metrics(), logger },
+      monotonicMs: () => systemClock.monotonicMs(),
+    });
     this.#word = new VoterWord({ place, measured: () => ({ fsyncMs: null }) });
     this.#retreat = new StoreRetreat({
       ...{ place, backups: new StoreBackups(paths.stateDir), clock: systemClock, logger },
@@ -170,8 +176,9 @@ export class WitnessVoter {
     if (place.isLost) return await this.#retreat.giveUp();
     await place.keep();
     const link = await place.link();
-    await link?.store.status();
+    const status = await link?.store.status();
     await place.settle();
+    if (link && status) await this.#handOver.look(link, status);
   }
 
   /** Once, until it is something else. */

@@ -164,6 +164,26 @@ test("a split between the nodes: exactly one side writes; and a witness that nob
   await settled(one, 3);
 });
 
+test("where the witness comes to lead the votes, a node does before long", async (context) => {
+  let led = 0;
+  const gaveUp = async (): Promise<number> =>
+    (await must(box, "cat", `${WHERE}/log/witness.log`)).split("in place of the witness").length -
+    1;
+  for (let count = 0; count < 8; count++) {
+    const before = await gaveUp();
+    // Who waits with all of the log begins the election, before those two are back.
+    const kill = "kill -9 $(cut -d ' ' -f 1 /run/hansa/etcd.pid)";
+    await Promise.all([one, two].map((host) => must(host, "sh", "-c", kill)));
+    await eventually("a node leads", 60_000, async () => {
+      const { leader, quorate } = await store(one);
+      return quorate && leader !== null && leader.id !== 0 ? true : Promise.reject(leader);
+    });
+    led += (await gaveUp()) - before;
+  }
+  context.diagnostic(`the witness led ${led} of 8 times`);
+  await settled(one, 3);
+});
+
 test("kill -9 of the witness and of its etcd, and a power cut of its box, are survived", async () => {
   for (const name of ["witness", "etcd", "supervise"]) {
     const pid = async (): Promise<string> =>

@@ -1,7 +1,10 @@
 /** The members of a store, listed and changed through one voter's etcd. Each change is sent once. */
 import type { StoreMember } from "../voter-plan.ts";
 import type { Member } from "./etcd_pb.js";
-import { ALONE, asked, type EtcdChannel, WITH_LEADER } from "./etcd-channel.ts";
+import { ALONE, asked, type CallOptions, type EtcdChannel, WITH_LEADER } from "./etcd-channel.ts";
+
+/** etcd itself gives up after an election's time. */
+const TRANSFER: CallOptions = { ...ALONE, timeoutMs: 4000 };
 
 export class EtcdVoters {
   readonly #channel: EtcdChannel;
@@ -26,6 +29,11 @@ export class EtcdVoters {
   /** Gives a learner its vote. Throws STORE_REFUSED while it lacks more of the log than etcd allows. */
   async promote(id: bigint): Promise<void> {
     await asked(this.#channel.cluster.memberPromote({ ID: id }, WITH_LEADER));
+  }
+
+  /** Gives the lead that this voter has to another one; meanwhile nothing is written. Throws as a store does, where that one does not come to it. */
+  async haveLead(id: bigint): Promise<void> {
+    await asked(this.#channel.maintenance.moveLeader({ targetID: id }, TRANSFER));
   }
 
   async remove(id: bigint): Promise<void> {
