@@ -25,6 +25,9 @@ const silent = {
 const TUNNEL_OFF = { tunnelProved: false } as const;
 const upTo = (size: number): number[] => ALL.udp.filter((each) => each <= size);
 
+const REFUSED =
+  "connection refused at 192.168.48.13:6783/tcp: no node runs there, or a firewall refuses (open 6783/tcp and udp)";
+
 /** A title, the ill facts, and the codes that they give. */
 const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
   ["not root", healthyFacts({ isRoot: false }), ["DOCTOR_NOT_ROOT"]],
@@ -178,6 +181,29 @@ const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
     "a peer that is gone",
     withPeer({ ...silent, isHeard: false, tcpFromHere: "192.168.48.12:6783/tcp does not answer" }),
     ["DOCTOR_PEER_UNREACHABLE"],
+  ],
+  [
+    "a node that reaches nobody: another token, a wrong name, nobody there",
+    healthyFacts(
+      {},
+      {
+        ...{ peers: [], links: [] },
+        targets: [
+          {
+            ...{ target: "host2", cause: "authentication" },
+            why: "authentication failed or other cluster",
+          },
+          { target: "host9", cause: "name", why: "the name host9 cannot be resolved" },
+          { target: "host3", cause: "path", why: REFUSED },
+        ],
+      },
+    ),
+    ["DOCTOR_TARGET_UNREACHED", "DOCTOR_TARGET_UNREACHED", "DOCTOR_TARGET_UNREACHED"],
+  ],
+  [
+    "a target of many that nobody is at",
+    healthyFacts({}, { targets: [{ target: "host3", cause: "path", why: REFUSED }] }),
+    ["DOCTOR_TARGET_UNREACHED"],
   ],
   ["an older peer", withPeer({ ...silent, version: "0.0.9" }), ["DOCTOR_PEER_SILENT"]],
   [

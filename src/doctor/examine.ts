@@ -17,6 +17,7 @@ import { links } from "./checks/links.ts";
 import { checksums, paths } from "./checks/paths.ts";
 import { daemonAnswers, pluginSpec, processesAlive } from "./checks/processes.ts";
 import { subnet } from "./checks/subnet.ts";
+import { targets } from "./checks/targets.ts";
 import { wireguardGo, wireguardGoVersion } from "./checks/wireguard-go.ts";
 import type { DockerState, Facts } from "./facts.ts";
 import type { Finding } from "./finding.ts";
@@ -42,6 +43,7 @@ export const CHECKS: readonly Check[] = [
   diskSpeed,
   clockKept,
   clockSkew,
+  targets,
   paths,
   links,
   checksums,

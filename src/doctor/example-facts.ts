@@ -83,6 +83,7 @@ export function healthyNode(different: Partial<NodeFacts> = {}): NodeFacts {
       { id: 4, name: null, addresses: 131_072, percent: 25, reachable: false },
     ],
     peers: [healthyPeer()],
+    targets: [],
     links: [0, 1].map((link) => ({
       ...{ link, own: `192.168.${48 + link}.11`, peer: { id: 2, name: "host2" } },
       ...{ address: `192.168.${48 + link}.12`, state: "up" },

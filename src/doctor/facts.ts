@@ -112,6 +112,8 @@ export interface NodeFacts {
     readonly reachable: boolean;
   }[];
   readonly peers: readonly PeerFacts[];
+  /** Those given at launch or connect that lead to no member. */
+  readonly targets: readonly TargetFacts[];
   /** In common with each peer; "unknown" where there is only one. */
   readonly links: readonly {
     readonly link: number;
@@ -120,6 +122,16 @@ export interface NodeFacts {
     readonly address: string;
     readonly state: "up" | "down" | "unknown";
   }[];
+}
+
+/** A target that was tried more than once, in vain. */
+export interface TargetFacts {
+  /** As given. */
+  readonly target: string;
+  /** As `status` says it. */
+  readonly why: string;
+  /** name: it stands for no address. authentication: what answers has another token or cluster name. path: nothing answers. */
+  readonly cause: "name" | "authentication" | "path";
 }
 
 /** One way: what arrived of what was sent. Sizes are of whole IP datagrams. */

@@ -153,6 +153,13 @@ export const FINDINGS = {
       "a node takes a vote in the store only where its etcd can have both of its ports, 2379 on loopback and 9212 at the node's address in the overlay unless it was launched with others; the etcd that Debian starts when it is installed holds the first. Nothing of another's is ended",
     mend: "stop that program (Debian's own etcd: systemctl disable --now etcd), or launch with another --store-port or --raft-port",
   },
+  DOCTOR_TARGET_UNREACHED: {
+    title: "a target leads to no node",
+    severity: "warning",
+    about:
+      "what was given to launch or connect was tried more than once, and no node of this cluster answers there; this node itself is none. An error while no other node is heard at all",
+    mend: "launch hansa on that host, or take the target away: hansa forget TARGET",
+  },
   DOCTOR_TUN_MISSING: {
     title: "the host can make no tunnel",
     severity: "error",

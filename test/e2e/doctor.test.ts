@@ -91,6 +91,20 @@ test("a healthy cluster of three: nothing, in words and as data", async () => {
   assert.match(stderr, /checks, \d+ skipped: nothing found\n$/);
 });
 
+test("targets that lead nowhere: told with what status says of them, until they are forgotten", async () => {
+  await must(host(1), "hansa", "connect", "host9", "host2:6790");
+  const found = await shows(host(1), "DOCTOR_TARGET_UNREACHED", "DOCTOR_TARGET_UNREACHED");
+  assert.deepEqual(
+    found.map(({ severity }) => severity),
+    ["warning", "warning"],
+  );
+  assert.match(found[0]?.evidence ?? "", /host9 is not connected: the name host9 cannot be/);
+  assert.match(found[1]?.evidence ?? "", /host2:6790 is not connected: connection refused at/);
+  for (const { mend } of found)
+    await sh(host(1), /hansa forget \S+(?=,|$)/.exec(mend)?.[0] ?? "false");
+  await clean(host(1));
+});
+
 interface Leak {
   readonly address: string;
   /** What the daemon does by itself, after a minute. */

@@ -70,7 +70,7 @@ export class DialLoop {
       );
     } catch {
       // The resolver's own words ("getaddrinfo ENOTFOUND") say no more than this.
-      throw new Error(`the name ${dial.host} cannot be resolved`);
+      throw new Error(nameProblem(dial.host));
     }
     if (dial.key.kind === "target") this.#options.dialer.resolved(dial.key.target, addresses);
     return addresses;
@@ -114,6 +114,11 @@ function answererOf(
 
 function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.ip === b.ip && a.port === b.port;
+}
+
+/** What is said of a target whose name has no address. */
+export function nameProblem(host: string): string {
+  return `the name ${host} cannot be resolved`;
 }
 
 /** One clause for the row of the connection. */

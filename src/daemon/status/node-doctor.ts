@@ -30,6 +30,7 @@ import { isHeard, type RosterNode } from "../membership/roster.ts";
 import { tryConnect } from "../membership/try-connect.ts";
 import { DoctorExchange, type DoctorPeer } from "./doctor-exchange.ts";
 import { decodeDoctorMessage } from "./doctor-message.ts";
+import { unreachedTargets } from "./unreached-targets.ts";
 
 const TCP_MS = 3_000;
 const COMMAND_MS = 2_000;
@@ -159,6 +160,7 @@ export class NodeDoctor {
       unheldLeases,
       owners: ipam.entries,
       peers,
+      targets: unreachedTargets(membership().search.targets(), membership().roster()),
       links,
     };
   }
