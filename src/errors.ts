@@ -295,7 +295,7 @@ export const ERRORS = {
     title: "the node is gone for good",
     cause:
       "the node left the cluster in a reset that did not end, or its addresses were taken over because nobody heard it; its key is let in no more",
-    hint: "on that node: hansa reset, then hansa launch, with the same id if you like",
+    hint: "on the node that is gone: hansa reset, then hansa launch, with the same id if you like",
     exit: 1,
     status: 409,
   },

@@ -205,6 +205,19 @@ const ILLS: readonly (readonly [string, Facts, readonly string[]])[] = [
     healthyFacts({}, { targets: [{ target: "host3", cause: "path", why: REFUSED }] }),
     ["DOCTOR_TARGET_UNREACHED"],
   ],
+  [
+    "a node that is gone for good: nothing of what follows from that",
+    healthyFacts(
+      {},
+      {
+        isDeparted: true,
+        warnings: [{ code: "NODE_DEPARTED", message: "this node has left the cluster", hint: "" }],
+        peers: [healthyPeer(silent)],
+        targets: [{ target: "host3", cause: "path", why: REFUSED }],
+      },
+    ),
+    ["NODE_DEPARTED"],
+  ],
   ["an older peer", withPeer({ ...silent, version: "0.0.9" }), ["DOCTOR_PEER_SILENT"]],
   [
     "TCP closed there, and back",

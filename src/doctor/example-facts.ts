@@ -73,6 +73,7 @@ export function healthyNode(different: Partial<NodeFacts> = {}): NodeFacts {
     ...{ id: 1, name: "host1", ip: "192.168.48.11" },
     ports: { gossip: 6783, overlay: 6784, api: 1443 },
     warnings: [],
+    isDeparted: false,
     linkMtu: 1500,
     linkName: "eth0",
     tunnelMtu: 1440,

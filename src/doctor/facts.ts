@@ -98,6 +98,8 @@ export interface NodeFacts {
     readonly message: string;
     readonly hint: string;
   }[];
+  /** Gone for good by the cluster's records: the others have closed their tunnels to it, and answer it nothing. */
+  readonly isDeparted: boolean;
   readonly linkMtu: number;
   readonly linkName: string | undefined;
   readonly tunnelMtu: number;

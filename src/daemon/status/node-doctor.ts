@@ -153,6 +153,7 @@ export class NodeDoctor {
     return {
       ...{ id: node.id, name: node.name, ip, ports: node.ports },
       warnings,
+      isDeparted: membership().roster().expelled !== undefined,
       linkMtu: dataPath.linkMtu,
       linkName: interfaceOf(networkInterfaces(), ip),
       tunnelMtu: dataPath.mtu,

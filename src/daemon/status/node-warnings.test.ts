@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ERRORS } from "../../errors.ts";
+import type { Departure } from "../../membership/departures.ts";
 import { rosterOf } from "../membership/roster.ts";
 import { nodeWarnings, type WarningFacts } from "./node-warnings.ts";
 import { memberOf, rosterWith } from "./status-facts.ts";
@@ -70,6 +71,17 @@ test("contradicting records are counted", () => {
       "IPAM_ADDRESS_TWICE: 2 address records of other nodes contradicted this node's",
     ],
   );
+});
+
+test("a node that is gone for good is told so, and of no records that contradict its own", () => {
+  const self = memberOf({ id: 1 });
+  const departures = new Map<string, Departure>([
+    [self.name, { id: 1, keyFingerprint: "11111111", cause: "taken-over", atSeconds: 9 }],
+  ]);
+  const roster = rosterOf([self], self.name, departures);
+  const [sentence, ...others] = sentencesOf({ roster, conflicts: 2 });
+  assert.match(sentence ?? "", /^NODE_DEPARTED: this node's addresses were taken over/);
+  assert.deepEqual(others, []);
 });
 
 test("a plugin that is away is told", () => {

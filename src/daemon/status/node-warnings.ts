@@ -50,7 +50,8 @@ export function nodeWarnings(facts: WarningFacts): Warning[] {
     const text = `node ${gone.metadata.id} (${place(gone)}) is gone for good and runs all the same: it is given nothing`;
     warnings.push(warning("NODE_DEPARTED", text));
   }
-  if (conflicts > 0) {
+  // The records of a node that is gone for good contradict those of its heir: nothing that it could mend.
+  if (conflicts > 0 && roster.expelled === undefined) {
     const records =
       conflicts === 1
         ? "an address record of another node"

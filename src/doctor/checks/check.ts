@@ -17,6 +17,18 @@ export function hostCheck(
   return { name, run: ({ host }) => run(host) };
 }
 
+/** A check of a node with its peers: of one that is gone for good nothing is said but that. */
+export function peersCheck(
+  name: string,
+  run: (node: NodeFacts) => readonly Finding[] | { readonly skipped: string },
+): Check {
+  return nodeCheck(name, (node) =>
+    node.isDeparted
+      ? { skipped: "this node is gone for good, and no other talks to it" }
+      : run(node),
+  );
+}
+
 /** A check that needs a running node. */
 export function nodeCheck(
   name: string,

@@ -1,8 +1,8 @@
 /** Links that no probe passes, where a pair of nodes has several: the pair goes on by another, and nobody would notice until that fails too. */
 import { finding } from "../finding.ts";
-import { nodeCheck } from "./check.ts";
+import { peersCheck } from "./check.ts";
 
-export const links = nodeCheck("links to the peers", (node) =>
+export const links = peersCheck("links to the peers", (node) =>
   node.links.length === 0
     ? { skipped: "there are no peers" }
     : node.links

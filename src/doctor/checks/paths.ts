@@ -6,7 +6,7 @@
  */
 import type { NodeFacts, PeerFacts } from "../facts.ts";
 import { type Finding, finding } from "../finding.ts";
-import { nodeCheck } from "./check.ts";
+import { peersCheck } from "./check.ts";
 
 /** Each of these is an end of a path. */
 interface End {
@@ -14,7 +14,7 @@ interface End {
   readonly ip: string;
 }
 
-export const paths = nodeCheck("paths to the peers", (node) =>
+export const paths = peersCheck("paths to the peers", (node) =>
   node.peers.length === 0
     ? { skipped: "there are no peers" }
     : node.peers.flatMap((peer) => pathFindings(node, peer)),
@@ -161,7 +161,7 @@ function closedWays(node: NodeFacts, peer: PeerFacts): Finding[] {
   ];
 }
 
-export const checksums = nodeCheck("checksums are right", ({ peers, name, linkName }) =>
+export const checksums = peersCheck("checksums are right", ({ peers, name, linkName }) =>
   peers.flatMap(({ name: other, brokenThere, brokenHere }) => {
     const device = linkName ?? "INTERFACE";
     const broken = (count: number, to: string, from: string): Finding => {

@@ -1,9 +1,9 @@
 /** Targets that lead to no node: without them a node that never reached anybody has no peers, and so no paths to find fault with. */
 import type { TargetFacts } from "../facts.ts";
 import { finding } from "../finding.ts";
-import { nodeCheck } from "./check.ts";
+import { peersCheck } from "./check.ts";
 
-export const targets = nodeCheck("targets lead to nodes", ({ targets, peers }) => {
+export const targets = peersCheck("targets lead to nodes", ({ targets, peers }) => {
   // Who reaches nobody is no part of any cluster.
   const severity = peers.some(({ isHeard }) => isHeard) ? "warning" : "error";
   return targets.map((each) =>
