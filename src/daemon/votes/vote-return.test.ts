@@ -16,9 +16,11 @@ interface Scene {
   readonly heard: readonly number[];
   /** So many looks find an etcd that does not answer yet. */
   readonly silentLooks?: number;
+  /** Whether the cluster's records say that we are gone for good. */
+  readonly isDeparted?: boolean;
 }
 
-function sceneOf({ votes, answering, heard, silentLooks = 0 }: Scene) {
+function sceneOf({ votes, answering, heard, silentLooks = 0, isDeparted = false }: Scene) {
   const done: string[] = [];
   let silent = silentLooks;
   let members = votes.map((id): StoreMember => {
@@ -34,14 +36,26 @@ function sceneOf({ votes, answering, heard, silentLooks = 0 }: Scene) {
       },
     },
     voters: {
-      list: async () => members,
+      list: async () => {
+        done.push("listed");
+        return members;
+      },
       remove: async (gone: bigint) => {
         members = members.filter(({ id }) => id !== gone);
         done.push(`removed ${gone}`);
       },
     },
   } as unknown as VoterLink;
-  const roster = rosterWith(...heard.map((id) => memberOf({ id })));
+  const departure = {
+    id: 1,
+    keyFingerprint: "11111111",
+    cause: "taken-over",
+    atSeconds: 9,
+  } as const;
+  const roster = {
+    ...rosterWith(...heard.map((id) => memberOf({ id }))),
+    expelled: isDeparted ? departure : undefined,
+  };
   const parts: VoteReturnParts = {
     ...{ self: 1, patienceMs: 1000 },
     place: {
@@ -65,7 +79,7 @@ function sceneOf({ votes, answering, heard, silentLooks = 0 }: Scene) {
       setStore: (store) => void done.push(`says ${store?.id}`),
     },
   };
-  return { parts, acts: () => done.filter((each) => each !== "kept") };
+  return { parts, acts: () => done.filter((each) => each !== "kept" && each !== "listed"), done };
 }
 
 test("a vote that was given back is put away, and the node names no store from then on", async () => {
@@ -105,4 +119,19 @@ test("who is alone ends the store with itself, and a majority that is gone alrea
     /could not be given back: STORE_NO_QUORUM/,
   );
   assert.deepEqual([alone.acts(), lost.acts()], [[], []]);
+});
+
+test("a node that is gone for good asks nobody: its part is put away, but for a store that is its alone", async () => {
+  const left = { votes: [1, 2, 3], answering: [1], heard: [2, 3], isDeparted: true };
+  for (const scene of [left, { ...left, silentLooks: 1000 }]) {
+    const { parts, acts, done } = sceneOf(scene);
+    assert.equal(await returnVote({ ...parts, patienceMs: 300 }, false), undefined);
+    assert.deepEqual(acts(), ["ended", "says undefined"]);
+    assert.ok(!done.includes("listed"));
+  }
+  const alone = sceneOf({ votes: [1], answering: [1], heard: [2], isDeparted: true });
+  await assert.rejects(returnVote({ ...alone.parts, patienceMs: 0 }, false), (error) =>
+    isHansaError(error, "STORE_LAST_VOTE"),
+  );
+  assert.deepEqual(alone.acts(), []);
 });

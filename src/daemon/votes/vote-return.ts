@@ -1,6 +1,8 @@
 /**
  * How a node gives its vote back before it leaves the cluster for good.
  *
+ * A node that is gone for good has none to give: its part of the store is put away, unless that is a store of its own that still works.
+ *
  * Invariants: unless it is forced, no vote goes without which the store would have no majority, or no end but this one; once the members know of this node no
  * more, its part of the store is put away and it names no store, so that nobody takes it for one that has a vote.
  */
@@ -24,6 +26,8 @@ export interface VoteReturnParts {
 }
 
 const PATIENCE_MS = 10_000;
+/** Of a node that is gone for good: for an etcd that was started just now to say whether it is led. */
+const DEPARTED_PATIENCE_MS = 2_000;
 const LOOK_MS = 200;
 
 /** Undefined, or why it could not be given back. Throws STORE_LAST_VOTE and STORE_REFUSED for a vote that the store cannot do without, unless `isForced`. */
@@ -31,17 +35,22 @@ export async function returnVote(
   parts: VoteReturnParts,
   isForced: boolean,
 ): Promise<string | undefined> {
-  const endMs = performance.now() + (parts.patienceMs ?? PATIENCE_MS);
+  const isDeparted = parts.membership.roster().expelled !== undefined;
+  const patienceMs = isDeparted ? DEPARTED_PATIENCE_MS : PATIENCE_MS;
+  const endMs = performance.now() + (parts.patienceMs ?? patienceMs);
   for (;;) {
     const { loss, failure } = await tried(parts, isForced);
     if (!loss && !failure) return undefined;
     if (performance.now() > endMs) {
       if (loss) throw loss;
+      if (isDeparted) return await putAway(parts);
       return `its vote in the store could not be given back: ${codedSentence(failure)}`;
     }
     await delay(LOOK_MS);
   }
 }
+
+const NOT_LED = new HansaError("STORE_NO_QUORUM", "this node's etcd is led by nobody");
 
 interface Outcome {
   /** The store cannot do without it. */
@@ -57,6 +66,9 @@ async function tried(parts: VoteReturnParts, isForced: boolean): Promise<Outcome
     const link = await place.link();
     if (link === undefined) return {};
     const { member, leader } = await link.store.status();
+    // The others let it in no more, and took its vote with its addresses: a list would only be waited for.
+    if (leader === undefined && membership.roster().expelled !== undefined)
+      return { failure: NOT_LED };
     const members = await link.voters.list();
     const votes = members.filter(({ isLearner }) => !isLearner);
     if (!isForced && votes.some(({ id }) => id === member)) {
@@ -72,6 +84,18 @@ async function tried(parts: VoteReturnParts, isForced: boolean): Promise<Outcome
   } catch (failure) {
     if (!isHansaError(failure)) throw failure;
     return { failure };
+  }
+}
+
+/** The store of the others is none of a departed node's any more. Undefined, or why its part is still there. */
+async function putAway({ place, membership }: VoteReturnParts): Promise<string | undefined> {
+  try {
+    await place.end();
+    membership.setStore(undefined);
+    return undefined;
+  } catch (failure) {
+    if (!isHansaError(failure)) throw failure;
+    return `its part of the store could not be put away: ${codedSentence(failure)}`;
   }
 }
 
