@@ -18,7 +18,7 @@ test("leaks are wrong, an owner out of reach is only said, and what was freed is
   assert.equal(found.isWrong, true);
   assert.match(
     found.lines.join("\n"),
-    /1 address is leaked[\s\S]*--repair[\s\S]*node 3 owns 245760 .*never heard here/,
+    /1 address is leaked[\s\S]*--repair[\s\S]*node 3 owns 131072 addresses .*never heard here/,
   );
   const leases = exampleCheck().leases.slice(0, 2);
   const mended = addressCheckNotes({ ...exampleCheck(), leases, freed: ["10.40.0.2"] });

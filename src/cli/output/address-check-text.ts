@@ -60,10 +60,11 @@ export function addressCheckNotes(check: AddressCheck): {
     lines.push(`the owner of ${first} to ${last} (${addresses} addresses) is not known here`);
   }
   for (const { id, name, addresses, fixedAddresses } of unreachable) {
-    const count = addresses + fixedAddresses;
+    // Counted as `status --ipam` does: those of the dynamic range.
+    const owned = addresses > 0 ? `${addresses} addresses` : `${fixedAddresses} fixed addresses`;
     // A seed node that nobody ever met owns its part from birth, and misses nobody.
-    if (name === null) lines.push(`node ${id} owns ${count} addresses and was never heard here`);
-    else lines.push(`node ${id} (${name}) owns ${count} addresses and is not heard`);
+    if (name === null) lines.push(`node ${id} owns ${owned} and was never heard here`);
+    else lines.push(`node ${id} (${name}) owns ${owned} and is not heard`);
   }
   if (unreachable.length > 0) {
     lines.push(
