@@ -12,7 +12,7 @@ export interface TerminalSize {
 
 export interface Console {
   isTerminal(stream: "stdin" | "stdout" | "stderr"): boolean;
-  /** Standard input as it comes. To be iterated once. */
+  /** Standard input as it comes. Who stops before its end leaves the rest where it is. */
   input(): AsyncIterable<Buffer>;
   /** Resolves when the reader has room for more. A reader that went away ends the program, as it does any other. */
   write(to: "stdout" | "stderr", bytes: Buffer): Promise<void>;
@@ -28,7 +28,8 @@ const SIGHUP_EXIT = 129;
 
 export const thisConsole: Console = {
   isTerminal: (stream) => process[stream].isTTY === true,
-  input: () => process.stdin as AsyncIterable<Buffer>,
+  // Who stops reading leaves the rest to the next: a secret may be followed by a question.
+  input: () => process.stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>,
   write: (to, bytes) =>
     new Promise((resolve, reject) => {
       process[to].write(bytes, (error) => {

@@ -118,6 +118,7 @@ for (const [line, sentence, hint] of [
   ["launch --id 1 --token-file FOLDER/lines", /has more than one line$/, /./],
   ["launch --id 1 --token-file FOLDER/long", /longer than 4096 bytes/, /./],
   ["launch --id 1 --token-file -", /there is no token in standard input$/, /./],
+  ["context import blob", /there is no key in standard input$/, /second word.*context export/],
   ["connect", /expected argument\(s\): HOST$/, /connect --help/],
   ["connect --replace", /expected argument\(s\): HOST$/, /./],
   ["connect host1 ho_st:x", /invalid argument: HOST, .* received: ho_st:x$/, /./],

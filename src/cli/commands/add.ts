@@ -102,7 +102,10 @@ function joinerOf({ values }: Words, context: Context): Joiner {
     trusts: async ({ fingerprint }) => {
       context.note(`X509 SHA256 key fingerprint is ${fingerprint}`);
       // Where nobody can be asked the token decides: the certificate must be signed with what is derived from it.
-      return (await askYes("Are you sure you want to continue connecting?")) ?? true;
+      return (
+        (await askYes("Are you sure you want to continue connecting?", "--fingerprint SHA256")) ??
+        true
+      );
     },
     token: async ({ host }) => {
       if (file !== undefined) return await readToken(file, context);

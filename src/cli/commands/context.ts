@@ -4,6 +4,7 @@ import { hostname, userInfo } from "node:os";
 import { type ClusterContext, isContextName, isPlace } from "../../contexts/context.ts";
 import { ContextStore } from "../../contexts/context-store.ts";
 import { HansaError, isErrno } from "../../errors.ts";
+import { askSecret } from "../ask-secret.ts";
 import { askYes } from "../ask-yes.ts";
 import type { Command, Context, OptionSpec, Words } from "../command.ts";
 import { alignColumns } from "../output/align-columns.ts";
@@ -197,7 +198,7 @@ async function importContext(
   [blob, key, ...rest]: readonly string[],
 ): Promise<number> {
   if (blob === undefined || rest.length > 0) bad("expected argument(s): BLOB [KEY]");
-  const given = key ?? (await context.readStdin(MAX_STDIN)).trim();
+  const given = key ?? (await keyFor(context));
   const { openContext } = await import("../../contexts/sealed-context.ts");
   const opened = openContext(blob, given);
   const name = words.values.get("name") ?? hostOf(opened.api[0] ?? "");
@@ -216,6 +217,19 @@ async function importContext(
   await store.save(name, opened);
   context.out(`context '${name}' successfully imported and set as active\n`);
   return 0;
+}
+
+/** Typed where there is a terminal, else from standard input. Throws USAGE. */
+async function keyFor(context: Context): Promise<string> {
+  const isTyped = context.console.isTerminal("stdin");
+  const text = isTyped
+    ? await askSecret("Key of the context, the second word of its export: ", context)
+    : await context.readStdin(MAX_STDIN);
+  const key = text?.trim();
+  if (key) return key;
+  throw new HansaError("USAGE", `there is no key${isTyped ? "" : " in standard input"}`, {
+    hint: "it is the second word that hansa context export printed",
+  });
 }
 
 /** user@machine, as far as a certificate may hold it. */
