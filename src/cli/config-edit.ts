@@ -74,10 +74,12 @@ async function runEditor(path: string): Promise<void> {
     throw new HansaError(
       "USAGE",
       `the editor ${program} ended with status ${code}: nothing was written`,
+      { hint: "set EDITOR to another one, or write it with hansa config put KEY --file FILE" },
     );
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
-    throw new HansaError("USAGE", `there is no editor ${program}: set VISUAL or EDITOR`, {
+    throw new HansaError("USAGE", `there is no editor ${program}`, {
+      hint: "set EDITOR to one that is here, as in EDITOR=nano hansa config edit KEY",
       cause: error,
     });
   }

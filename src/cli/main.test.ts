@@ -117,7 +117,11 @@ for (const [line, sentence, hint] of [
   ["launch --id 1 --token-file FOLDER/empty", /there is no token in .*empty$/, /./],
   ["launch --id 1 --token-file FOLDER/lines", /has more than one line$/, /./],
   ["launch --id 1 --token-file FOLDER/long", /longer than 4096 bytes/, /./],
-  ["launch --id 1 --token-file -", /there is no token in standard input$/, /./],
+  [
+    "launch --id 1 --token-file -",
+    /there is no token in standard input$/,
+    /--token-file FILE, or pipe/,
+  ],
   ["context import blob", /there is no key in standard input$/, /second word.*context export/],
   ["connect", /expected argument\(s\): HOST$/, /connect --help/],
   ["connect --replace", /expected argument\(s\): HOST$/, /./],

@@ -121,8 +121,8 @@ async function remove({ flags }: Words, context: Context): Promise<number> {
 
 async function codeFor(host: string, { values }: Words, context: Context): Promise<string> {
   const file = values.get("code-file");
-  if (file !== undefined) return await readToken(file, context);
-  if (!context.console.isTerminal("stdin")) return await readToken("-", context);
+  if (file !== undefined) return await readToken(file, context, "code");
+  if (!context.console.isTerminal("stdin")) return await readToken("-", context, "code");
   const code = await askSecret(`Code that hansa qdevice serve shows on ${host}: `, context);
   if (code) return code;
   throw new HansaError("USAGE", "there is no code", {
