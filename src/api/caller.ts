@@ -3,6 +3,7 @@ import type { PeerCertificate } from "node:tls";
 import { HansaError } from "../errors.ts";
 import { includesRole, isRole, type Role } from "../values/role.ts";
 import { decodeCaller } from "./caller-header.ts";
+import { deedOf } from "./deeds.ts";
 
 export interface Caller {
   /** The certificate's common name; "local" for the unix socket, which only root and the group hansa may open. */
@@ -53,12 +54,12 @@ export function holderOf({ name, role, serial, via }: Caller): string {
   return serial ?? `${name} of ${via ?? "this node"}`;
 }
 
-/** The caller, who may do `what`. Throws API_CERTIFICATE_REFUSED for nobody, and API_ROLE_MISSING. */
+/** The caller, who may do `what`, an operation or words of its own. Throws API_CERTIFICATE_REFUSED for nobody, and API_ROLE_MISSING. */
 export function requireRole(caller: Caller | undefined, role: Role, what: string): Caller {
   if (caller === undefined) {
     throw new HansaError("API_CERTIFICATE_REFUSED", "the certificate carries no role of hansa");
   }
   if (includesRole(caller.role, role)) return caller;
-  const text = `${what} needs the role ${role}, and ${caller.name} is ${caller.role}`;
+  const text = `${deedOf(what)} needs the role ${role}, and ${caller.name} is ${caller.role}`;
   throw new HansaError("API_ROLE_MISSING", text);
 }

@@ -11,6 +11,7 @@ import { HansaError } from "../errors.ts";
 import { containerLabel } from "../values/container-reference.ts";
 import { type Caller, holderOf, requireRole } from "./caller.ts";
 import type { AuditEntry } from "./create-api.ts";
+import { deedOf } from "./deeds.ts";
 import { NodeStream } from "./node-stream.ts";
 import { Places } from "./places.ts";
 import type { FoundContainer, ReachPort } from "./reach-port.ts";
@@ -119,7 +120,11 @@ export class StreamServer {
     try {
       const request = await requestOf(await stream.opened, route);
       if (route.roleFor) {
-        requireRole(caller, route.roleFor(request), `${route.operation} with this request`);
+        requireRole(
+          caller,
+          route.roleFor(request),
+          `${deedOf(route.operation)} with these options`,
+        );
       }
       await route.run(this.#options.reach, container, request, stream, () => audit("ok", label));
       audit("ok", label);

@@ -39,6 +39,20 @@ export function containerFilter({ values }: Words): (containers: Containers) => 
   });
 }
 
+/** Throws NODE_NOT_FOUND where a word of --node, without a star, is none of `nodes`. */
+export function requireNodes({ values }: Words, nodes: Containers["nodes"]): void {
+  const names = new Set(nodes.flatMap(({ id, name }) => [name, `${id}`]));
+  const unknown = values
+    .get("node")
+    ?.split(",")
+    .find((word) => !word.includes("*") && !names.has(word));
+  if (unknown === undefined) return;
+  const shown = JSON.stringify(unknown.slice(0, 100)).slice(1, -1);
+  throw new HansaError("NODE_NOT_FOUND", `there is no node ${shown}`, {
+    hint: "hansa nodes shows those that there are",
+  });
+}
+
 function matcher(words: readonly string[] | undefined): ((text: string) => boolean) | undefined {
   if (words === undefined) return undefined;
   const patterns = words.map((word) => {

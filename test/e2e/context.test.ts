@@ -90,7 +90,20 @@ test("a viewer's context reads and changes nothing; the audit log names who trie
   assert.equal((await asked()).name, "host2");
   const refused = await ran("connect", "host9");
   assert.equal(refused.status, 1);
-  assert.match(refused.stderr, /Error: connect needs the role operator, and ada is viewer/);
+  assert.match(
+    refused.stderr,
+    /Error: connecting to a host needs the role operator, and ada is viewer/,
+  );
+  const report = await ran("report", "/tmp/of-a-viewer.tar.gz");
+  assert.equal(report.status, 1);
+  assert.match(
+    report.stderr,
+    /Error: a report of a node's host needs the role admin, and ada is viewer/,
+  );
+  assert.equal((await laptop.exec(["test", "-e", "/tmp/of-a-viewer.tar.gz"])).status, 1);
+  const nowhere = await ran("ps", "--node", "host1,nosuch");
+  assert.equal(nowhere.status, 3);
+  assert.match(nowhere.stderr, /Error: there is no node nosuch\n.*Hint: hansa nodes shows/);
   const log = await must(two, "cat", "/var/lib/hansa/log/audit.log");
   assert.match(log, /"who":"ada","role":"viewer","from":"[^"]*192\.168\.48\.13"/);
 });

@@ -103,7 +103,10 @@ test("exec refuses what is ambiguous, unknown, outside of the network, and whoev
   assert.equal((await ran("--context", "root", "exec", "host2/private", "true")).status, 0);
   const viewer = await ran("--context", "eve", "exec", "far", "touch", "/tmp/eve");
   assert.equal(viewer.status, 1);
-  assert.match(viewer.stderr, /Error: exec needs the role operator, and eve is viewer/);
+  assert.match(
+    viewer.stderr,
+    /Error: running a command in a container needs the role operator, and eve is viewer/,
+  );
   assert.equal((await ran("exec", "far", "ls", "/tmp/eve")).status, 1);
   const log = await must(two, "cat", "/var/lib/hansa/log/audit.log");
   assert.match(
@@ -266,7 +269,11 @@ test("port-forward leads HTTP into a container on another node, several connecti
   try {
     await eventually("a viewer's connection is refused", 15_000, async () => {
       await get("http://127.0.0.1:18090/");
-      return /dial needs the role operator, and eve is viewer/.test(words) ? true : undefined;
+      return /forwarding a port to a container needs the role operator, and eve is viewer/.test(
+        words,
+      )
+        ? true
+        : undefined;
     });
   } finally {
     viewer.kill("SIGINT");
@@ -366,7 +373,7 @@ test("cp both ways with modes kept, a folder and its contents, archives by -, an
   assert.equal((await ran("cp", "/tmp/cp/in", "far:/no/such/place")).status, 3);
   assert.equal((await ran("cp", "/tmp/cp/none", "far:/root")).status, 1);
   const viewer = await ran("--context", "eve", "cp", "far:/etc/passwd", "-");
-  assert.match(viewer.stderr, /readArchive needs the role operator/);
+  assert.match(viewer.stderr, /copying files out of a container needs the role operator/);
 });
 
 /** Into far, by the test of cp. */

@@ -199,7 +199,10 @@ test("a context of another cluster, of a viewer, or called back is refused and l
   assert.match(foreign.stderr, /Error: no node of the context foreign answers \(node-1\./);
   const viewer = await typed(two, `${join} --context viewer`);
   assert.equal(viewer.status, 1);
-  assert.match(viewer.stderr, /Error: join needs the role admin, and ada@\S+ is viewer\n/);
+  assert.match(
+    viewer.stderr,
+    /Error: taking a host into the cluster needs the role admin, and ada@\S+ is viewer\n/,
+  );
   await must(one, "hansa", "context", "revoke", "mallory");
   const revoked = await typed(two, `${join} --context mallory`);
   assert.equal(revoked.status, 1);

@@ -147,7 +147,10 @@ test("the other node checks the role of who asked first, and its audit log names
   const line = [...OURS, "hansa", "--context", "ada", "--node", "host3", "connect", "host9"];
   const refused = await laptop.exec(line, { timeoutMs: 120_000 });
   assert.equal(refused.status, 1);
-  assert.match(refused.stderr, /Error: connect needs the role operator, and ada is viewer/);
+  assert.match(
+    refused.stderr,
+    /Error: connecting to a host needs the role operator, and ada is viewer/,
+  );
   await outside("--context", "boss", "--node", "host3", "connect", "host9");
   const targets = JSON.parse(await must(three, "hansa", "status", "--targets", "-o", "json"));
   assert.ok(targets.targets.includes("host9"));

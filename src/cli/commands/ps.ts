@@ -1,7 +1,7 @@
 /** `hansa ps`: the containers of all nodes. */
 import type { Containers } from "../../api/container-schema.ts";
 import type { Command, Context } from "../command.ts";
-import { containerFilter, FILTER_OPTIONS } from "../container-filter.ts";
+import { containerFilter, FILTER_OPTIONS, requireNodes } from "../container-filter.ts";
 import { containerNotes, containersText } from "../output/containers-text.ts";
 import { documentText, formatOf, OUTPUT_OPTION } from "../output/document-format.ts";
 import { coloured, plain } from "../output/paint.ts";
@@ -32,9 +32,11 @@ containers take several words with commas between; * stands for anything. --watc
         print: (found) => print(pick(found), context),
       });
     }
-    const found = pick(
-      await withProgress(context.note, "asking all nodes", () => context.client.containers()),
+    const asked = await withProgress(context.note, "asking all nodes", () =>
+      context.client.containers(),
     );
+    requireNodes(words, asked.nodes);
+    const found = pick(asked);
     if (format === "table") print(found, context);
     else context.out(await documentText(found, format));
     return 0;

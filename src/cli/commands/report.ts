@@ -13,6 +13,8 @@ const ASKED: readonly string[] = ["alive", "suspect", "dead"];
 interface Reported {
   readonly name: string;
   readonly report: HostReport;
+  /** Why there is none of it. */
+  readonly error?: HansaError;
 }
 
 export const report: Command = {
@@ -20,7 +22,7 @@ export const report: Command = {
   summary: "write an archive of all nodes' state and logs, without secrets",
   details: `Asks every node for its status, what its doctor finds, its logs, and what its programs say of network and Docker, and writes it to FILE
 (default hansa-report-TIME.tar.gz), readable by you only. Keys, tokens and what looks like one are taken out on each node before it leaves it. Names,
-addresses and images stay: look through it before you publish it. A node that cannot be asked is named in it. Where no node runs, it tells of this host alone.`,
+addresses and images stay: look through it before you publish it. A node that cannot be asked is named in it. By a context it takes one of an admin. Where no node runs, it tells of this host alone.`,
   operands: { name: "FILE", min: 0, max: 1, completes: "files" },
   options: [],
   asksNode: true,
@@ -32,8 +34,11 @@ addresses and images stay: look through it before you publish it. A node that ca
     const reported = await withProgress(context.note, "asking the nodes", (progress) =>
       gather(context, (text) => progress.step(text)),
     );
-    await write(path, reported, stamp, wallMs);
     const without = reported.filter(({ report: { files } }) => files.length === 0);
+    // What would hold nothing is not written.
+    const [refused] = without;
+    if (without.length === reported.length && refused?.error) throw refused.error;
+    await write(path, reported, stamp, wallMs);
     for (const {
       name,
       report: { missing },
@@ -63,7 +68,7 @@ async function gather(context: Context, tell: (text: string) => void): Promise<R
   const ask = async (): Promise<void> => {
     for (let peer = waiting.shift(); peer !== undefined; peer = waiting.shift()) {
       const name = `${peer.id}-${peer.name}`;
-      reported.push({ name, report: await reportOf(client, peer.id, name) });
+      reported.push({ name, ...(await reportOf(client, peer.id, name)) });
       tell(`${reported.length} of ${count} nodes have answered`);
     }
   };
@@ -72,12 +77,16 @@ async function gather(context: Context, tell: (text: string) => void): Promise<R
 }
 
 /** A node that cannot be asked is part of what is to be told. */
-async function reportOf(client: Context["client"], id: number, name: string): Promise<HostReport> {
+async function reportOf(
+  client: Context["client"],
+  id: number,
+  name: string,
+): Promise<Omit<Reported, "name">> {
   try {
-    return await client.of(`${id}`).report();
+    return { report: await client.of(`${id}`).report() };
   } catch (error) {
     if (!(error instanceof HansaError)) throw error;
-    return { files: [], missing: [{ path: name, why: error.message }] };
+    return { report: { files: [], missing: [{ path: name, why: error.message }] }, error };
   }
 }
 

@@ -288,7 +288,10 @@ test("a viewer changes nothing, an operator connects, and only an admin takes ov
   const before = JSON.stringify(await served.node.status());
   const refused = await ask(viewer, targets);
   assert.deepEqual([refused.status, refused.body.error?.code], [403, "API_ROLE_MISSING"]);
-  assert.equal(refused.body.error?.message, "connect needs the role operator, and ada is viewer");
+  assert.equal(
+    refused.body.error?.message,
+    "connecting to a host needs the role operator, and ada is viewer",
+  );
   assert.equal(JSON.stringify(await served.node.status()), before);
   assert.equal((await ask(operator, targets)).status, 200);
   assert.equal((await ask(operator, takeOver)).status, 403);

@@ -64,7 +64,7 @@ test("the role is that of who asked first, and the other node's audit log names 
   const targets = { method: "POST", body: { targets: ["host9"] } };
   const refused = await world.ask(1, ada, "/v1/nodes/host2/targets", targets);
   assert.equal(refused.status, 403);
-  assert.match(refused.text, /connect needs the role operator, and ada is viewer/);
+  assert.match(refused.text, /connecting to a host needs the role operator, and ada is viewer/);
   assert.equal((await world.ask(1, root, "/v1/nodes/host2/targets", targets)).status, 200);
   assert.equal((await world.ask(1, ada, "/v1/nodes/host2/status")).status, 200);
   await one.client("host2").forget(["host9"]);
