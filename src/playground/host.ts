@@ -12,7 +12,7 @@ import { unixRequest } from "../host/unix-http.ts";
 import { KILL_DOCKER_SCRIPT, START_DOCKER_SCRIPT, STOP_DOCKER_SCRIPT } from "./boot-scripts.ts";
 import { busyboxTar } from "./busybox-image.ts";
 import { hostEnvironment } from "./environment.ts";
-import { addressOf, hostDir } from "./layout.ts";
+import { addressOf, DEFAULT_NAME, hostDir } from "./layout.ts";
 import { eraseDisk, powerOff, powerOn } from "./power.ts";
 import { initOf, mustReadState } from "./state.ts";
 
@@ -76,7 +76,10 @@ export class Host {
   get pid(): number {
     const init = initOf(mustReadState(this.playground), this.number);
     if (init !== undefined) return init.pid;
-    throw new HansaError("PLAYGROUND_HOST_OFF", `${this.name} is off`);
+    const named = this.playground === DEFAULT_NAME ? "" : ` --name ${this.playground}`;
+    throw new HansaError("PLAYGROUND_HOST_OFF", `${this.name} is off`, {
+      hint: `start it with hansa playground${named} boot ${this.number}`,
+    });
   }
 
   get isOn(): boolean {

@@ -118,11 +118,19 @@ export async function serveWitness(
   return { file, isNew: known === undefined };
 }
 
-/** Ends it for good: its key, its certificate and its part of the store go. What it had of the store is moved to the path that is returned. Throws WITNESS_NONE. */
-export async function endWitness(host: Paths = hansaPaths()): Promise<string | undefined> {
+/**
+ * Ends it for good: its key, its certificate and its part of the store go. What it had of the store is moved to `backup`; `cluster` is the one whose nodes
+ * go on counting its vote, where it was taken in and not removed. Throws WITNESS_NONE.
+ */
+export async function endWitness(
+  host: Paths = hansaPaths(),
+): Promise<{ readonly backup: string | undefined; readonly cluster: string | undefined }> {
   const paths = witnessPaths(host);
-  if ((await loadWitness(paths)) === undefined) {
-    throw new HansaError("WITNESS_NONE", "this host is no witness");
+  const file = await loadWitness(paths);
+  if (file === undefined) {
+    throw new HansaError("WITNESS_NONE", "this host is no witness", {
+      hint: "hansa qdevice serve makes it one",
+    });
   }
   await stopWitness(thisProgram(), host);
   const { dir, record } = storeFiles(paths);
@@ -133,7 +141,7 @@ export async function endWitness(host: Paths = hansaPaths()): Promise<string | u
   await rm(witnessFileIn(paths.stateDir), { force: true });
   await rm(paths.logDir, { recursive: true, force: true });
   await rm(paths.runDir, { recursive: true, force: true });
-  return backup;
+  return { backup, cluster: file.claim?.cluster };
 }
 
 /** Names of this host's witness' processes, started from `executable`, that do not run the file that lies at `aim`; none on a host that is no witness. */

@@ -321,7 +321,7 @@ test("from now on the plugin hands over: the installed program upgrades itself t
   await onLivingCluster(host, "rolled back by hand", async () => {
     assert.equal(
       await must(host, "hansa", "upgrade", "--rollback"),
-      `upgraded from ${fresh} to ${old}`,
+      `rolled back from ${fresh} to ${old}`,
     );
   });
   // Asked of another host: the build before may not tell yet.

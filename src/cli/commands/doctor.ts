@@ -76,12 +76,13 @@ async function examineAll({ client, note }: Context): Promise<ClusterReport> {
   const nodes = peers.filter(({ state }) => EXAMINED.includes(state));
   const waiting = [...nodes];
   const examined: ExaminedNode[] = [];
-  await withProgress(note, `examining ${nodes.length} nodes`, (progress) => {
+  const count = `${nodes.length} ${nodes.length === 1 ? "node" : "nodes"}`;
+  await withProgress(note, `examining ${count}`, (progress) => {
     const ask = async (): Promise<void> => {
       for (let node = waiting.shift(); node !== undefined; node = waiting.shift()) {
         const { id, name } = node;
         examined.push({ id, name, result: await examinedNode(client, id) });
-        progress.step(`examined ${examined.length} of ${nodes.length} nodes`);
+        progress.step(`examined ${examined.length} of ${count}`);
       }
     };
     return Promise.all(Array.from({ length: AT_ONCE }, ask));

@@ -152,8 +152,14 @@ async function serve(words: Words, context: Context): Promise<number> {
 async function end(context: Context): Promise<number> {
   requireRoot(context, "qdevice end");
   const { endWitness } = await import("../../witness/witness-process.ts");
-  const backup = await endWitness();
+  const { backup, cluster } = await endWitness();
   if (backup) context.note(`Note: what it had of the store lies in ${backup}`);
+  if (cluster !== undefined) {
+    context.note(
+      `Note: the nodes of the cluster ${cluster} go on counting its vote until it is removed there`,
+    );
+    context.note("Hint: run hansa qdevice remove on one of them");
+  }
   context.out("this host is no witness any more\n");
   return 0;
 }

@@ -60,7 +60,10 @@ export const upgrade: Command = {
     if (!isCheck) await on.starter.renew();
     if (format !== "table") context.out(await documentText(plan, format));
     else if (isCheck || isDone) context.out(planText(plan));
-    else context.out(`upgraded from ${plan.from} to ${plan.to}\n`);
+    else {
+      const done = words.flags.has("rollback") ? "rolled back" : "upgraded";
+      context.out(`${done} from ${plan.from} to ${plan.to}\n`);
+    }
     return 0;
   },
 };
