@@ -625,7 +625,7 @@ export const ERRORS = {
   STORE_COPY_AHEAD: {
     title: "a copy is ahead of the store",
     cause:
-      "this node copied a later recovery of the store, or a later state of it, whose votes are gone for good, and the votes that are heard hold an earlier one",
+      "this node copied a later recovery of the store, whose votes are gone for good, and the votes that are heard hold an earlier one",
     hint: "to go on with what this node has, write it into a file (hansa backup FILE) and restore that on a node with a vote (hansa restore FILE); else hansa reset this node and launch it again",
     exit: 1,
     status: 409,
@@ -715,7 +715,7 @@ export const ERRORS = {
   STORE_VOTER_SLOW: {
     title: "a part of the store answers late",
     cause:
-      "the disk of a node with a vote takes so long to keep a write that its part of the store answers nothing meanwhile; it still takes part in each decision, and what is read and written there goes by way of another vote",
+      "the disk of a node with a vote takes so long to keep a write that its part of the store answers nothing meanwhile; it is not counted on, and what is read and written there goes by way of another vote",
     hint: "give the vote to a node with a faster disk: hansa vote take NODE, hansa vote give OTHER; hansa doctor on that node measures its disk",
     exit: 1,
     status: 503,

@@ -105,6 +105,10 @@ function routed(route: Route, node: NodePort, options: ApiOptions): Answerer {
     try {
       const asker = admitted(exchange, caller, options, role, operation, isChange);
       if (stream !== undefined) {
+        if (exchange.method === "HEAD") {
+          exchange.response.writeHead(200, EVENT_STREAM_HEADERS).end();
+          return;
+        }
         const after = lastEventId(exchange.header("last-event-id"));
         const query = (name: string): string | undefined => exchange.query(name);
         const values = stream(node, exchange.signal, holderOf(asker), after, query);

@@ -118,11 +118,6 @@ export class Exchange {
    */
   async stream(chunks: AsyncIterator<Uint8Array>, headers: OutgoingHttpHeaders): Promise<void> {
     const { response } = this;
-    if (this.method === "HEAD") {
-      response.writeHead(200, headers).end();
-      await chunks.return?.();
-      return;
-    }
     let wake = (): void => undefined;
     const woken = (): void => wake();
     let ending: Promise<unknown> | undefined;

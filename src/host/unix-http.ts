@@ -20,6 +20,7 @@ export type KeptConnections = Agent;
 
 /** Of a kept connection: what follows at once has it, and one that the other side gives up as idle is not met. */
 const KEPT_MS = 3_000;
+const TIMEOUT_MS = 10_000;
 const MAX_KEPT = 4;
 
 /** For `UnixRequest.kept` of requests that follow each other to one socket: opening a connection costs as much as a small request. */
@@ -62,6 +63,7 @@ export interface UnixResponse {
  */
 export async function unixRequest(options: UnixRequest): Promise<UnixResponse> {
   let sent: ClientRequest | undefined;
+  const began = performance.now();
   try {
     return await beforeDeadline<UnixResponse>(options, ({ resolve, reject }) => {
       const outgoing = send(options, (incoming) => {
@@ -82,9 +84,11 @@ export async function unixRequest(options: UnixRequest): Promise<UnixResponse> {
   } catch (error) {
     // The other side may end a kept connection in the moment in which it is taken; what only asks is asked again.
     const { kept, ...alone } = options;
-    const isRead = options.method === undefined || options.method === "GET";
-    if (!isRead || sent?.reusedSocket !== true || !isErrno(error, "ECONNRESET")) throw error;
-    return unixRequest(alone);
+    const isRead = ["GET", "HEAD"].includes(options.method ?? "GET");
+    const wasEnded = isErrno(error, "ECONNRESET") || isErrno(error, "EPIPE");
+    if (!isRead || sent?.reusedSocket !== true || !wasEnded) throw error;
+    const leftMs = (options.timeoutMs ?? TIMEOUT_MS) - (performance.now() - began);
+    return unixRequest({ ...alone, timeoutMs: Math.max(1, leftMs) });
   }
 }
 
@@ -130,7 +134,7 @@ async function beforeDeadline<T>(
   options: UnixRequest,
   begin: (settle: PromiseWithResolvers<T>) => ClientRequest,
 ): Promise<T> {
-  const timeoutMs = options.timeoutMs ?? 10_000;
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const settle = Promise.withResolvers<T>();
   const outgoing = begin(settle);
   // Rejected first: destroying tells the body's reader only that the connection ended.

@@ -29,11 +29,9 @@ mkdir -p /etc/docker /etc/hansa
 mount --bind "$disk/etc-docker" /etc/docker
 mount --bind "$disk/etc-hansa" /etc/hansa
 
-# The contexts of whoever tries the playground are none of its hosts': the first start hides them.
-started=$disk/root-work/work
-[ -e "$started" ] || hidden=/root/.hansa
+# The contexts of whoever tries the playground are none of its hosts': a whiteout of the overlay hides them until the host has its own.
+[ -e "$disk/root-work/work" ] || [ -e "$disk/root/.hansa" ] || mknod "$disk/root/.hansa" c 0 0
 mount -t overlay -o "lowerdir=/root,upperdir=$disk/root,workdir=$disk/root-work" overlay /root
-[ -z "\${hidden:-}" ] || rm -rf "$hidden"
 
 # The playground's executable lies below, so that the host may put another over it, which stays on its disk.
 below=/usr/local/bin

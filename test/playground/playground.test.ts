@@ -1,11 +1,12 @@
 /** The playground on real namespaces, links and Docker Engines. Its hosts see a stand-in for hansa that writes down when it was called. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isHansaError } from "../../src/errors.ts";
+import { hostDir } from "../../src/playground/layout.ts";
 import { type Host, Playground } from "../../src/playground/playground.ts";
 import { fairNow, slowness } from "../fair-time.ts";
 import { remainsOf } from "./remains.ts";
@@ -92,6 +93,9 @@ test("what a host writes at home is its own, and the contexts of who tries it ar
   assert.equal(await out(one, "cat", "/root/.hansa/contexts/one"), "mine");
   assert.equal((await two.exec(["ls", "/root/.hansa/contexts"])).status, 2);
   assert.ok(!existsSync("/root/.hansa/contexts/one"));
+  // A whiteout, whether there is anything to hide on this machine or not.
+  const disk = join(hostDir(NAME, 2), "root/.hansa");
+  assert.ok(statSync(disk).isCharacterDevice());
 });
 
 test("docker run busybox works, with the applets that people use", async () => {

@@ -73,9 +73,8 @@ export class ContainerFinder {
       down = error;
       return undefined;
     });
-    // While Docker looks.
-    const told = running();
-    const direct = await asked;
+    // While Docker looks. A defect of ours must not leave the question to nobody.
+    const [direct, told] = await Promise.all([asked, (async () => running())()]);
     const known = told
       .filter(({ node }) => !onlyHere || node.id === self.id)
       .filter(({ node, id }) => node.id !== self.id || direct?.id.startsWith(id) !== true)

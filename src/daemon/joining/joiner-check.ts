@@ -33,6 +33,8 @@ export class JoinerCheck {
   readonly #mark: string;
   /** Of checks that are under way. */
   readonly #tables = new Set<string>();
+  /** One of them could not be taken away: the next start looks for it. */
+  #hasLeft = false;
 
   /** `mark` is a file that is there while there may be tables of ours. */
   constructor(command: Command, ports: Pick<Ports, "gossip" | "overlay">, mark: string) {
@@ -60,7 +62,7 @@ export class JoinerCheck {
 
   /** A mark too many costs one look at the next start; one too few would leave a table. */
   #unmark(): void {
-    if (this.#tables.size === 0) rmSync(this.#mark, { force: true });
+    if (this.#tables.size === 0 && !this.#hasLeft) rmSync(this.#mark, { force: true });
   }
 
   async check(request: JoinCheck, from: string): Promise<JoinChecked> {
@@ -176,7 +178,8 @@ export class JoinerCheck {
   }
 
   async #remove(table: string): Promise<void> {
-    await this.#command.run(["nft", "delete", "table", "inet", table]);
+    const { status } = await this.#command.run(["nft", "delete", "table", "inet", table]);
+    if (status !== 0) this.#hasLeft = true;
   }
 }
 

@@ -108,7 +108,7 @@ export class MirrorLoop {
     const signal = AbortSignal.any([this.#closing.signal, reached.ended, ending.signal]);
     const known = mirror.store;
     const isSame = known?.id === reached.mark.id && known.generation === reached.mark.generation;
-    const looking = this.#look(reached, signal).finally(() => ending.abort());
+    const looking = this.#look(reached, signal, isSame).finally(() => ending.abort());
     // Awaited below, where the stream has ended.
     looking.catch(() => undefined);
     try {
@@ -134,7 +134,7 @@ export class MirrorLoop {
   }
 
   /** Asks a majority now and then how far the store is, until the signal aborts or this node's own voter answers as well. */
-  async #look(reached: Reached, signal: AbortSignal): Promise<void> {
+  async #look(reached: Reached, signal: AbortSignal, isSame: boolean): Promise<void> {
     const { clock, store, lookMs = LOOK_MS } = this.#options;
     this.#awaited = undefined;
     while (!signal.aborted) {
@@ -143,6 +143,7 @@ export class MirrorLoop {
         const { revision } = await reached.store.get(CLUSTER_NAME_KEY);
         this.#awaited = this.#confirmed({ revision, atMs });
         store.answered(reached);
+        if (isSame) this.#trouble.note(undefined, clock.monotonicMs());
       } catch (error) {
         if (!signal.aborted) store.leave(reached);
         throw error;

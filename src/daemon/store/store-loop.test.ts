@@ -46,7 +46,7 @@ function loopOf(
     lead: { refusals: new VoteRefusals(clock) } as VoterLead,
     upkeep: { look: async () => undefined },
     timing: { look: async () => undefined },
-    word: { ask: async () => undefined, slowness: async () => undefined },
+    word: { ask: async () => undefined, slowness: undefined },
     membership: { roster: () => roster, remembered: [], setStore: () => undefined },
     damage,
     retreat: {} as StoreRetreat,

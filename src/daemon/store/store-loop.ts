@@ -332,7 +332,7 @@ export class StoreLoop {
   async #reasonOf(error: HansaError): Promise<string | undefined> {
     const { damage, word } = this.#options;
     if (isHansaError(error, "STORE_UNREACHABLE")) return await damage.look();
-    const slow = isHansaError(error, "STORE_NO_QUORUM") ? await word.slowness() : undefined;
+    const slow = isHansaError(error, "STORE_NO_QUORUM") ? word.slowness : undefined;
     return slow && codedSentence(slow);
   }
 

@@ -11,10 +11,7 @@ import type { VoterPlace } from "../votes/voter-place.ts";
 import type { StoreBackups } from "./store-backups.ts";
 
 export interface StoreRetreatOptions {
-  readonly place: Pick<
-    VoterPlace,
-    "record" | "fence" | "end" | "keep" | "copy" | "moveData" | "standAlone"
-  >;
+  readonly place: Pick<VoterPlace, "record" | "fence" | "end" | "keep" | "copy" | "moveData">;
   readonly backups: StoreBackups;
   readonly membership: Pick<MembershipLoop, "setStore">;
   readonly clock: Clock;
@@ -23,15 +20,13 @@ export interface StoreRetreatOptions {
 
 /** How long status tells where it was put. */
 const SAID_MS = 24 * 3_600_000;
-/** For its etcd to answer; and before that, with the others, which may have no majority any more. */
+/** For its etcd to answer. */
 const PATIENCE_MS = 30_000;
-const TOGETHER_MS = 5_000;
 
 export class StoreRetreat {
   readonly #options: StoreRetreatOptions;
   /** Since when its etcd is asked for what it has. */
   #sinceMs: number | undefined;
-  #isAlone = false;
   #done: { readonly sinceMs: number; readonly sentence: string } | undefined;
 
   constructor(options: StoreRetreatOptions) {
@@ -56,7 +51,6 @@ export class StoreRetreat {
     const copied = isReadable ? await this.#copiedInTime() : undefined;
     const path = copied ?? (await this.#moveAway());
     this.#sinceMs = undefined;
-    this.#isAlone = false;
     await place.end();
     membership.setStore(undefined);
     if (own === undefined || path === undefined) return;
@@ -86,14 +80,8 @@ export class StoreRetreat {
   async #copiedInTime(): Promise<string | undefined> {
     const { place, backups, clock } = this.#options;
     this.#sinceMs ??= clock.monotonicMs();
-    const waitedMs = clock.monotonicMs() - this.#sinceMs;
-    if (waitedMs >= PATIENCE_MS) return await this.#copied();
+    if (clock.monotonicMs() - this.#sinceMs >= PATIENCE_MS) return await this.#copied();
     await place.keep();
-    if (waitedMs >= TOGETHER_MS && !this.#isAlone) {
-      this.#isAlone = true;
-      this.#options.logger.info("the former store's etcd is asked without the others");
-      await place.standAlone();
-    }
     const copy = await place.copy(clock.wallMs());
     return copy && (await backups.write(copy, clock.wallMs()));
   }

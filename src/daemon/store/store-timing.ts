@@ -217,7 +217,7 @@ function saidBy(
   const { heartbeatMs, electionMs, fsyncMs, witnessMs } = voter.times ?? {};
   const isTold = heartbeatMs !== undefined && electionMs !== undefined;
   return {
-    isReady: voter.leader === member.toString(16) && isNear,
+    isReady: voter.leader === member.toString(16) && isNear && !voter.isLate,
     timing: isTold ? { heartbeatMs, electionMs } : undefined,
     fsyncMs: fsyncMs ?? undefined,
     witnessMs: witnessMs ?? undefined,

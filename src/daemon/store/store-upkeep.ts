@@ -78,7 +78,7 @@ export class StoreUpkeep {
     const node = nodeOf(member, nodes);
     const voter: Voter | undefined =
       node?.isHeard === true ? await this.#options.lead.ask(node.id) : undefined;
-    const answers = voter?.leader === status.member.toString(16);
+    const answers = voter?.leader === status.member.toString(16) && !voter.isLate;
     const { bytes = 0, inUse = 0 } = voter ?? {};
     return { member: member.id, leads: false, answers, bytes, inUse };
   }

@@ -112,11 +112,8 @@ export class StoreViews {
     const voter = await Promise.race([told, waited]);
     if (voter instanceof HansaError) return silent(voter);
     if (voter === undefined) return SILENT;
-    const { state } = stateOf(voter.leader === null, voter.leader === voter.member);
-    return {
-      state,
-      problem: voter.isLate ? problemOf(voterSlow(voter.times?.fsyncMs ?? null)) : null,
-    };
+    if (voter.isLate) return silent(voterSlow(voter.times?.fsyncMs ?? null));
+    return stateOf(voter.leader === null, voter.leader === voter.member);
   }
 
   #witness(votes: readonly { readonly id: number }[]): StoreView["witness"] {

@@ -117,7 +117,8 @@ async function lossOf(
       if (vote.id === member) return { id: self, hasVote: true, answers: leader !== undefined };
       const node = nodeOf(vote, nodes);
       const voter = node?.isHeard ? await lead.ask(node.id) : undefined;
-      const answers = leader !== undefined && voter?.leader === leader.toString(16);
+      const isPrompt = voter !== undefined && !voter.isLate;
+      const answers = leader !== undefined && isPrompt && voter.leader === leader.toString(16);
       return { id: node?.id ?? Number.parseInt(vote.name, 10), hasVote: true, answers };
     }),
   );

@@ -11,7 +11,7 @@ import { HansaError } from "../../errors.ts";
 import { atomicWrite, ensureDir, moveFolder, readIfExists } from "../../host/files.ts";
 import type { Paths } from "../../processes/paths.ts";
 import { type StoreFiles, type StorePorts, storeFiles } from "../../processes/store-process.ts";
-import { type EtcdSettings, etcdConfig, peerUrl } from "../../store/etcd/etcd-config.ts";
+import { etcdConfig, peerUrl } from "../../store/etcd/etcd-config.ts";
 import {
   decodeStoreCopy,
   encodeStoreCopy,
@@ -43,8 +43,6 @@ export interface Beginning {
   readonly begins: "new" | "existing";
   readonly members: readonly { readonly name: string; readonly peerUrl: string }[];
 }
-
-const LOOPBACK = "127.0.0.1";
 
 export class VoterFiles {
   readonly #options: VoterFilesOptions;
@@ -88,8 +86,15 @@ export class VoterFiles {
 
   /** What etcd is told, as the member that `record` says. */
   async configure(record: VoterRecord, beginning: Beginning): Promise<void> {
-    const { ip, ports } = this.#options;
-    await this.#configure(record, { ...beginning, peer: { ip, port: ports.raft } });
+    const { ip, ports, name } = this.#options;
+    const { leaf, ca, config } = this.#files;
+    const text = etcdConfig({
+      ...{ name, dataDir: this.#dataOf(record), clientPort: ports.store, tlsFiles: { leaf, ca } },
+      ...{ ...beginning, peer: { ip, port: ports.raft } },
+      token: `${record.store.id}-${record.store.generation}`,
+      timing: record.timing ?? LEAST_TIMING,
+    });
+    await atomicWrite(config, text, 0o600);
   }
 
   /** For one that has data: its list of members is not read, and alone in it etcd finds nobody to begin with should the data be gone. */
@@ -97,29 +102,6 @@ export class VoterFiles {
     const { name, ip, ports } = this.#options;
     const own = { name, peerUrl: peerUrl({ ip, port: ports.raft }) };
     await this.configure(record, { begins: "existing", members: [own] });
-  }
-
-  /** To read its data without the other members, who cannot reach it either. */
-  async configureAlone(record: VoterRecord): Promise<void> {
-    const { name, ports } = this.#options;
-    const peer = { ip: LOOPBACK, port: ports.raft };
-    const beginning = { begins: "existing", members: [{ name, peerUrl: peerUrl(peer) }] } as const;
-    await this.#configure({ ...record, timing: LEAST_TIMING }, { ...beginning, peer, alone: true });
-  }
-
-  async #configure(
-    record: VoterRecord,
-    settings: Beginning & Pick<EtcdSettings, "peer" | "alone">,
-  ): Promise<void> {
-    const { ports, name } = this.#options;
-    const { leaf, ca, config } = this.#files;
-    const text = etcdConfig({
-      ...{ name, dataDir: this.#dataOf(record), clientPort: ports.store, tlsFiles: { leaf, ca } },
-      ...settings,
-      token: `${record.store.id}-${record.store.generation}`,
-      timing: record.timing ?? LEAST_TIMING,
-    });
-    await atomicWrite(config, text, 0o600);
   }
 
   /** Its etcd was told how to run. */

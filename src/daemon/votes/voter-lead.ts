@@ -174,7 +174,7 @@ export class VoterLead {
         members.some(({ peerUrl: url }) => url === node.peerUrl),
     );
     for (const voter of await Promise.all(others.map((node) => this.ask(node.id)))) {
-      if (voter?.leader !== leader.toString(16)) continue;
+      if (voter?.leader !== leader.toString(16) || voter.isLate) continue;
       const id = BigInt(`0x${voter.member}`);
       following.add(id);
       if (applied - BigInt(voter.applied) <= NEAR_ENTRIES) inSync.add(id);

@@ -323,16 +323,6 @@ export class VoterPlace {
     if (this.#record !== undefined) await this.#keepRecord({ ...this.#record, outlived: true });
   }
 
-  /** Has its etcd, which serves only this daemon any more, run without the others: one that began after its majority went answers nobody before. Throws as `retime`. */
-  async standAlone(): Promise<void> {
-    const record = this.#record;
-    if (record === undefined || !this.isFenced) return;
-    await this.#files.configureAlone(record);
-    await this.close();
-    const { paths, folders, env } = this.#options;
-    await restartStoreProcess(paths, folders, env);
-  }
-
   /** The daemon ends; the process goes on. */
   close(): Promise<void> {
     return this.#connections.close();

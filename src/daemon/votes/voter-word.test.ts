@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HansaError, isHansaError } from "../../errors.ts";
+import { HansaError } from "../../errors.ts";
 import { LEAST_TIMING } from "../../store/store-times.ts";
 import type { VoterRecord } from "../../store/voter-record.ts";
 import type { VoterLink } from "./etcd-connections.ts";
@@ -17,7 +17,7 @@ class Disk {
   status = STATUS;
   isSlow = false;
   asked = 0;
-  gauges: readonly [number, number] | undefined = [1, 0];
+  refusal: HansaError | undefined;
   record: VoterRecord | undefined = RECORD;
   readonly timing = LEAST_TIMING;
   #waiting: (() => void)[] = [];
@@ -26,6 +26,7 @@ class Disk {
     status: async () => {
       this.asked += 1;
       if (this.isSlow) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (this.refusal) throw this.refusal;
       return this.status;
     },
   };
@@ -34,10 +35,10 @@ class Disk {
     return this.record && ({ store: this.#store } as unknown as VoterLink);
   }
 
-  async metrics(): Promise<string> {
-    if (this.gauges === undefined) throw new Error("connection refused");
-    const [has, is] = this.gauges;
-    return `etcd_server_has_leader ${has}\netcd_server_is_leader ${is}\n`;
+  /** Whoever waits has waited too long. */
+  hang(): void {
+    this.refusal = new HansaError("STORE_NO_QUORUM", "not in time");
+    this.written();
   }
 
   written(): void {
@@ -71,40 +72,31 @@ test("an etcd that is late is told of by its last word, and so are its times; on
   assert.equal(disk.asked, 3);
 });
 
-test("of its leader the last word counts no more than what its metrics say now", async () => {
+test("one that does not answer at all is no late one: what it said before is too old", async () => {
   const { disk, word } = world();
+  const why = (): string => `${word.slowness?.message}`;
+  assert.equal(why(), "undefined");
   await word.ask();
+  assert.match(why(), /answers late: its disk takes 1600 ms/);
   disk.isSlow = true;
-  const leader = async (has: number, is: number) => {
-    disk.gauges = [has, is];
-    return (await word.ask())?.leader;
-  };
-  assert.equal(await leader(0, 0), null);
-  assert.equal(await leader(1, 1), "7");
-  assert.equal(await leader(1, 0), "9");
-  disk.isSlow = false;
-  disk.status = { ...STATUS, leader: 7n };
-  disk.written();
+  assert.equal((await word.ask())?.isLate, true);
+  disk.hang();
   await new Promise(setImmediate);
-  assert.equal((await word.ask())?.leader, "7");
-  disk.isSlow = true;
-  assert.equal(await leader(1, 0), null);
+  assert.equal(why(), "undefined");
+  disk.isSlow = false;
+  disk.refusal = undefined;
+  assert.equal((await word.ask())?.isLate, undefined);
 });
 
-test("one of which nothing is known yet, or that tells nothing any more, is no late one", async () => {
+test("another member by now is waited for", async () => {
   const { disk, word } = world();
-  assert.equal(await word.slowness(), undefined);
   await word.ask();
-  assert.match((await word.slowness())?.message ?? "", /answers late: its disk takes 1600 ms/);
   disk.isSlow = true;
-  disk.gauges = undefined;
-  await assert.rejects(word.ask(), (error) => isHansaError(error, "STORE_UNREACHABLE"));
-  // Another member by now: it is waited for.
-  disk.gauges = [1, 0];
   disk.record = { ...RECORD };
-  assert.equal(await word.slowness(), undefined);
+  assert.equal(word.slowness, undefined);
   const asked = word.ask();
   disk.status = { ...STATUS, member: 8n };
+  await new Promise(setImmediate);
   disk.written();
   const told = await asked;
   assert.deepEqual([told?.member, told?.isLate], ["8", undefined]);

@@ -1,19 +1,17 @@
 /**
- * What this voter's etcd says of itself, in time also where its disk is slow: etcd answers nothing, of its state either, while it writes its file, and yet follows
- * its leader meanwhile.
+ * What this voter's etcd says of itself, in time also where its disk is slow: etcd answers nothing, of its state either, while it writes its file.
  *
- * Invariants: one question is under way at a time, whoever asks; of an etcd that is late is told what it said last, and only while its metrics, which wait for
- * no disk, say that it knows a leader. So `applied` may be too little, never too much.
+ * Invariants: one question is under way at a time, whoever asks; of an etcd that is late is told what it said last, marked as such, for as long as it answers at
+ * all within PATIENCE_MS. Nobody may count on such a voter: while a disk hangs nothing tells whether it still follows.
  */
 import type { Voter } from "../../api/store-schemas.ts";
 import { HansaError } from "../../errors.ts";
-import { leaderGauges } from "../../store/etcd/leader-gauges.ts";
 import type { StoreStatus } from "../../store/store.ts";
 import type { VoterRecord } from "../../store/voter-record.ts";
 import type { VoterPlace } from "./voter-place.ts";
 
 export interface VoterWordOptions {
-  readonly place: Pick<VoterPlace, "link" | "metrics" | "record" | "timing">;
+  readonly place: Pick<VoterPlace, "link" | "record" | "timing">;
   /** What is measured beside: of its disk, and of the way to the witness, where there is one. */
   readonly measured: () => Pick<NonNullable<Voter["times"]>, "fsyncMs" | "witnessMs">;
 }
@@ -38,31 +36,32 @@ export class VoterWord {
     this.#options = options;
   }
 
-  /** Undefined where it has no vote. Throws as a store does, where it never answered yet or knows of no leader. */
+  /** Undefined where it has no vote. Throws as a store does, where it did not answer for PATIENCE_MS. */
   async ask(): Promise<Voter | undefined> {
     const { place, measured } = this.#options;
     const link = await place.link();
     if (link === undefined) return undefined;
     const asking = this.#ask((withinMs) => link.store.status(withinMs));
     const prompt = await within(asking, PROMPT_MS);
-    const { member, leader, isLearner, applied, bytes, inUse } =
-      prompt ?? (await this.#late(asking));
+    const known = prompt === undefined ? this.#known : undefined;
+    const { member, leader, isLearner, applied, bytes, inUse } = prompt ?? known ?? (await asking);
     return {
       ...{ member: member.toString(16), isLearner, applied: `${applied}` },
       leader: leader === undefined ? null : leader.toString(16),
       ...{ bytes: Number(bytes), inUse: Number(inUse) },
       times: { ...place.timing, ...measured() },
-      ...(prompt === undefined && { isLate: true }),
+      ...(known && { isLate: true }),
     };
   }
 
   /** Why it does not answer, where it is only late. */
-  async slowness(): Promise<HansaError | undefined> {
-    const { record } = this.#options.place;
-    if (this.#last === undefined || this.#last.record !== record) return undefined;
-    const { hasLeader } = await this.#gauges();
-    const { fsyncMs = null } = this.#options.measured();
-    return hasLeader ? voterSlow(fsyncMs) : undefined;
+  get slowness(): HansaError | undefined {
+    return this.#known && voterSlow(this.#options.measured().fsyncMs);
+  }
+
+  /** What it said last, as the member that it still is. */
+  get #known(): StoreStatus | undefined {
+    return this.#last?.record === this.#options.place.record ? this.#last?.status : undefined;
   }
 
   #ask(status: (withinMs: number) => Promise<StoreStatus>): Promise<StoreStatus> {
@@ -75,33 +74,13 @@ export class VoterWord {
       (said) => {
         this.#last = { status: said, record };
       },
-      // Told to those who waited for it.
-      () => undefined,
+      // Told to those who waited for it. What it said before is too old by now.
+      () => {
+        this.#last = undefined;
+      },
     );
     this.#asking = asking;
     return asking;
-  }
-
-  /** What it said last, as far as that still holds. */
-  async #late(asking: Promise<StoreStatus>): Promise<StoreStatus> {
-    const last = this.#last;
-    if (last === undefined || last.record !== this.#options.place.record) return await asking;
-    const { hasLeader, leads } = await this.#gauges();
-    const { member, leader } = last.status;
-    if (!hasLeader) return { ...last.status, leader: undefined };
-    if (leads) return { ...last.status, leader: member };
-    return { ...last.status, leader: leader === member ? undefined : leader };
-  }
-
-  async #gauges(): Promise<ReturnType<typeof leaderGauges>> {
-    try {
-      return leaderGauges(await this.#options.place.metrics());
-    } catch (error) {
-      const why = error instanceof Error ? error.message : error;
-      throw new HansaError("STORE_UNREACHABLE", `the store does not answer on this host: ${why}`, {
-        cause: error,
-      });
-    }
   }
 }
 

@@ -23,8 +23,6 @@ export interface EtcdSettings {
   /** Of the store: etcds of different ones never take each other for members. */
   readonly token: string;
   readonly timing: EtcdTiming;
-  /** Without the other members, which it strikes out, and what it had not heard to be agreed on: to read what it has, of a store that is over. */
-  readonly alone?: true;
   /** What the store may grow to; QUOTA_BYTES unless a test wants less. */
   readonly quotaBytes?: number;
 }
@@ -44,7 +42,6 @@ export function peerUrl({ ip, port }: { readonly ip: string; readonly port: numb
 /** The file's text: YAML, of which JSON is a part. */
 export function etcdConfig(settings: EtcdSettings): string {
   const { name, dataDir, peer, clientPort, tlsFiles, members, begins, token, timing } = settings;
-  const { alone = false } = settings;
   const { quotaBytes = QUOTA_BYTES } = settings;
   const clients = `https://127.0.0.1:${clientPort}`;
   const security = {
@@ -65,7 +62,6 @@ export function etcdConfig(settings: EtcdSettings): string {
     "initial-cluster": members.map((member) => `${member.name}=${member.peerUrl}`).join(","),
     "initial-cluster-state": begins,
     "initial-cluster-token": token,
-    ...(alone && { "force-new-cluster": true }),
     "heartbeat-interval": timing.heartbeatMs,
     "election-timeout": timing.electionMs,
     "pre-vote": true,
